@@ -1,0 +1,151 @@
+//! The envelope of an artifact: everything about it but its payload. Made whole by the task that
+//! submits it, then shared by command, event and readers without a copy.
+
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+use crate::hash::Hash;
+use crate::ids::{
+    AgentNo, ArtifactId, AttemptId, CorrelationId, Seq, SubscriptionNo, TypeNo,
+};
+use crate::names::{IdempotencyKey, OperatorName, OrderingKey, ProgramName, Tag};
+use crate::time::Timestamp;
+
+/// An artifact without its payload. Immutable from the moment it is committed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Envelope {
+    /// The identity of the artifact.
+    pub id: ArtifactId,
+    /// Its type and schema version, as the board numbers them.
+    pub type_no: TypeNo,
+    /// Who made it.
+    pub producer: Producer,
+    /// The tree of work it belongs to.
+    pub correlation: CorrelationId,
+    /// Other trees that it was made from; empty unless its inputs came from several.
+    pub parents: Vec<CorrelationId>,
+    /// The artifacts it was made from, by seq, ascending.
+    pub causes: SmallVec<[Seq; 2]>,
+    /// One more than the deepest cause; 0 without causes.
+    pub depth: u16,
+    /// Words that subscriptions and queries may ask for, sorted, each once.
+    pub tags: Vec<Tag>,
+    /// Who may see it.
+    pub visibility: Visibility,
+    /// What it is worked on in order by.
+    pub ordering_key: Option<OrderingKey>,
+    /// What makes a second publish of it the same publish.
+    pub idempotency_key: Option<IdempotencyKey>,
+    /// When it ceases to be of use.
+    pub expires_at: Option<Timestamp>,
+    /// Where it belongs in a distributed trace.
+    pub trace: Option<TraceContext>,
+    /// How many bytes the payload has.
+    pub payload_len: u32,
+    /// The hash of salt and payload.
+    pub payload_hash: Hash,
+}
+
+/// Who made an artifact.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Producer {
+    /// A program, through its handle.
+    Program(ProgramName),
+    /// An agent, as an output of an attempt.
+    Agent {
+        /// Which agent.
+        agent: AgentNo,
+        /// The attempt that returned it.
+        attempt: AttemptId,
+    },
+    /// A person, through the command line.
+    Operator(OperatorName),
+    /// The board itself.
+    Board,
+}
+
+/// Who may see an artifact.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Visibility {
+    /// Everybody who may read the board.
+    #[default]
+    Public,
+}
+
+/// A W3C trace context, as far as it has to travel with an artifact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TraceContext {
+    /// The trace, 16 bytes.
+    pub trace_id: [u8; 16],
+    /// The span that caused this, 8 bytes.
+    pub span_id: [u8; 8],
+    /// The trace flags.
+    pub flags: u8,
+}
+
+/// Who asked for a command.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Actor {
+    /// An agent's attempt.
+    Attempt(AttemptId),
+    /// A program, through its handle.
+    Program(ProgramName),
+    /// A person, with the reason that they gave.
+    Operator {
+        /// Who it was.
+        name: OperatorName,
+        /// Why; at most 1 KiB.
+        reason: smol_str::SmolStr,
+    },
+    /// The board itself: its timers, its recovery.
+    Board,
+}
+
+/// What matching said of one artifact: which subscriptions it wakes, and for each other
+/// subscription to its type the first clause that said no.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdicts {
+    /// The subscriptions that the artifact wakes, ascending.
+    pub woken: SmallVec<[SubscriptionNo; 4]>,
+    /// Those that it does not wake and why, ascending, at most [`Verdicts::DECLINED_MAX`].
+    pub declined: Vec<(SubscriptionNo, Clause)>,
+    /// How many more declined than are listed.
+    pub declined_more: u32,
+}
+
+impl Verdicts {
+    /// How many refusals are recorded by name; the others are counted.
+    pub const DECLINED_MAX: usize = 64;
+}
+
+/// The part of a selector that an artifact did not meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Clause {
+    /// It was made by a producer that the subscription does not name.
+    Producer,
+    /// The subscriber made it itself.
+    SelfTrigger,
+    /// It lacks one of the tags that must all be there.
+    TagsAll,
+    /// It has none of the tags of which one must be there.
+    TagsAny,
+    /// The predicate said no.
+    Filter,
+    /// The predicate could not be evaluated.
+    FilterError,
+    /// The predicate panicked.
+    FilterPanic,
+}
+
+/// An artifact on its way to the board: its envelope and what matching said of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Draft {
+    /// The artifact without its payload.
+    pub envelope: Envelope,
+    /// What matching said of it.
+    pub verdicts: Verdicts,
+}
+
+/// The artifacts that one activation works on, by seq, ascending.
+pub type Inputs = SmallVec<[Seq; 2]>;
+

@@ -1,0 +1,240 @@
+//! Events: what a board records. Each is a fact; folding them gives the state.
+//!
+//! The order of the variants is part of the stored format. A released variant never changes and
+//! never moves: new behaviour is a new variant at the end, and a higher [`LEVEL`].
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::definition::AgentDefinition;
+use crate::envelope::{Draft, Inputs};
+use crate::hash::Hash;
+use crate::ids::{
+    ActivationId, AgentNo, AttemptId, CorrelationId, Epoch, Incarnation, Level, ProcessId, Seq,
+    SessionId, SubscriptionNo, TypeNo,
+};
+use crate::names::{BoardName, ProgramName, StepName, TypeName};
+use crate::policy::ErrorKind;
+use crate::time::Elapsed;
+
+/// The level that this release writes. It reads this one and the next.
+pub const LEVEL: Level = Level(1);
+
+/// One fact in a board's log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Event {
+    /// The first event of every log.
+    BoardCreated {
+        /// What the board is called.
+        name: BoardName,
+        /// The identity of this log.
+        incarnation: Incarnation,
+        /// What the log may contain.
+        level: Level,
+        /// Created in development mode: a changed schema may move the whole file aside.
+        dev: bool,
+    },
+    /// A process took the board over.
+    OwnerChanged {
+        /// The fencing number of this ownership.
+        epoch: Epoch,
+        /// The owner.
+        process: ProcessId,
+        /// What the owner calls itself.
+        program: ProgramName,
+    },
+    /// The wall clock and the monotonic clock disagreed by more than a minute.
+    ClockJumped {
+        /// By how many milliseconds the wall clock went ahead (or, below zero, back).
+        by_ms: i64,
+    },
+    /// An artifact type may be used from here on.
+    TypeRegistered {
+        /// The number that envelopes carry.
+        type_no: TypeNo,
+        /// The name of the type.
+        name: TypeName,
+        /// The version of the schema.
+        version: u32,
+        /// The schema in normal form, as canonical JSON.
+        schema: Arc<str>,
+    },
+    /// An agent holds this definition from here on.
+    AgentDefined {
+        /// The number of the agent.
+        agent: AgentNo,
+        /// What it subscribes to and how it is run.
+        definition: Arc<AgentDefinition>,
+        /// The number of each subscription, in the order of the definition.
+        subscriptions: Vec<SubscriptionNo>,
+    },
+    /// An agent is named by no program any more; its waiting work waits.
+    AgentRetired {
+        /// The number of the agent.
+        agent: AgentNo,
+    },
+    /// An executor is there.
+    SessionOpened {
+        /// The session.
+        session: SessionId,
+        /// The process that it lives in.
+        process: ProcessId,
+        /// How many attempts it runs at once.
+        slots: u32,
+    },
+    /// An executor is gone; what it ran has ended in the same batch.
+    SessionEnded {
+        /// The session.
+        session: SessionId,
+        /// Why.
+        reason: SessionEnd,
+    },
+    /// An artifact is on the board.
+    ArtifactCommitted(Arc<Draft>),
+    /// A placement became a unit of work. Its id is the seq of this event.
+    ActivationCreated {
+        /// The subscription that was met.
+        subscription: SubscriptionNo,
+        /// The artifacts to work on.
+        inputs: Inputs,
+        /// The tree of work it belongs to.
+        correlation: CorrelationId,
+    },
+    /// A permit took an activation: an attempt begins.
+    AttemptStarted {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// The executor that offered the permit.
+        session: SessionId,
+        /// What the attempt's random numbers, new ids and retry jitter are derived from.
+        seed: u64,
+        /// When the attempt is over at the latest.
+        deadline: Elapsed,
+    },
+    /// An attempt ended. Every attempt has exactly one of these.
+    AttemptEnded {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// How it ended.
+        end: AttemptEnd,
+        /// What becomes of the activation.
+        next: Next,
+        /// The hash of the attempt's report (error chain and log lines), which lies beside the log
+        /// under this event's seq; none where there is nothing to report.
+        report: Option<Hash>,
+    },
+    /// A step's result is recorded. It lies beside the log under this event's seq.
+    StepRecorded {
+        /// The attempt whose step it is.
+        attempt: AttemptId,
+        /// The name of the step.
+        step: StepName,
+        /// The hash of the result.
+        result: Hash,
+    },
+    /// A waiting activation is over without a further attempt.
+    ActivationClosed {
+        /// Which one.
+        activation: ActivationId,
+        /// Why.
+        why: Closure,
+    },
+    /// A dead letter is tried again: a new chain of attempts of the same activation.
+    ActivationRedriven {
+        /// Which one.
+        activation: ActivationId,
+        /// The subscription that was met.
+        subscription: SubscriptionNo,
+        /// The artifacts to work on.
+        inputs: Inputs,
+        /// The tree of work it belongs to.
+        correlation: CorrelationId,
+        /// How many attempts it has had; numbers go on from there.
+        attempts: u32,
+        /// The seqs of the starts and ends of those attempts.
+        trail: Vec<Seq>,
+        /// Steps whose results are recorded, and where.
+        steps: Vec<(StepName, Seq)>,
+        /// Dead letters that the tree of work has left, this one not counted.
+        dead_in_correlation: u32,
+    },
+    /// A dead letter will never be tried again.
+    DeadLetterDropped {
+        /// Which one.
+        activation: ActivationId,
+    },
+    /// A tree of work was cancelled; what was open of it has ended in the same batch.
+    CorrelationCancelled {
+        /// Which one.
+        correlation: CorrelationId,
+    },
+}
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AttemptEnd {
+    /// The handler returned, and what it returned is on the board.
+    Done,
+    /// The handler failed.
+    Failed(ErrorKind),
+    /// The process that ran it is gone.
+    Lost,
+    /// The executor gave it back at shutdown.
+    Released,
+    /// Somebody cancelled it.
+    Cancelled,
+    /// The board had no room for what it would have caused.
+    BoardFull,
+}
+
+/// What becomes of an activation when an attempt of it has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Next {
+    /// It is done or cancelled.
+    Closed,
+    /// It is tried again, not before this moment.
+    Retry {
+        /// On the board's own clock.
+        not_before: Elapsed,
+        /// Whether the attempt that ended used up one of the retries.
+        counted: bool,
+    },
+    /// It is a dead letter.
+    Dead(DeadReason),
+}
+
+/// Why an activation will not be tried again by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum DeadReason {
+    /// It failed as often as the policy allows.
+    AttemptsExhausted,
+    /// It failed in a way that the policy does not retry.
+    NotRetryable,
+    /// The next attempt would begin after the policy's time for retries.
+    RetryTimeElapsed,
+    /// The time for the whole activation is over.
+    TotalTimeout,
+    /// Its outputs would be deeper than the limit: probably a loop of agents.
+    Loop,
+    /// Its outputs would exceed a limit of its correlation.
+    Limit,
+}
+
+/// Why a waiting activation is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Closure {
+    /// Somebody cancelled it.
+    Cancelled,
+    /// It is a dead letter.
+    Dead(DeadReason),
+}
+
+/// Why an executor's session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SessionEnd {
+    /// It said good-bye.
+    Closed,
+    /// Its process is gone.
+    Lost,
+}

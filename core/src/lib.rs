@@ -1,0 +1,19 @@
+//! The pure core of Artel: the words, the decisions, the ports.
+//!
+//! Nothing here reads a clock, draws a random number, does input or output, or knows an async
+//! runtime. [`record`] and [`event`] are the stored format; [`log`] is the port that backends
+//! implement.
+
+pub mod content;
+pub mod definition;
+pub mod envelope;
+pub mod event;
+pub mod hash;
+pub mod ids;
+pub mod log;
+pub mod names;
+pub mod policy;
+pub mod predicate;
+pub mod record;
+pub mod spawn;
+pub mod time;

@@ -1,0 +1,145 @@
+//! What can go wrong with a log. Callers branch on [`Error::code`], [`Error::retryable`] and
+//! [`Error::outcome_unknown`], never on the text.
+
+use crate::ids::{Epoch, Seq};
+use crate::log::Owner;
+use crate::record;
+
+/// Why a log did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The URL does not name a log that can be opened.
+    #[error("cannot open the log `{url}`: {problem}")]
+    Url {
+        /// What was asked for, without secrets.
+        url: String,
+        /// What is wrong with it, and what to write instead.
+        problem: String,
+    },
+    /// There is no log at this place, and none was to be made.
+    #[error("there is no board at `{place}`")]
+    Missing {
+        /// Where it was looked for.
+        place: String,
+    },
+    /// What lies there is not a log of this program.
+    #[error("`{place}` is not an Artel board: {problem}")]
+    Foreign {
+        /// Where it lies.
+        place: String,
+        /// How it shows.
+        problem: String,
+    },
+    /// The log is damaged.
+    #[error("the log at `{place}` is damaged: {problem}; restore it from a backup")]
+    Damaged {
+        /// Where it lies.
+        place: String,
+        /// How it shows.
+        problem: String,
+    },
+    /// A batch of the log is damaged.
+    #[error("the log at `{place}` is damaged; restore it from a backup")]
+    Batch {
+        /// Where it lies.
+        place: String,
+        /// What is wrong with the batch.
+        #[source]
+        source: record::Error,
+    },
+    /// Another live process owns the board.
+    #[error("the board at `{place}` is owned by `{}`{}", owner.program, pid_text(owner))]
+    Owned {
+        /// Where it lies.
+        place: String,
+        /// Who owns it.
+        owner: Owner,
+    },
+    /// A newer ownership exists: this owner must stop.
+    #[error("epoch {epoch} was fenced off by epoch {newest}")]
+    Fenced {
+        /// The epoch of the append.
+        epoch: Epoch,
+        /// The newest epoch.
+        newest: Epoch,
+    },
+    /// The log is not where the owner believes it to be.
+    #[error("the log regressed or diverged: the owner expects to continue after seq {expected}, the log ends at seq {head}")]
+    Conflict {
+        /// The seq after which the append was to go.
+        expected: Seq,
+        /// The seq at which the log ends.
+        head: Seq,
+    },
+    /// The log begins after what was asked for.
+    #[error("the log is truncated at seq {base}, seq {asked} was asked for")]
+    Truncated {
+        /// The seq at which it begins.
+        base: Seq,
+        /// What was asked for.
+        asked: Seq,
+    },
+    /// The backend refuses the content of an append.
+    #[error("the log refuses to store this content")]
+    Unstorable {
+        /// What the backend said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The log cannot be reached or did not answer; a write may have happened.
+    #[error("cannot {action} the log at `{place}`")]
+    Unavailable {
+        /// What was attempted: "append to", "read".
+        action: &'static str,
+        /// Where it lies.
+        place: String,
+        /// Whether a write may have happened all the same.
+        outcome_unknown: bool,
+        /// What the backend said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The log was closed by this process.
+    #[error("the log at `{place}` is closed")]
+    Closed {
+        /// Where it lies.
+        place: String,
+    },
+}
+
+fn pid_text(owner: &Owner) -> String {
+    owner.pid.map_or_else(String::new, |pid| format!(" (process {pid})"))
+}
+
+impl Error {
+    /// A stable name for this kind of error.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Url { .. } => "log-url",
+            Self::Missing { .. } => "log-missing",
+            Self::Foreign { .. } => "log-foreign",
+            Self::Damaged { .. } | Self::Batch { .. } => "log-damaged",
+            Self::Owned { .. } => "log-owned",
+            Self::Fenced { .. } => "log-fenced",
+            Self::Conflict { .. } => "log-regressed",
+            Self::Truncated { .. } => "log-truncated",
+            Self::Unstorable { .. } => "log-unstorable",
+            Self::Unavailable { .. } => "log-unavailable",
+            Self::Closed { .. } => "log-closed",
+        }
+    }
+
+    /// Whether the same call may succeed later.
+    #[must_use]
+    pub const fn retryable(&self) -> bool {
+        matches!(self, Self::Unavailable { .. } | Self::Owned { .. })
+    }
+
+    /// Whether a write may have happened although it was not acknowledged.
+    #[must_use]
+    pub const fn outcome_unknown(&self) -> bool {
+        matches!(self, Self::Unavailable { outcome_unknown: true, .. })
+    }
+}

@@ -1,0 +1,126 @@
+//! Rows: what an append writes beside its batch so that it can be looked up later. They are derived
+//! from the events and the contents of the commands, and never folded.
+
+use bytes::Bytes;
+
+use crate::content::Content;
+use crate::envelope::Envelope;
+use crate::event::DeadReason;
+use crate::hash::{Hash, Salt};
+use crate::ids::{ActivationId, AgentNo, ArtifactId, CorrelationId, Seq, SubscriptionNo};
+use crate::names::{IdempotencyKey, StepName};
+use crate::envelope::Inputs;
+use crate::time::Timestamp;
+
+use std::sync::Arc;
+
+use crate::envelope::Draft;
+
+/// Everything that goes with one batch. Seqs are ascending in each list.
+#[derive(Clone, Debug, Default)]
+pub struct Rows {
+    /// Artifacts that the batch commits.
+    pub artifacts: Vec<ArtifactRow>,
+    /// Step results and reports that the batch records.
+    pub contents: Vec<ContentRow>,
+    /// Idempotency keys that the batch uses up.
+    pub keys: Vec<KeyRow>,
+    /// Activations that the batch closes; a later closing of the same one replaces it.
+    pub closed: Vec<ClosedActivation>,
+    /// Closed activations that the batch opens again. A batch may open one again and then close
+    /// it: openings come first.
+    pub reopened: Vec<ActivationId>,
+    /// Correlations that the batch cancels.
+    pub cancelled: Vec<CorrelationId>,
+}
+
+/// An artifact on its way into the store.
+#[derive(Clone, Debug)]
+pub struct ArtifactRow {
+    /// The seq of the event that commits it.
+    pub seq: Seq,
+    /// The wall clock of that event.
+    pub at: Timestamp,
+    /// The envelope (and verdicts, which are not stored again).
+    pub draft: Arc<Draft>,
+    /// The payload, canonical JSON, with its salt.
+    pub payload: Content,
+}
+
+impl ArtifactRow {
+    /// The artifact without its payload.
+    #[must_use]
+    pub fn envelope(&self) -> &Envelope {
+        &self.draft.envelope
+    }
+}
+
+/// Bytes that lie beside the log under the seq of an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContentRow {
+    /// The seq of the event whose bytes they are.
+    pub seq: Seq,
+    /// The salt.
+    pub salt: Salt,
+    /// The bytes.
+    pub bytes: Bytes,
+}
+
+impl ContentRow {
+    /// The hash that the event holds for these bytes.
+    #[must_use]
+    pub fn hash(&self) -> Hash {
+        Content::hash_of(self.salt, &self.bytes)
+    }
+}
+
+/// An idempotency key that was used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyRow {
+    /// The key.
+    pub key: IdempotencyKey,
+    /// The seq of the artifact that it stands for.
+    pub seq: Seq,
+    /// The id of that artifact.
+    pub id: ArtifactId,
+}
+
+/// An activation that is over: all that is needed to show it or to open it again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClosedActivation {
+    /// Which one.
+    pub activation: ActivationId,
+    /// The agent.
+    pub agent: AgentNo,
+    /// The subscription that was met.
+    pub subscription: SubscriptionNo,
+    /// What it worked on.
+    pub inputs: Inputs,
+    /// The tree of work it belongs to.
+    pub correlation: CorrelationId,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// The seq of the event that closed it.
+    pub ended: Seq,
+    /// The wall clock of that event.
+    pub at: Timestamp,
+    /// How many attempts it had.
+    pub attempts: u32,
+    /// The seqs of the starts and ends of its attempts, ascending.
+    pub trail: Vec<Seq>,
+    /// Steps whose results are recorded, and where.
+    pub steps: Vec<(StepName, Seq)>,
+}
+
+/// What became of an activation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Outcome {
+    /// Its outputs are on the board.
+    Done,
+    /// It is a dead letter.
+    Dead(DeadReason),
+    /// It was cancelled.
+    Cancelled,
+    /// It was a dead letter, and somebody dropped it.
+    Dropped(DeadReason),
+}

@@ -1,0 +1,38 @@
+//! The bounds of a board. Each refusal names the limit and the value.
+
+/// Bytes of a payload, unless the board says otherwise.
+pub const PAYLOAD_LEN: usize = 1024 * 1024;
+/// Bytes of a payload, whatever the board says.
+pub const PAYLOAD_LEN_MAX: usize = 16 * 1024 * 1024;
+/// Tags of an artifact.
+pub const TAGS_MAX: usize = 256;
+/// Depth of an artifact: how many artifacts lie between it and a publish from outside.
+pub const DEPTH_MAX: u16 = 100;
+/// Nesting of a payload: objects and arrays inside each other.
+pub const NESTING_MAX: usize = 128;
+/// Artifacts of one correlation in an hour.
+pub const CORRELATION_ARTIFACTS_PER_HOUR_MAX: u32 = 100_000;
+/// Artifacts that one attempt returns.
+pub const OUTPUTS_MAX: usize = 10_000;
+/// Bytes of one command, payloads included.
+pub const COMMAND_LEN_MAX: usize = 64 * 1024 * 1024;
+/// Bytes of one append, unless one command alone is larger.
+pub const APPEND_LEN_MAX: usize = 16 * 1024 * 1024;
+/// Inputs of one activation.
+pub const INPUTS_MAX: usize = 10_000;
+/// Recorded steps of one activation.
+pub const STEPS_MAX: usize = 1_000;
+/// Bytes of the error text that an attempt leaves; the rest is cut, visibly.
+pub const ERROR_TEXT_LEN_MAX: usize = 16 * 1024;
+/// Bytes of the log lines that an attempt leaves; the rest is cut, visibly.
+pub const ATTEMPT_LOG_LEN_MAX: usize = 64 * 1024;
+/// Open activations of a board.
+pub const AGENDA_LEN_MAX: usize = 1_000_000;
+/// Open activations of one agent.
+pub const AGENT_AGENDA_LEN_MAX: usize = 250_000;
+/// Attempts that run at once on a board.
+pub const BOARD_CONCURRENCY: u32 = 256;
+/// By how much a higher priority is ahead, as time waited.
+pub const PRIORITY_STEP_MS: i64 = 30_000;
+/// Commands that wait for the committer; a further one waits before it.
+pub const INBOX_LEN_MAX: usize = 4_096;

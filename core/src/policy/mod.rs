@@ -1,0 +1,8 @@
+//! Policies as values: what happens after a failure, and the bounds of everything.
+
+mod kind;
+pub mod limits;
+mod retry;
+
+pub use kind::{ErrorKind, KindSet};
+pub use retry::{Backoff, Jitter, Retry};

@@ -1,0 +1,10 @@
+//! Predicates over field paths: portable, kept in events, evaluated on canonical JSON.
+
+use serde::{Deserialize, Serialize};
+
+/// A predicate over the fields of a payload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Predicate {
+    /// Always true.
+    True,
+}
