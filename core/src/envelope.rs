@@ -5,9 +5,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::hash::Hash;
-use crate::ids::{
-    AgentNo, ArtifactId, AttemptId, CorrelationId, Seq, SubscriptionNo, TypeNo,
-};
+use crate::ids::{AgentNo, ArtifactId, AttemptId, CorrelationId, Seq, SubscriptionNo, TypeNo};
 use crate::names::{IdempotencyKey, OperatorName, OrderingKey, ProgramName, Tag};
 use crate::time::Timestamp;
 
@@ -148,4 +146,3 @@ pub struct Draft {
 
 /// The artifacts that one activation works on, by seq, ascending.
 pub type Inputs = SmallVec<[Seq; 2]>;
-

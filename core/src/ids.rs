@@ -188,9 +188,7 @@ uuid_id! {
 }
 
 /// One unit of work: the seq of the event that created it.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ActivationId(pub Seq);
 
@@ -209,9 +207,7 @@ impl FromStr for ActivationId {
 }
 
 /// One execution of an activation.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct AttemptId {
     /// The activation that is executed.
     pub activation: ActivationId,

@@ -57,7 +57,9 @@ fn check(
     }
     match text.chars().find(|&c| !permitted(c)) {
         None => Ok(()),
-        Some(character) => Err(Error::Character { what, text: text.to_owned(), character, allowed }),
+        Some(character) => {
+            Err(Error::Character { what, text: text.to_owned(), character, allowed })
+        }
     }
 }
 

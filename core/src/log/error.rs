@@ -65,7 +65,9 @@ pub enum Error {
         newest: Epoch,
     },
     /// The log is not where the owner believes it to be.
-    #[error("the log regressed or diverged: the owner expects to continue after seq {expected}, the log ends at seq {head}")]
+    #[error(
+        "the log regressed or diverged: the owner expects to continue after seq {expected}, the log ends at seq {head}"
+    )]
     Conflict {
         /// The seq after which the append was to go.
         expected: Seq,

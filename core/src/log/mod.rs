@@ -31,7 +31,7 @@ pub use query::{
 pub use rows::{ArtifactRow, ClosedActivation, ContentRow, KeyRow, Outcome, Rows};
 
 use crate::hash::Hash;
-use crate::ids::{ArtifactId, ActivationId, CorrelationId, Epoch, Incarnation, ProcessId, Seq};
+use crate::ids::{ActivationId, ArtifactId, CorrelationId, Epoch, Incarnation, ProcessId, Seq};
 use crate::names::{BoardName, ProgramName};
 use crate::record::Batch;
 use crate::time::Timestamp;

@@ -5,11 +5,11 @@ use bytes::Bytes;
 
 use crate::content::Content;
 use crate::envelope::Envelope;
+use crate::envelope::Inputs;
 use crate::event::DeadReason;
 use crate::hash::{Hash, Salt};
 use crate::ids::{ActivationId, AgentNo, ArtifactId, CorrelationId, Seq, SubscriptionNo};
 use crate::names::{IdempotencyKey, StepName};
-use crate::envelope::Inputs;
 use crate::time::Timestamp;
 
 use std::sync::Arc;
