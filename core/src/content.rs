@@ -2,6 +2,10 @@
 //! Events never hold them. They hold the hash of salt and bytes; the store keeps both beside the
 //! log, and lets both go together.
 
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use crate::hash::{Hash, Salt};
@@ -44,5 +48,36 @@ impl Content {
     #[must_use]
     pub const fn hash(&self) -> Hash {
         self.hash
+    }
+}
+
+/// A typed value on its way from a publisher to a handler in the same process, so that the payload
+/// is not parsed again. The core hands it on and never looks inside.
+#[derive(Clone)]
+pub struct Value(Arc<dyn Any + Send + Sync>);
+
+impl Value {
+    /// Takes a value that is shared already.
+    #[must_use]
+    pub const fn new(value: Arc<dyn Any + Send + Sync>) -> Self {
+        Self(value)
+    }
+
+    /// The value, where it is of this type.
+    #[must_use]
+    pub fn downcast<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        self.0.clone().downcast().ok()
+    }
+
+    /// The value as whatever it is.
+    #[must_use]
+    pub fn as_any(&self) -> &(dyn Any + Send + Sync) {
+        &*self.0
+    }
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Value(…)")
     }
 }

@@ -141,24 +141,7 @@ pub enum Event {
         why: Closure,
     },
     /// A dead letter is tried again: a new chain of attempts of the same activation.
-    ActivationRedriven {
-        /// Which one.
-        activation: ActivationId,
-        /// The subscription that was met.
-        subscription: SubscriptionNo,
-        /// The artifacts to work on.
-        inputs: Inputs,
-        /// The tree of work it belongs to.
-        correlation: CorrelationId,
-        /// How many attempts it has had; numbers go on from there.
-        attempts: u32,
-        /// The seqs of the starts and ends of those attempts.
-        trail: Vec<Seq>,
-        /// Steps whose results are recorded, and where.
-        steps: Vec<(StepName, Seq)>,
-        /// Dead letters that the tree of work has left, this one not counted.
-        dead_in_correlation: u32,
-    },
+    ActivationRedriven(Box<Redriven>),
     /// A dead letter will never be tried again.
     DeadLetterDropped {
         /// Which one.
@@ -169,6 +152,28 @@ pub enum Event {
         /// Which one.
         correlation: CorrelationId,
     },
+}
+
+/// A dead letter that is tried again: all that is needed to open it, so that folding needs no
+/// look-up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Redriven {
+    /// Which activation.
+    pub activation: ActivationId,
+    /// The subscription that was met.
+    pub subscription: SubscriptionNo,
+    /// The artifacts to work on.
+    pub inputs: Inputs,
+    /// The tree of work it belongs to.
+    pub correlation: CorrelationId,
+    /// How many attempts it has had; numbers go on from there.
+    pub attempts: u32,
+    /// The seqs of the starts and ends of those attempts.
+    pub trail: Vec<Seq>,
+    /// Steps whose results are recorded, and where.
+    pub steps: Vec<(StepName, Seq)>,
+    /// Dead letters that the tree of work has left, this one not counted.
+    pub dead_in_correlation: u32,
 }
 
 /// How an attempt ended.

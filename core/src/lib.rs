@@ -4,6 +4,9 @@
 //! runtime. [`record`] and [`event`] are the stored format; [`log`] is the port that backends
 //! implement.
 
+pub mod board;
+pub mod catalogue;
+pub mod command;
 pub mod content;
 pub mod definition;
 pub mod envelope;

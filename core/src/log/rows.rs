@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 
-use crate::content::Content;
+use crate::content::{Content, Value};
 use crate::envelope::Envelope;
 use crate::envelope::Inputs;
 use crate::event::DeadReason;
@@ -45,6 +45,8 @@ pub struct ArtifactRow {
     pub draft: Arc<Draft>,
     /// The payload, canonical JSON, with its salt.
     pub payload: Content,
+    /// The value that the payload was made from, for handlers in the same process; not stored.
+    pub value: Option<Value>,
 }
 
 impl ArtifactRow {

@@ -1,0 +1,72 @@
+//! An open activation: what live state holds of a unit of work.
+
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+use crate::envelope::Inputs;
+use crate::ids::{AgentNo, AttemptNo, CorrelationId, Seq, SessionId, SubscriptionNo};
+use crate::names::StepName;
+use crate::time::Elapsed;
+
+/// A unit of work that waits or runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Activation {
+    /// The subscription that was met.
+    pub subscription: SubscriptionNo,
+    /// Whose subscription it is.
+    pub agent: AgentNo,
+    /// The artifacts to work on.
+    pub inputs: Inputs,
+    /// The tree of work it belongs to.
+    pub correlation: CorrelationId,
+    /// When it was created, or redriven.
+    pub created: Elapsed,
+    /// How many attempts were started.
+    pub attempts: u32,
+    /// How many attempts used up one of the retries.
+    pub failures: u32,
+    /// Whether it waits or runs.
+    pub phase: Phase,
+    /// The seqs of the starts and ends of its attempts.
+    pub trail: SmallVec<[Seq; 2]>,
+    /// Steps whose results are recorded, and where.
+    pub steps: Vec<(StepName, Seq)>,
+}
+
+/// Whether an activation waits or runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Phase {
+    /// It waits on the agenda; not before `since`, and its place is counted from then.
+    Waiting {
+        /// Since when it has been ready, or will be.
+        since: Elapsed,
+    },
+    /// An attempt of it runs.
+    Running(Running),
+}
+
+/// The attempt that runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Running {
+    /// Its number.
+    pub attempt: AttemptNo,
+    /// The executor.
+    pub session: SessionId,
+    /// What its random numbers are derived from.
+    pub seed: u64,
+    /// When it began.
+    pub started: Elapsed,
+    /// When it is over at the latest.
+    pub deadline: Elapsed,
+}
+
+impl Activation {
+    /// The attempt that runs, if one does.
+    #[must_use]
+    pub const fn running(&self) -> Option<&Running> {
+        match &self.phase {
+            Phase::Running(running) => Some(running),
+            Phase::Waiting { .. } => None,
+        }
+    }
+}

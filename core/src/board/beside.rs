@@ -1,0 +1,137 @@
+//! What the committer keeps beside the fold and hands to every decision: attempts that were ended
+//! but still hold their slot, and what was committed since the oldest look-up that is accepted.
+//! None of it survives a crash, and none of it has to.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::state::State;
+use crate::ids::{ActivationId, ArtifactId, AttemptId, Seq, SessionId};
+use crate::log::{Existing, LookedUp};
+use crate::names::IdempotencyKey;
+
+/// What the committer keeps beside the fold.
+#[derive(Debug, Default)]
+pub struct Beside {
+    /// What was decided since the oldest look-up that is accepted.
+    pub recent: Recent,
+    holding: BTreeMap<SessionId, BTreeSet<AttemptId>>,
+}
+
+impl Beside {
+    /// What is known beside a state that was just read from the log: nothing yet.
+    #[must_use]
+    pub fn at(seq: Seq) -> Self {
+        Self { recent: Recent { horizon: seq, ..Recent::default() }, holding: BTreeMap::new() }
+    }
+
+    /// The board ended an attempt, but its executor has not let go of the slot yet.
+    pub(super) fn hold(&mut self, session: SessionId, attempt: AttemptId) {
+        self.holding.entry(session).or_default().insert(attempt);
+    }
+
+    /// An executor's slot is free again after the board had ended its attempt.
+    pub fn release(&mut self, session: SessionId, attempt: AttemptId) {
+        if let Some(held) = self.holding.get_mut(&session) {
+            held.remove(&attempt);
+        }
+    }
+
+    /// Forgets slots that are held by attempts which, after a recovery, run on.
+    pub fn recovered(&mut self, state: &State) {
+        for held in self.holding.values_mut() {
+            held.retain(|held| {
+                state
+                    .activation(held.activation)
+                    .and_then(super::Activation::running)
+                    .is_none_or(|running| running.attempt != held.attempt)
+            });
+        }
+        self.recent = Recent { horizon: state.seq(), ..Recent::default() };
+    }
+
+    pub(super) fn held_by(&self, session: SessionId) -> u32 {
+        self.holding
+            .get(&session)
+            .map_or(0, |held| u32::try_from(held.len()).unwrap_or(u32::MAX))
+    }
+
+    pub(super) fn forget_session(&mut self, session: SessionId) {
+        self.holding.remove(&session);
+    }
+}
+
+/// Ids, keys and closings decided since the oldest look-up that is still accepted. Bounded: when
+/// it is full the oldest go, and look-ups from before them are refused.
+#[derive(Debug, Default)]
+pub struct Recent {
+    horizon: Seq,
+    ids: BTreeMap<ArtifactId, Existing>,
+    keys: BTreeMap<IdempotencyKey, Existing>,
+    closed: BTreeMap<ActivationId, Seq>,
+    order: VecDeque<(Seq, Entry)>,
+}
+
+#[derive(Debug)]
+enum Entry {
+    Id(ArtifactId),
+    Key(IdempotencyKey),
+    Closed(ActivationId),
+}
+
+impl Recent {
+    /// How many entries are kept.
+    pub const LEN_MAX: usize = 65_536;
+
+    /// The oldest look-up that is accepted.
+    #[must_use]
+    pub const fn horizon(&self) -> Seq {
+        self.horizon
+    }
+
+    pub(super) fn by_id(&self, id: ArtifactId, looked_up: &LookedUp) -> Option<Existing> {
+        self.ids.get(&id).or_else(|| looked_up.ids.get(&id)).copied()
+    }
+
+    pub(super) fn by_key(&self, key: &IdempotencyKey, looked_up: &LookedUp) -> Option<Existing> {
+        self.keys.get(key).or_else(|| looked_up.keys.get(key)).copied()
+    }
+
+    /// Whether a dead letter was touched after a look-up that is complete to `as_of`.
+    pub(super) fn touched_since(&self, activation: ActivationId, as_of: Seq) -> bool {
+        self.closed.get(&activation).is_some_and(|&seq| seq > as_of)
+    }
+
+    pub(super) fn remember_id(&mut self, seq: Seq, existing: Existing) {
+        self.ids.insert(existing.id, existing);
+        self.push(seq, Entry::Id(existing.id));
+    }
+
+    pub(super) fn remember_key(&mut self, seq: Seq, key: IdempotencyKey, existing: Existing) {
+        self.keys.insert(key.clone(), existing);
+        self.push(seq, Entry::Key(key));
+    }
+
+    pub(super) fn remember_closed(&mut self, seq: Seq, activation: ActivationId) {
+        self.closed.insert(activation, seq);
+        self.push(seq, Entry::Closed(activation));
+    }
+
+    fn push(&mut self, seq: Seq, entry: Entry) {
+        self.order.push_back((seq, entry));
+        while self.order.len() > Self::LEN_MAX {
+            let Some((seq, entry)) = self.order.pop_front() else { break };
+            self.horizon = self.horizon.max(seq);
+            match entry {
+                Entry::Id(id) => drop_if(&mut self.ids, &id, |existing| existing.seq <= seq),
+                Entry::Key(key) => drop_if(&mut self.keys, &key, |existing| existing.seq <= seq),
+                Entry::Closed(id) => drop_if(&mut self.closed, &id, |&touched| touched <= seq),
+            }
+        }
+    }
+}
+
+fn drop_if<K: Ord, V>(map: &mut BTreeMap<K, V>, key: &K, old: impl Fn(&V) -> bool) {
+    if map.get(key).is_some_and(old) {
+        map.remove(key);
+    }
+}

@@ -1,0 +1,64 @@
+//! What a decision changes beyond the state: what leaves the committer once it is durable.
+
+use crate::envelope::Inputs;
+use crate::ids::{AgentNo, AttemptId, CorrelationId, Seq, SessionId, SubscriptionNo};
+use crate::log::Rows;
+use crate::names::StepName;
+use crate::time::Elapsed;
+
+/// What some decisions change beyond the state. Collected over a batch.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// What is written beside the batch.
+    pub rows: Rows,
+    /// Attempts to start.
+    pub leases: Vec<Lease>,
+    /// Attempts to stop: the board ended them, not their executor.
+    pub stops: Vec<AttemptId>,
+    /// Trees of work of which nothing is open any more.
+    pub settled: Vec<Settled>,
+    /// Whether types, agents or subscriptions changed.
+    pub catalogue: bool,
+    /// Whether an activation was closed, so that there may be room again.
+    pub room: bool,
+}
+
+/// An attempt to start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// Which attempt.
+    pub attempt: AttemptId,
+    /// The executor whose permit it took.
+    pub session: SessionId,
+    /// The agent to run.
+    pub agent: AgentNo,
+    /// The subscription that was met.
+    pub subscription: SubscriptionNo,
+    /// The artifacts to work on.
+    pub inputs: Inputs,
+    /// The tree of work it belongs to.
+    pub correlation: CorrelationId,
+    /// What the attempt's random numbers and new ids are derived from.
+    pub seed: u64,
+    /// When the attempt began.
+    pub started: Elapsed,
+    /// The wall clock at that moment.
+    pub at: crate::time::Timestamp,
+    /// When it is over at the latest.
+    pub deadline: Elapsed,
+    /// The seq of the event that started it: what its reads see.
+    pub seq: Seq,
+    /// Steps whose results are recorded, and where.
+    pub steps: Vec<(StepName, Seq)>,
+}
+
+/// A tree of work of which nothing is open any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// Which one.
+    pub correlation: CorrelationId,
+    /// Dead letters it has left.
+    pub dead: u32,
+    /// Whether it was cancelled.
+    pub cancelled: bool,
+}

@@ -1,0 +1,334 @@
+//! Decide: a command becomes events, or is refused. What a decision needs beyond the state comes in
+//! with the command, the time, and what the committer keeps beside the fold.
+
+use super::beside::Beside;
+use super::changes::{Changes, Lease};
+use super::state::State;
+use crate::command::{Answer, AttemptOutcome, Command, NewArtifact, Receipt, Rejection, Request};
+use crate::event::Event;
+use crate::ids::Seq;
+use crate::log::{ArtifactRow, ContentRow, Existing, KeyRow, Outcome};
+use crate::record::Decision;
+use crate::time::Now;
+
+/// What came of a command that was accepted.
+#[derive(Debug)]
+pub struct Decided {
+    /// The events, in one piece; none when the command changed nothing.
+    pub decision: Option<Decision>,
+    /// What whoever asked is told, once the decision is durable.
+    pub answer: Answer,
+}
+
+/// A clock that went this far ahead or back of the other is recorded.
+const CLOCK_JUMP_MS: i64 = 60_000;
+
+impl State {
+    /// Decides a command, applies its events at once, and lets free permits take what is ready.
+    ///
+    /// # Errors
+    /// When the command is refused. The state is then as it was.
+    ///
+    /// # Panics
+    /// Never: decide makes only events that fit the state.
+    pub fn decide(
+        &mut self,
+        command: &Command,
+        now: Now,
+        beside: &mut Beside,
+        changes: &mut Changes,
+    ) -> Result<Decided, Rejection> {
+        let raw = now;
+        let now = self.clamp(now);
+        let first = self.header.seq.next();
+        let mut events = Vec::with_capacity(4);
+        self.note_clock_jump(raw, &mut events);
+        self.events_of(command, now, beside, &mut events)?;
+        let own = events.len();
+
+        self.begin(now);
+        let mut dead = changes.rows.closed.len();
+        for event in &events {
+            self.stop_attempt(event, command, beside, changes);
+            self.evolve(event, changes).expect("decide makes only events that fit the state");
+        }
+        self.promote(now.elapsed);
+        while let Some(event) = self.next_lease(beside, now.elapsed, command.seed) {
+            self.evolve(&event, changes).expect("a lease fits the state that it was made from");
+            self.note_lease(&event, changes);
+            events.push(event);
+        }
+        self.conclude(changes);
+
+        while let Some(closed) = changes.rows.closed.get(dead) {
+            dead += 1;
+            if matches!(closed.outcome, Outcome::Dead(_)) {
+                beside.recent.remember_closed(closed.ended, closed.activation);
+            }
+        }
+        self.note_rows(command, first, &events[..own], beside, changes);
+        let answer = self.answer(command, first, &events, beside);
+        let decision = (!events.is_empty()).then(|| Decision {
+            command: command.id,
+            actor: command.actor.clone(),
+            at: now.wall,
+            elapsed: now.elapsed,
+            correlation: command.correlation,
+            trace: command.trace,
+            events,
+        });
+        Ok(Decided { decision, answer })
+    }
+
+    fn events_of(
+        &self,
+        command: &Command,
+        now: Now,
+        beside: &Beside,
+        events: &mut Vec<Event>,
+    ) -> Result<(), Rejection> {
+        match &command.request {
+            Request::TakeOver(take_over) => {
+                self.decide_take_over(take_over, now, events);
+                Ok(())
+            }
+            Request::Register(registration) => self.decide_register(registration, events),
+            Request::OpenSession(open) => self.decide_open_session(open, events),
+            Request::EndSession(session) => self.decide_end_session(*session, now, events),
+            Request::Publish(publish) => self.decide_publish(publish, now, beside, events),
+            Request::Finish(finish) => self.decide_finish(finish, now, beside, events),
+            Request::RecordStep(record) => self.decide_record_step(record, events),
+            Request::Elapse => {
+                self.decide_elapse(now, events);
+                Ok(())
+            }
+            Request::Redrive(letters) => self.decide_redrive(letters, beside, events),
+            Request::DropDead(letters) => self.decide_drop(letters, beside, events),
+            Request::CancelCorrelation(correlation) => {
+                self.decide_cancel_correlation(*correlation, events)
+            }
+            Request::CancelActivations(activations) => {
+                self.decide_cancel_activations(activations, events)
+            }
+        }
+    }
+
+    fn note_clock_jump(&self, raw: Now, events: &mut Vec<Event>) {
+        if self.header.board.is_none() {
+            return;
+        }
+        let elapsed = i64::try_from(raw.elapsed.as_millis()).unwrap_or(i64::MAX);
+        let offset = raw.wall.as_millis().saturating_sub(elapsed);
+        let by_ms = offset.saturating_sub(self.header.clock_offset_ms);
+        if by_ms.abs() > CLOCK_JUMP_MS {
+            events.push(Event::ClockJumped { by_ms });
+        }
+    }
+
+    /// An attempt that the board ends, and not its executor, is stopped and still holds its slot.
+    fn stop_attempt(
+        &self,
+        event: &Event,
+        command: &Command,
+        beside: &mut Beside,
+        changes: &mut Changes,
+    ) {
+        if let Event::SessionEnded { session, .. } = event {
+            beside.forget_session(*session);
+        }
+        let Event::AttemptEnded { attempt, .. } = event else { return };
+        let reported = matches!(command.request, Request::Finish(_));
+        if reported {
+            return;
+        }
+        let running = self.activations.get(&attempt.activation).and_then(|a| a.running());
+        if let Some(running) = running {
+            changes.stops.push(*attempt);
+            beside.hold(running.session, *attempt);
+        }
+    }
+
+    fn note_lease(&self, event: &Event, changes: &mut Changes) {
+        let Event::AttemptStarted { attempt, .. } = event else { return };
+        changes.leases.extend(self.lease_of(attempt.activation));
+    }
+
+    /// The lease of an activation that runs: what its executor has to know.
+    #[must_use]
+    pub fn lease_of(&self, id: crate::ids::ActivationId) -> Option<Lease> {
+        let activation = self.activations.get(&id)?;
+        let running = activation.running()?;
+        Some(Lease {
+            attempt: crate::ids::AttemptId { activation: id, attempt: running.attempt },
+            session: running.session,
+            agent: activation.agent,
+            subscription: activation.subscription,
+            inputs: activation.inputs.clone(),
+            correlation: activation.correlation,
+            seed: running.seed,
+            started: running.started,
+            at: self.header.at,
+            deadline: running.deadline,
+            seq: *activation.trail.last()?,
+            steps: activation.steps.clone(),
+        })
+    }
+
+    /// The rows of what the command itself brought, and what look-ups must not miss.
+    fn note_rows(
+        &self,
+        command: &Command,
+        first: Seq,
+        events: &[Event],
+        beside: &mut Beside,
+        changes: &mut Changes,
+    ) {
+        let mut artifacts = artifacts_of(&command.request).iter();
+        for (index, event) in (0..).zip(events) {
+            let seq = Seq(first.get() + index);
+            match event {
+                Event::ArtifactCommitted(draft) => {
+                    let brought = artifacts
+                        .find(|brought| std::sync::Arc::ptr_eq(&brought.draft, draft))
+                        .expect("a committed artifact was brought by its command");
+                    self.note_artifact(seq, brought, beside, changes);
+                }
+                Event::StepRecorded { .. } | Event::AttemptEnded { report: Some(_), .. } => {
+                    if let Some(content) = content_of(&command.request) {
+                        changes.rows.contents.push(ContentRow {
+                            seq,
+                            salt: content.salt(),
+                            bytes: content.bytes().clone(),
+                        });
+                    }
+                }
+                Event::ActivationRedriven(redriven) => {
+                    beside.recent.remember_closed(seq, redriven.activation);
+                }
+                Event::DeadLetterDropped { activation } => {
+                    beside.recent.remember_closed(seq, *activation);
+                    changes.rows.closed.extend(dropped(&command.request, *activation, seq));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn note_artifact(
+        &self,
+        seq: Seq,
+        brought: &NewArtifact,
+        beside: &mut Beside,
+        changes: &mut Changes,
+    ) {
+        let envelope = &brought.draft.envelope;
+        let existing = Existing {
+            seq,
+            id: envelope.id,
+            type_no: envelope.type_no,
+            salt: Some(brought.payload.salt()),
+            hash: envelope.payload_hash,
+        };
+        if brought.client_id {
+            beside.recent.remember_id(seq, existing);
+        }
+        if let Some(key) = &envelope.idempotency_key {
+            beside.recent.remember_key(seq, key.clone(), existing);
+            changes.rows.keys.push(KeyRow { key: key.clone(), seq, id: envelope.id });
+        }
+        changes.rows.artifacts.push(ArtifactRow {
+            seq,
+            at: self.header.at,
+            draft: brought.draft.clone(),
+            payload: brought.payload.clone(),
+            value: brought.value.clone(),
+        });
+    }
+
+    /// What whoever gave the command is told, given the events that it led to. Also used after a
+    /// recovery, with the events as they were found in the log.
+    #[must_use]
+    pub fn answer(
+        &self,
+        command: &Command,
+        first: Seq,
+        events: &[Event],
+        beside: &Beside,
+    ) -> Answer {
+        match &command.request {
+            Request::Publish(publish) => {
+                let mut committed = (0..)
+                    .zip(events)
+                    .filter_map(|(index, event)| match event {
+                        Event::ArtifactCommitted(draft) => {
+                            Some((draft.envelope.id, Seq(first.get() + index)))
+                        }
+                        _ => None,
+                    })
+                    .peekable();
+                let receipts = publish.artifacts.iter().filter_map(|artifact| {
+                    let envelope = &artifact.draft.envelope;
+                    let correlation = envelope.correlation;
+                    if let Some((id, seq)) = committed.next_if(|(id, _)| *id == envelope.id) {
+                        return Some(Receipt { id, seq, correlation, duplicate: false });
+                    }
+                    let Existing { id, seq, .. } = beside.existing(artifact, &publish.looked_up)?;
+                    Some(Receipt { id, seq, correlation, duplicate: true })
+                });
+                Answer::Published(receipts.collect())
+            }
+            Request::Register(_) => Answer::Registered(self.catalogue),
+            Request::Redrive(letters) | Request::DropDead(letters) => {
+                Answer::Changed(u32::try_from(letters.len()).unwrap_or(u32::MAX))
+            }
+            Request::CancelCorrelation(_) | Request::CancelActivations(_) => {
+                let ended = events.iter().filter(|event| {
+                    matches!(event, Event::AttemptEnded { .. } | Event::ActivationClosed { .. })
+                });
+                Answer::Changed(u32::try_from(ended.count()).unwrap_or(u32::MAX))
+            }
+            Request::TakeOver(_)
+            | Request::OpenSession(_)
+            | Request::EndSession(_)
+            | Request::Finish(_)
+            | Request::RecordStep(_)
+            | Request::Elapse => Answer::Done,
+        }
+    }
+}
+
+/// The artifacts that a request brings.
+fn artifacts_of(request: &Request) -> &[NewArtifact] {
+    match request {
+        Request::Publish(publish) => &publish.artifacts,
+        Request::Finish(finish) => match &finish.outcome {
+            AttemptOutcome::Done(publish) => &publish.artifacts,
+            AttemptOutcome::Failed(_) | AttemptOutcome::Released => &[],
+        },
+        _ => &[],
+    }
+}
+
+/// The content that a request brings for an event of its own.
+const fn content_of(request: &Request) -> Option<&crate::content::Content> {
+    match request {
+        Request::Finish(finish) => finish.report.as_ref(),
+        Request::RecordStep(record) => Some(&record.result),
+        _ => None,
+    }
+}
+
+fn dropped(
+    request: &Request,
+    activation: crate::ids::ActivationId,
+    ended: Seq,
+) -> Option<crate::log::ClosedActivation> {
+    let Request::DropDead(letters) = request else { return None };
+    let letter = letters.iter().find(|letter| letter.closed.activation == activation)?;
+    let mut closed = letter.closed.clone();
+    if let Outcome::Dead(reason) = closed.outcome {
+        closed.outcome = Outcome::Dropped(reason);
+        closed.ended = ended;
+    }
+    Some(closed)
+}

@@ -1,0 +1,45 @@
+//! Elapse: time has passed. Ends what is overdue; what became ready is leased as after any command.
+
+use std::time::Duration;
+
+use super::state::State;
+use crate::event::{AttemptEnd, Closure, DeadReason, Event, Next};
+use crate::ids::AttemptId;
+use crate::policy::ErrorKind;
+use crate::time::Now;
+
+/// How long after its deadline an attempt is ended by the board itself. Until then its executor,
+/// which has the handler's log lines, may report the time-out.
+pub(super) const OVERDUE_GRACE: Duration = Duration::from_secs(1);
+
+/// How many overdue activations one command ends.
+const OVERDUE_MAX: usize = 1_000;
+
+impl State {
+    pub(super) fn decide_elapse(&self, now: Now, events: &mut Vec<Event>) {
+        for id in self.index.overdue(now.elapsed).take(OVERDUE_MAX) {
+            let Some(activation) = self.activations.get(&id) else { continue };
+            let total = self
+                .agent(activation.agent)
+                .and_then(|agent| agent.definition.total_timeout)
+                .is_some_and(|total| activation.created.after(total) <= now.elapsed);
+            let event = match activation.running() {
+                None => Event::ActivationClosed {
+                    activation: id,
+                    why: Closure::Dead(DeadReason::TotalTimeout),
+                },
+                Some(running) => Event::AttemptEnded {
+                    attempt: AttemptId { activation: id, attempt: running.attempt },
+                    end: AttemptEnd::Failed(ErrorKind::Timeout),
+                    next: if total {
+                        Next::Dead(DeadReason::TotalTimeout)
+                    } else {
+                        self.after_failure(activation, running, ErrorKind::Timeout, now.elapsed)
+                    },
+                    report: None,
+                },
+            };
+            events.push(event);
+        }
+    }
+}

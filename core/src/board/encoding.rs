@@ -1,0 +1,56 @@
+//! The canonical encoding of a state: what snapshots hold and what the state hash covers. Hashes
+//! are compared within one format only.
+
+use bytes::Bytes;
+
+use super::state::State;
+use crate::hash::Hash;
+
+/// The format number of encoded states that this release writes and reads.
+pub const STATE_FORMAT: u8 = 1;
+
+/// Bytes that are no state of this format.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StateError {
+    /// The state was written in another format: fold the log instead.
+    #[error("the state has format {found}, this release reads format {STATE_FORMAT}")]
+    Format {
+        /// What was found.
+        found: u8,
+    },
+    /// The bytes cannot be decoded.
+    #[error("the state cannot be decoded")]
+    Decode(#[source] postcard::Error),
+}
+
+impl State {
+    /// The canonical encoding: equal states give equal bytes.
+    ///
+    /// # Panics
+    /// Never: postcard refuses only values of unknown length, and a state has none.
+    #[must_use]
+    pub fn encode(&self) -> Bytes {
+        let bytes = postcard::to_extend(self, vec![STATE_FORMAT]).expect("a state can be encoded");
+        bytes.into()
+    }
+
+    /// The hash of the canonical encoding.
+    #[must_use]
+    pub fn hash(&self) -> Hash {
+        Hash::of(&self.encode())
+    }
+
+    /// Reads an encoded state and rebuilds what is derived from it.
+    ///
+    /// # Errors
+    /// When the bytes are of another format or damaged.
+    pub fn decode(bytes: &[u8]) -> Result<Self, StateError> {
+        let (&format, rest) = bytes.split_first().unwrap_or((&0, &[]));
+        if format != STATE_FORMAT {
+            return Err(StateError::Format { found: format });
+        }
+        let mut state: Self = postcard::from_bytes(rest).map_err(StateError::Decode)?;
+        state.rebuild_index();
+        Ok(state)
+    }
+}

@@ -1,0 +1,108 @@
+//! Finish: the end of an attempt. Acknowledgement, outputs and what they wake are one decision.
+
+use std::time::Duration;
+
+use super::activation::{Activation, Running};
+use super::beside::Beside;
+use super::state::State;
+use crate::command::{AttemptOutcome, Finish, Publish, Rejection};
+use crate::event::{AttemptEnd, DeadReason, Event, Next};
+use crate::ids::AttemptId;
+use crate::policy::{ErrorKind, limits};
+use crate::time::{Elapsed, Now};
+
+/// How long an attempt waits whose outputs found no room.
+const BOARD_FULL_DELAY: Duration = Duration::from_secs(1);
+
+impl State {
+    pub(super) fn decide_finish(
+        &self,
+        finish: &Finish,
+        now: Now,
+        beside: &Beside,
+        events: &mut Vec<Event>,
+    ) -> Result<(), Rejection> {
+        let attempt = finish.attempt;
+        let (activation, running) =
+            self.running_attempt(attempt).ok_or(Rejection::Superseded { attempt })?;
+        let (end, next) = match &finish.outcome {
+            AttemptOutcome::Done(publish) => {
+                self.check_fresh(publish, beside)?;
+                self.judge_outputs(publish, now)
+            }
+            AttemptOutcome::Failed(kind) => {
+                let next = self.after_failure(activation, running, *kind, now.elapsed);
+                (AttemptEnd::Failed(*kind), next)
+            }
+            AttemptOutcome::Released => {
+                (AttemptEnd::Released, Next::Retry { not_before: now.elapsed, counted: false })
+            }
+        };
+        let report = finish.report.as_ref().map(crate::content::Content::hash);
+        let done = end == AttemptEnd::Done;
+        events.push(Event::AttemptEnded { attempt, end, next, report });
+        match &finish.outcome {
+            AttemptOutcome::Done(publish) if done => {
+                self.commit_artifacts(publish, beside, events)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The activation whose current attempt this is.
+    pub(super) fn running_attempt(&self, attempt: AttemptId) -> Option<(&Activation, &Running)> {
+        let activation = self.activations.get(&attempt.activation)?;
+        let running = activation.running()?;
+        (running.attempt == attempt.attempt).then_some((activation, running))
+    }
+
+    /// Whether the board can take what an attempt returned.
+    fn judge_outputs(&self, publish: &Publish, now: Now) -> (AttemptEnd, Next) {
+        let too_deep = publish
+            .artifacts
+            .iter()
+            .any(|artifact| artifact.draft.envelope.depth > limits::DEPTH_MAX);
+        let invalid = AttemptEnd::Failed(ErrorKind::InvalidOutput);
+        if too_deep {
+            return (invalid, Next::Dead(DeadReason::Loop));
+        }
+        if self.check_correlations(publish, now.elapsed).is_err() {
+            return (invalid, Next::Dead(DeadReason::Limit));
+        }
+        let created: usize =
+            publish.artifacts.iter().map(|artifact| artifact.draft.verdicts.woken.len()).sum();
+        // The attempt's own activation leaves the agenda, so one that causes one keeps its length.
+        if created > 1 && self.check_room(publish, 2).is_err() {
+            let not_before = now.elapsed.after(BOARD_FULL_DELAY);
+            return (AttemptEnd::BoardFull, Next::Retry { not_before, counted: false });
+        }
+        (AttemptEnd::Done, Next::Closed)
+    }
+
+    /// What becomes of an activation whose attempt failed.
+    pub(super) fn after_failure(
+        &self,
+        activation: &Activation,
+        running: &Running,
+        kind: ErrorKind,
+        now: Elapsed,
+    ) -> Next {
+        let Some(agent) = self.agent(activation.agent) else {
+            return Next::Dead(DeadReason::NotRetryable);
+        };
+        let retry = &agent.definition.retry;
+        let failures = activation.failures + 1;
+        if !retry.retries(kind) {
+            return Next::Dead(DeadReason::NotRetryable);
+        }
+        if failures >= retry.attempts_max() {
+            return Next::Dead(DeadReason::AttemptsExhausted);
+        }
+        let not_before = now.after(retry.delay(failures, kind, running.seed));
+        let too_late = |limit| not_before > activation.created.after(limit);
+        if retry.elapsed_max().is_some_and(too_late) {
+            return Next::Dead(DeadReason::RetryTimeElapsed);
+        }
+        Next::Retry { not_before, counted: true }
+    }
+}

@@ -1,0 +1,63 @@
+//! Gates: the reasons for which a runnable activation waits, in the order in which they are asked.
+//! Gates only look; a permit and a slot are taken together, with the lease.
+
+use serde::{Deserialize, Serialize};
+
+use super::activation::Phase;
+use super::state::State;
+use crate::ids::ActivationId;
+use crate::policy::limits::BOARD_CONCURRENCY;
+use crate::time::Elapsed;
+
+/// Why a runnable activation waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Gate {
+    /// No program names its agent.
+    Unregistered,
+    /// Its delay is not over.
+    NotBefore(Elapsed),
+    /// As many attempts run on the board as may.
+    BoardConcurrency,
+    /// As many attempts of its agent run as may.
+    AgentConcurrency,
+    /// No executor offers a permit, or others are before it.
+    Permit,
+}
+
+impl Gate {
+    /// The gate's name, as people read it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unregistered => "unregistered",
+            Self::NotBefore(_) => "not-before",
+            Self::BoardConcurrency => "concurrency (board)",
+            Self::AgentConcurrency => "concurrency (agent)",
+            Self::Permit => "permit",
+        }
+    }
+}
+
+impl State {
+    /// The first gate that holds a waiting activation, as of the last decision; none when it is
+    /// not open or runs.
+    #[must_use]
+    pub fn gate(&self, id: ActivationId) -> Option<Gate> {
+        let activation = self.activations.get(&id)?;
+        let Phase::Waiting { since } = activation.phase else { return None };
+        let agent = self.agent(activation.agent)?;
+        if !agent.registered {
+            return Some(Gate::Unregistered);
+        }
+        if since > self.header.elapsed {
+            return Some(Gate::NotBefore(since));
+        }
+        if self.index.running >= BOARD_CONCURRENCY {
+            return Some(Gate::BoardConcurrency);
+        }
+        if self.index.load(activation.agent).1 >= agent.definition.concurrency {
+            return Some(Gate::AgentConcurrency);
+        }
+        Some(Gate::Permit)
+    }
+}

@@ -1,0 +1,207 @@
+//! What can be derived from the state and is needed fast: the agenda, the timers, the counts.
+//! Never stored: it is rebuilt when a state is read back.
+//!
+//! The agenda has a queue for each agent, ordered by rank, and the heads of the queues of those
+//! agents that may run. So a lease looks at one entry, however many activations wait behind a gate.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::activation::{Activation, Phase};
+use super::elapse::OVERDUE_GRACE;
+use crate::ids::{ActivationId, AgentNo, SessionId};
+use crate::policy::limits::PRIORITY_STEP_MS;
+use crate::time::Elapsed;
+
+/// The place of an activation on the agenda: ready-since less its priority's worth of waiting,
+/// then seq. Lower comes first, so what waits long enough overtakes every priority.
+pub(super) type Rank = (i64, ActivationId);
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Index {
+    queues: Vec<Queue>,
+    heads: BTreeSet<(Rank, AgentNo)>,
+    delayed: BTreeSet<(Elapsed, ActivationId)>,
+    deadlines: BTreeSet<(Elapsed, ActivationId)>,
+    pub(super) running: u32,
+    sessions: BTreeMap<SessionId, u32>,
+    pub(super) touched: Vec<crate::ids::CorrelationId>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Queue {
+    ready: BTreeSet<Rank>,
+    open: usize,
+    running: u32,
+    concurrency: u32,
+    registered: bool,
+    head: Option<Rank>,
+}
+
+/// When an activation must be over at the latest.
+fn due(activation: &Activation, total_deadline: Elapsed) -> Elapsed {
+    match &activation.phase {
+        Phase::Waiting { .. } => total_deadline,
+        Phase::Running(running) => running.deadline.after(OVERDUE_GRACE).min(total_deadline),
+    }
+}
+
+pub(super) fn rank(id: ActivationId, since: Elapsed, priority: u8) -> Rank {
+    let since = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
+    (since.saturating_sub(i64::from(priority) * PRIORITY_STEP_MS), id)
+}
+
+/// What the index needs to know of an activation that the activation does not hold.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Facts {
+    pub(super) priority: u8,
+    pub(super) total_deadline: Elapsed,
+}
+
+impl Index {
+    fn queue(&mut self, agent: AgentNo) -> &mut Queue {
+        let index = agent.get() as usize;
+        if self.queues.len() <= index {
+            self.queues.resize_with(index + 1, Queue::default);
+        }
+        &mut self.queues[index]
+    }
+
+    /// Says what an agent may do now.
+    pub(super) fn set_agent(&mut self, agent: AgentNo, registered: bool, concurrency: u32) {
+        let queue = self.queue(agent);
+        queue.registered = registered;
+        queue.concurrency = concurrency;
+        self.refresh_head(agent);
+    }
+
+    /// Takes up an activation as it is now. `now` decides whether its delay is over.
+    pub(super) fn insert(
+        &mut self,
+        id: ActivationId,
+        activation: &Activation,
+        facts: Facts,
+        now: Elapsed,
+    ) {
+        let due = due(activation, facts.total_deadline);
+        if due != Elapsed::NEVER {
+            self.deadlines.insert((due, id));
+        }
+        let agent = activation.agent;
+        self.queue(agent).open += 1;
+        match &activation.phase {
+            Phase::Waiting { since } if *since > now => {
+                self.delayed.insert((*since, id));
+            }
+            Phase::Waiting { since } => {
+                let rank = rank(id, *since, facts.priority);
+                self.queue(agent).ready.insert(rank);
+                self.refresh_head(agent);
+            }
+            Phase::Running(running) => {
+                self.running += 1;
+                *self.sessions.entry(running.session).or_default() += 1;
+                self.queue(agent).running += 1;
+                self.refresh_head(agent);
+            }
+        }
+    }
+
+    /// Forgets an activation; it must be as it was when it was taken up.
+    pub(super) fn remove(&mut self, id: ActivationId, activation: &Activation, facts: Facts) {
+        let due = due(activation, facts.total_deadline);
+        if due != Elapsed::NEVER {
+            self.deadlines.remove(&(due, id));
+        }
+        let agent = activation.agent;
+        self.queue(agent).open -= 1;
+        match &activation.phase {
+            Phase::Waiting { since } => {
+                if !self.delayed.remove(&(*since, id)) {
+                    let rank = rank(id, *since, facts.priority);
+                    self.queue(agent).ready.remove(&rank);
+                    self.refresh_head(agent);
+                }
+            }
+            Phase::Running(running) => {
+                self.running -= 1;
+                if let Some(count) = self.sessions.get_mut(&running.session) {
+                    *count -= 1;
+                }
+                self.queue(agent).running -= 1;
+                self.refresh_head(agent);
+            }
+        }
+    }
+
+    /// Brings the agent's entry among the heads in line with its queue and its gates.
+    fn refresh_head(&mut self, agent: AgentNo) {
+        let queue = self.queue(agent);
+        let open = queue.registered && queue.running < queue.concurrency;
+        let head = if open { queue.ready.first().copied() } else { None };
+        if head == queue.head {
+            return;
+        }
+        let before = std::mem::replace(&mut queue.head, head);
+        if let Some(rank) = before {
+            self.heads.remove(&(rank, agent));
+        }
+        if let Some(rank) = head {
+            self.heads.insert((rank, agent));
+        }
+    }
+
+    /// Activations whose delay is over at `now`, taken off the list of delays.
+    pub(super) fn take_ready(&mut self, now: Elapsed) -> Option<ActivationId> {
+        let &(since, id) = self.delayed.first()?;
+        if since > now {
+            return None;
+        }
+        self.delayed.pop_first();
+        Some(id)
+    }
+
+    /// Puts an activation whose delay is over on the agenda.
+    pub(super) fn make_ready(&mut self, agent: AgentNo, rank: Rank) {
+        self.queue(agent).ready.insert(rank);
+        self.refresh_head(agent);
+    }
+
+    /// The first activation on the agenda whose agent may run.
+    pub(super) fn first(&self) -> Option<ActivationId> {
+        self.heads.first().map(|((_, id), _)| *id)
+    }
+
+    /// Activations that are overdue at `now`, most overdue first.
+    pub(super) fn overdue(&self, now: Elapsed) -> impl Iterator<Item = ActivationId> {
+        self.deadlines.iter().take_while(move |(due, _)| *due <= now).map(|(_, id)| *id)
+    }
+
+    /// Activations that wait for a time.
+    pub(super) fn delayed(&self) -> impl Iterator<Item = ActivationId> {
+        self.delayed.iter().map(|(_, id)| *id)
+    }
+
+    pub(super) fn next_due(&self) -> Option<Elapsed> {
+        let delayed = self.delayed.first().map(|(at, _)| *at);
+        let deadline = self.deadlines.first().map(|(at, _)| *at);
+        delayed.into_iter().chain(deadline).min()
+    }
+
+    pub(super) fn running_in(&self, session: SessionId) -> u32 {
+        self.sessions.get(&session).copied().unwrap_or(0)
+    }
+
+    pub(super) fn forget_session(&mut self, session: SessionId) {
+        self.sessions.remove(&session);
+    }
+
+    pub(super) fn load(&self, agent: AgentNo) -> (usize, u32) {
+        self.queues
+            .get(agent.get() as usize)
+            .map_or((0, 0), |queue| (queue.open - queue.running as usize, queue.running))
+    }
+
+    pub(super) fn open(&self, agent: AgentNo) -> usize {
+        self.queues.get(agent.get() as usize).map_or(0, |queue| queue.open)
+    }
+}

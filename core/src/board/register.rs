@@ -1,0 +1,149 @@
+//! Register: the types and agents of the program that owns the board. What it no longer names is
+//! retired; waiting work of a retired agent waits.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::state::State;
+use crate::command::{Registration, Rejection, TypeRegistration};
+use crate::definition::{AgentDefinition, SubscriptionDefinition};
+use crate::event::Event;
+use crate::ids::{AgentNo, SubscriptionNo, TypeNo};
+
+/// Numbers for what is new.
+struct Numbers {
+    type_no: u32,
+    agent: u32,
+    subscription: u32,
+}
+
+impl State {
+    pub(super) fn decide_register(
+        &self,
+        registration: &Registration,
+        events: &mut Vec<Event>,
+    ) -> Result<(), Rejection> {
+        let count = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);
+        let mut numbers = Numbers {
+            type_no: count(self.types.len()),
+            agent: count(self.agents.len()),
+            subscription: count(self.subscriptions.len()),
+        };
+        for offered in &registration.types {
+            self.register_type(offered, &mut numbers, events)?;
+        }
+        let mut named = BTreeSet::new();
+        for definition in &registration.agents {
+            self.check_types(definition, registration)?;
+            named.insert(definition.name.clone());
+            self.register_agent(definition, &mut numbers, events);
+        }
+        for (agent, record) in self.agents() {
+            if record.registered && !named.contains(&record.definition.name) {
+                events.push(Event::AgentRetired { agent });
+            }
+        }
+        Ok(())
+    }
+
+    fn register_type(
+        &self,
+        offered: &TypeRegistration,
+        numbers: &mut Numbers,
+        events: &mut Vec<Event>,
+    ) -> Result<(), Rejection> {
+        let TypeRegistration { name, version, schema } = offered;
+        let Some((_, recorded)) = self.type_named(name) else {
+            let type_no = TypeNo(take(&mut numbers.type_no));
+            events.push(Event::TypeRegistered {
+                type_no,
+                name: name.clone(),
+                version: *version,
+                schema: schema.clone(),
+            });
+            return Ok(());
+        };
+        if recorded.version != *version {
+            return Err(Rejection::OtherVersion {
+                name: name.clone(),
+                recorded: recorded.version,
+                offered: *version,
+            });
+        }
+        if recorded.schema != *schema {
+            return Err(Rejection::SchemaChanged {
+                name: name.clone(),
+                version: *version,
+                recorded: recorded.schema.clone(),
+                offered: schema.clone(),
+            });
+        }
+        Ok(())
+    }
+
+    fn check_types(
+        &self,
+        definition: &AgentDefinition,
+        registration: &Registration,
+    ) -> Result<(), Rejection> {
+        let subscribed = definition.subscriptions.iter().flat_map(|wanted| &wanted.types);
+        for type_name in subscribed.chain(&definition.outputs) {
+            let offered = registration.types.iter().any(|offered| offered.name == *type_name);
+            if !offered && self.type_named(type_name).is_none() {
+                return Err(Rejection::UnknownType {
+                    agent: definition.name.to_string(),
+                    type_name: type_name.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn register_agent(
+        &self,
+        definition: &Arc<AgentDefinition>,
+        numbers: &mut Numbers,
+        events: &mut Vec<Event>,
+    ) {
+        let known = self.agent_named(&definition.name);
+        if let Some((_, record)) = known
+            && record.registered
+            && record.definition == *definition
+        {
+            return;
+        }
+        let agent = known.map_or_else(|| AgentNo(take(&mut numbers.agent)), |(no, _)| no);
+        let mut used = BTreeSet::new();
+        let subscriptions = definition
+            .subscriptions
+            .iter()
+            .map(|wanted| {
+                self.unchanged(agent, wanted, &mut used)
+                    .unwrap_or_else(|| SubscriptionNo(take(&mut numbers.subscription)))
+            })
+            .collect();
+        events.push(Event::AgentDefined { agent, definition: definition.clone(), subscriptions });
+    }
+
+    /// The number of a subscription that the agent had already, word for word.
+    fn unchanged(
+        &self,
+        agent: AgentNo,
+        wanted: &SubscriptionDefinition,
+        used: &mut BTreeSet<SubscriptionNo>,
+    ) -> Option<SubscriptionNo> {
+        let record = self.agent(agent)?;
+        let same = record.subscriptions.iter().copied().find(|&no| {
+            let same = self.subscription(no).is_some_and(|had| had.definition == *wanted);
+            same && !used.contains(&no)
+        })?;
+        used.insert(same);
+        Some(same)
+    }
+}
+
+const fn take(number: &mut u32) -> u32 {
+    let taken = *number;
+    *number += 1;
+    taken
+}

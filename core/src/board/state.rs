@@ -1,0 +1,257 @@
+//! The state of a board: what is open, and what names mean.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::activation::Activation;
+use super::correlation::Correlation;
+use super::index::Index;
+use crate::definition::{AgentDefinition, SubscriptionDefinition};
+use crate::ids::{
+    ActivationId, AgentNo, CatalogueNo, CorrelationId, Epoch, Incarnation, Level, ProcessId, Seq,
+    SessionId, SubscriptionNo, TypeNo,
+};
+use crate::names::{AgentName, BoardName, ProgramName, TypeName};
+use crate::time::{Elapsed, Now, Timestamp};
+
+/// The live state of a board: the fold of its decisions.
+///
+/// Equal logs give equal states, byte for byte in [`encode`](Self::encode).
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct State {
+    pub(super) header: Header,
+    pub(super) types: Vec<TypeRecord>,
+    pub(super) agents: Vec<AgentRecord>,
+    pub(super) subscriptions: Vec<SubscriptionRecord>,
+    pub(super) catalogue: CatalogueNo,
+    pub(super) sessions: BTreeMap<SessionId, SessionRecord>,
+    pub(super) activations: BTreeMap<ActivationId, Activation>,
+    pub(super) correlations: BTreeMap<CorrelationId, Correlation>,
+    pub(super) artifacts: u64,
+    #[serde(skip)]
+    pub(super) index: Index,
+}
+
+/// Who the board is and how far its log goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header {
+    /// The board's name; none before the log's first event.
+    pub board: Option<BoardName>,
+    /// The identity of the log; none before its first event.
+    pub incarnation: Option<Incarnation>,
+    /// What the log may contain.
+    pub level: Level,
+    /// Made in development mode.
+    pub dev: bool,
+    /// The newest ownership.
+    pub epoch: Epoch,
+    /// The process that has it.
+    pub owner: Option<ProcessId>,
+    /// What that process calls itself.
+    pub program: Option<ProgramName>,
+    /// The last event that is folded in.
+    pub seq: Seq,
+    /// The wall clock of the last decision.
+    pub at: Timestamp,
+    /// The board's own clock at the last decision.
+    pub elapsed: Elapsed,
+    /// What the wall clock is ahead of the board's own clock, in milliseconds.
+    pub clock_offset_ms: i64,
+}
+
+/// A registered type.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TypeRecord {
+    /// The name of the type.
+    pub name: TypeName,
+    /// The version of its schema.
+    pub version: u32,
+    /// The schema in normal form, as canonical JSON.
+    pub schema: Arc<str>,
+}
+
+/// An agent that was registered at some time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentRecord {
+    /// The newest definition.
+    pub definition: Arc<AgentDefinition>,
+    /// The numbers of its subscriptions, in the order of the definition.
+    pub subscriptions: Vec<SubscriptionNo>,
+    /// Whether a program names it.
+    pub registered: bool,
+}
+
+/// A subscription that was registered at some time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubscriptionRecord {
+    /// Whose it is.
+    pub agent: AgentNo,
+    /// What wakes it.
+    pub definition: SubscriptionDefinition,
+    /// Whether artifacts are matched against it.
+    pub current: bool,
+    /// What became of its placements.
+    pub counters: Counters,
+}
+
+/// What became of the placements of a subscription. Always: placements = done + dead + cancelled
+/// plus those that are open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counters {
+    /// How often an artifact met the subscription.
+    pub placements: u64,
+    /// Whose outputs are on the board.
+    pub done: u64,
+    /// Dead letters, dropped ones included.
+    pub dead: u64,
+    /// Cancelled ones.
+    pub cancelled: u64,
+}
+
+/// An executor that is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionRecord {
+    /// The process that it lives in.
+    pub process: ProcessId,
+    /// How many attempts it runs at once.
+    pub slots: u32,
+}
+
+impl State {
+    /// Who the board is and how far its log goes.
+    #[must_use]
+    pub const fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The last event that is folded in.
+    #[must_use]
+    pub const fn seq(&self) -> Seq {
+        self.header.seq
+    }
+
+    /// The number of the current catalogue of subscriptions.
+    #[must_use]
+    pub const fn catalogue(&self) -> CatalogueNo {
+        self.catalogue
+    }
+
+    /// How many artifacts the board has had.
+    #[must_use]
+    pub const fn artifacts(&self) -> u64 {
+        self.artifacts
+    }
+
+    /// All types, by number.
+    pub fn types(&self) -> impl Iterator<Item = (TypeNo, &TypeRecord)> {
+        (0..).map(TypeNo).zip(&self.types)
+    }
+
+    /// All agents, by number.
+    pub fn agents(&self) -> impl Iterator<Item = (AgentNo, &AgentRecord)> {
+        (0..).map(AgentNo).zip(&self.agents)
+    }
+
+    /// All subscriptions, by number, those that are no longer current included.
+    pub fn subscriptions(&self) -> impl Iterator<Item = (SubscriptionNo, &SubscriptionRecord)> {
+        (0..).map(SubscriptionNo).zip(&self.subscriptions)
+    }
+
+    /// All open sessions.
+    pub fn sessions(&self) -> impl Iterator<Item = (SessionId, &SessionRecord)> {
+        self.sessions.iter().map(|(&id, session)| (id, session))
+    }
+
+    /// All open activations, oldest first.
+    pub fn activations(&self) -> impl DoubleEndedIterator<Item = (ActivationId, &Activation)> {
+        self.activations.iter().map(|(&id, activation)| (id, activation))
+    }
+
+    /// All trees of work of which something is open.
+    pub fn correlations(&self) -> impl Iterator<Item = (CorrelationId, &Correlation)> {
+        self.correlations.iter().map(|(&id, correlation)| (id, correlation))
+    }
+
+    /// An open activation.
+    #[must_use]
+    pub fn activation(&self, id: ActivationId) -> Option<&Activation> {
+        self.activations.get(&id)
+    }
+
+    /// A tree of work of which something is open.
+    #[must_use]
+    pub fn correlation(&self, id: CorrelationId) -> Option<&Correlation> {
+        self.correlations.get(&id)
+    }
+
+    /// A type by number.
+    #[must_use]
+    pub fn type_record(&self, type_no: TypeNo) -> Option<&TypeRecord> {
+        self.types.get(type_no.get() as usize)
+    }
+
+    /// A type by name.
+    #[must_use]
+    pub fn type_named(&self, name: &TypeName) -> Option<(TypeNo, &TypeRecord)> {
+        self.types().find(|(_, record)| record.name == *name)
+    }
+
+    /// An agent by number.
+    #[must_use]
+    pub fn agent(&self, agent: AgentNo) -> Option<&AgentRecord> {
+        self.agents.get(agent.get() as usize)
+    }
+
+    /// An agent by name.
+    #[must_use]
+    pub fn agent_named(&self, name: &AgentName) -> Option<(AgentNo, &AgentRecord)> {
+        self.agents().find(|(_, record)| record.definition.name == *name)
+    }
+
+    /// A subscription by number.
+    #[must_use]
+    pub fn subscription(&self, subscription: SubscriptionNo) -> Option<&SubscriptionRecord> {
+        self.subscriptions.get(subscription.get() as usize)
+    }
+
+    /// How many activations run.
+    #[must_use]
+    pub const fn running(&self) -> u32 {
+        self.index.running
+    }
+
+    /// How many activations of an agent wait, and how many run.
+    #[must_use]
+    pub fn load(&self, agent: AgentNo) -> (usize, u32) {
+        self.index.load(agent)
+    }
+
+    /// When something is due next: a delay that ends, an attempt that is overdue.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Elapsed> {
+        self.index.next_due()
+    }
+
+    /// Whether nothing runs and nothing will by itself: what is left waits for a program that
+    /// names its agent.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.index.running == 0 && self.index.first().is_none() && !self.delays()
+    }
+
+    fn delays(&self) -> bool {
+        let names = |id| {
+            let agent = self.activations.get(&id).map(|activation| activation.agent);
+            agent.and_then(|agent| self.agent(agent)).is_some_and(|agent| agent.registered)
+        };
+        self.index.delayed().any(names)
+    }
+
+    /// The times of a decision that is made now: neither clock falls.
+    #[must_use]
+    pub fn clamp(&self, now: Now) -> Now {
+        Now { wall: now.wall.max(self.header.at), elapsed: now.elapsed.max(self.header.elapsed) }
+    }
+}

@@ -1,0 +1,190 @@
+//! The catalogue: what artifacts are matched against, with a number. A new one is made whenever
+//! types, agents or subscriptions change; tasks that submit share it and never lock it.
+
+use std::collections::BTreeMap;
+
+use crate::board::State;
+use crate::definition::{Filter, SubscriptionDefinition};
+use crate::envelope::{Clause, Verdicts};
+use crate::ids::{AgentNo, CatalogueNo, SubscriptionNo, TypeNo};
+use crate::names::{AgentName, Tag, TypeName};
+
+/// The subscriptions of a board at one moment, ready to be matched against.
+#[derive(Debug, Default)]
+pub struct Catalogue {
+    number: CatalogueNo,
+    types: BTreeMap<TypeName, TypeNo>,
+    agents: BTreeMap<AgentName, AgentNo>,
+    agent_names: Vec<AgentName>,
+    type_names: Vec<TypeName>,
+    by_type: Vec<Vec<Entry>>,
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    subscription: SubscriptionNo,
+    agent: AgentNo,
+    /// The producers that are asked for; none for any.
+    from: Option<Vec<AgentNo>>,
+    tags_all: Vec<Tag>,
+    tags_any: Vec<Tag>,
+    filter: Filter,
+}
+
+/// An artifact that is to be matched.
+#[derive(Clone, Copy, Debug)]
+pub struct Candidate<'a> {
+    /// Its type.
+    pub type_no: TypeNo,
+    /// The agent that made it, if one did.
+    pub producer: Option<AgentNo>,
+    /// Its tags, sorted.
+    pub tags: &'a [Tag],
+    /// Its payload, canonical JSON.
+    pub payload: &'a [u8],
+}
+
+/// The predicates that only the program has that registered them.
+pub trait Closures {
+    /// Evaluates a subscription's closure on the artifact that is being matched.
+    ///
+    /// # Errors
+    /// The clause that is recorded when the closure could not say yes or no.
+    fn evaluate(&self, subscription: SubscriptionNo) -> Result<bool, Clause>;
+}
+
+impl Catalogue {
+    /// The catalogue of a board as it is now.
+    #[must_use]
+    pub fn of(state: &State) -> Self {
+        let mut catalogue = Self { number: state.catalogue(), ..Self::default() };
+        for (no, record) in state.types() {
+            catalogue.types.insert(record.name.clone(), no);
+            catalogue.type_names.push(record.name.clone());
+            catalogue.by_type.push(Vec::new());
+        }
+        for (no, record) in state.agents() {
+            catalogue.agents.insert(record.definition.name.clone(), no);
+            catalogue.agent_names.push(record.definition.name.clone());
+        }
+        for (no, record) in state.subscriptions() {
+            if record.current {
+                catalogue.add(no, record.agent, &record.definition);
+            }
+        }
+        catalogue
+    }
+
+    fn add(
+        &mut self,
+        subscription: SubscriptionNo,
+        agent: AgentNo,
+        wanted: &SubscriptionDefinition,
+    ) {
+        // A producer that is not registered yet has made nothing.
+        let from = || wanted.from.iter().filter_map(|name| self.agents.get(name).copied());
+        let entry = Entry {
+            subscription,
+            agent,
+            from: (!wanted.from.is_empty()).then(|| from().collect()),
+            tags_all: wanted.tags_all.clone(),
+            tags_any: wanted.tags_any.clone(),
+            filter: wanted.filter.clone(),
+        };
+        for name in &wanted.types {
+            let type_no = self.types.get(name).map(|no| no.get() as usize);
+            if let Some(entries) = type_no.and_then(|no| self.by_type.get_mut(no)) {
+                entries.push(entry.clone());
+            }
+        }
+    }
+
+    /// The number that commands name.
+    #[must_use]
+    pub const fn number(&self) -> CatalogueNo {
+        self.number
+    }
+
+    /// The number of a type.
+    #[must_use]
+    pub fn type_no(&self, name: &str) -> Option<TypeNo> {
+        let name = TypeName::new(name).ok()?;
+        self.types.get(&name).copied()
+    }
+
+    /// The name of a type.
+    #[must_use]
+    pub fn type_name(&self, type_no: TypeNo) -> Option<&TypeName> {
+        self.type_names.get(type_no.get() as usize)
+    }
+
+    /// The number of an agent.
+    #[must_use]
+    pub fn agent_no(&self, name: &AgentName) -> Option<AgentNo> {
+        self.agents.get(name).copied()
+    }
+
+    /// The name of an agent.
+    #[must_use]
+    pub fn agent_name(&self, agent: AgentNo) -> Option<&AgentName> {
+        self.agent_names.get(agent.get() as usize)
+    }
+
+    /// Whether some subscription to this type has a closure.
+    #[must_use]
+    pub fn needs_closures(&self, type_no: TypeNo) -> bool {
+        self.entries(type_no).iter().any(|entry| matches!(entry.filter, Filter::Closure { .. }))
+    }
+
+    fn entries(&self, type_no: TypeNo) -> &[Entry] {
+        self.by_type.get(type_no.get() as usize).map_or(&[], Vec::as_slice)
+    }
+
+    /// Which subscriptions an artifact wakes, and why not the others of its type.
+    pub fn verdicts(&self, candidate: Candidate<'_>, closures: &dyn Closures) -> Verdicts {
+        let mut verdicts = Verdicts::default();
+        for entry in self.entries(candidate.type_no) {
+            match entry.refusal(candidate, closures) {
+                None => verdicts.woken.push(entry.subscription),
+                Some(clause) if verdicts.declined.len() < Verdicts::DECLINED_MAX => {
+                    verdicts.declined.push((entry.subscription, clause));
+                }
+                Some(_) => verdicts.declined_more += 1,
+            }
+        }
+        verdicts
+    }
+}
+
+impl Entry {
+    /// The first clause that says no.
+    fn refusal(&self, candidate: Candidate<'_>, closures: &dyn Closures) -> Option<Clause> {
+        if let Some(from) = &self.from
+            && !candidate.producer.is_some_and(|producer| from.contains(&producer))
+        {
+            return Some(Clause::Producer);
+        }
+        if candidate.producer == Some(self.agent) {
+            return Some(Clause::SelfTrigger);
+        }
+        let has = |tag: &Tag| candidate.tags.binary_search(tag).is_ok();
+        if !self.tags_all.iter().all(has) {
+            return Some(Clause::TagsAll);
+        }
+        if !self.tags_any.is_empty() && !self.tags_any.iter().any(has) {
+            return Some(Clause::TagsAny);
+        }
+        let verdict = match &self.filter {
+            Filter::All => Ok(true),
+            Filter::Fields(predicate) => {
+                predicate.evaluate(candidate.payload).map_err(|_| Clause::FilterError)
+            }
+            Filter::Closure { .. } => closures.evaluate(self.subscription),
+        };
+        match verdict {
+            Ok(true) => None,
+            Ok(false) => Some(Clause::Filter),
+            Err(clause) => Some(clause),
+        }
+    }
+}

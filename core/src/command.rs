@@ -1,0 +1,372 @@
+//! Commands: requests to change a board. Each carries what the decision needs and the core may not
+//! get by itself: its id, its seed, verdicts of matching, answers of look-ups.
+
+use std::sync::Arc;
+
+use crate::content::{Content, Value};
+use crate::definition::AgentDefinition;
+use crate::envelope::{Actor, Draft, TraceContext};
+use crate::ids::{
+    ActivationId, ArtifactId, AttemptId, CatalogueNo, CommandId, CorrelationId, Epoch, Incarnation,
+    ProcessId, Seq, SessionId,
+};
+use crate::log::{ClosedActivation, LookedUp};
+use crate::names::{BoardName, IdempotencyKey, ProgramName, StepName, TypeName};
+use crate::policy::ErrorKind;
+
+/// A request to change a board.
+#[derive(Clone, Debug)]
+pub struct Command {
+    /// What its events carry, so that its answer can be found again.
+    pub id: CommandId,
+    /// Who asks.
+    pub actor: Actor,
+    /// The tree of work it belongs to, where there is one.
+    pub correlation: Option<CorrelationId>,
+    /// Where it belongs in a distributed trace.
+    pub trace: Option<TraceContext>,
+    /// Random bits that the seeds of the attempts it starts are derived from.
+    pub seed: u64,
+    /// What is asked.
+    pub request: Request,
+}
+
+/// What is asked of a board.
+#[derive(Clone, Debug)]
+pub enum Request {
+    /// Begin an ownership; the first one creates the board.
+    TakeOver(TakeOver),
+    /// Make these the types and agents of the board.
+    Register(Registration),
+    /// An executor is there.
+    OpenSession(OpenSession),
+    /// An executor leaves; what it still runs is given back.
+    EndSession(SessionId),
+    /// Put artifacts on the board: all or none.
+    Publish(Publish),
+    /// An attempt ended.
+    Finish(Box<Finish>),
+    /// A step of an attempt has a result.
+    RecordStep(RecordStep),
+    /// Time has passed: end what is overdue, start what is due.
+    Elapse,
+    /// Try dead letters again.
+    Redrive(Vec<DeadLetterRef>),
+    /// Give dead letters up.
+    DropDead(Vec<DeadLetterRef>),
+    /// Cancel what is open of a tree of work.
+    CancelCorrelation(CorrelationId),
+    /// Cancel these open activations.
+    CancelActivations(Vec<ActivationId>),
+}
+
+/// The beginning of an ownership.
+#[derive(Clone, Debug)]
+pub struct TakeOver {
+    /// The fencing number that the log gave.
+    pub epoch: Epoch,
+    /// The process that owns the board now.
+    pub process: ProcessId,
+    /// What it calls itself.
+    pub program: ProgramName,
+    /// What the board is called; used when it is created.
+    pub board: BoardName,
+    /// The identity of the log; used when the board is created.
+    pub incarnation: Incarnation,
+    /// Made in development mode; used when the board is created.
+    pub dev: bool,
+}
+
+/// The types and agents of a program.
+#[derive(Clone, Debug, Default)]
+pub struct Registration {
+    /// Types that the program publishes or subscribes to.
+    pub types: Vec<TypeRegistration>,
+    /// Its agents.
+    pub agents: Vec<Arc<AgentDefinition>>,
+}
+
+/// A type that a program knows.
+#[derive(Clone, Debug)]
+pub struct TypeRegistration {
+    /// The name of the type.
+    pub name: TypeName,
+    /// The version of its schema.
+    pub version: u32,
+    /// The schema in normal form, as canonical JSON.
+    pub schema: Arc<str>,
+}
+
+/// The presence of an executor.
+#[derive(Clone, Debug)]
+pub struct OpenSession {
+    /// Its identity.
+    pub session: SessionId,
+    /// The process that it lives in.
+    pub process: ProcessId,
+    /// How many attempts it runs at once.
+    pub slots: u32,
+}
+
+/// Artifacts to put on the board.
+#[derive(Clone, Debug)]
+pub struct Publish {
+    /// The artifacts, matched and hashed.
+    pub artifacts: Vec<NewArtifact>,
+    /// The catalogue that they were matched against.
+    pub catalogue: CatalogueNo,
+    /// What was found of their ids and keys.
+    pub looked_up: LookedUp,
+}
+
+/// An artifact to put on the board.
+#[derive(Clone, Debug)]
+pub struct NewArtifact {
+    /// Envelope and verdicts.
+    pub draft: Arc<Draft>,
+    /// The payload, canonical JSON.
+    pub payload: Content,
+    /// The value that the payload was made from, for handlers in the same process.
+    pub value: Option<Value>,
+    /// Whether the id was made by the caller, who may use it again.
+    pub client_id: bool,
+}
+
+/// The end of an attempt, as its executor reports it.
+#[derive(Clone, Debug)]
+pub struct Finish {
+    /// Which attempt.
+    pub attempt: AttemptId,
+    /// How it ended.
+    pub outcome: AttemptOutcome,
+    /// Error chain and log lines, where there are any.
+    pub report: Option<Content>,
+}
+
+/// How an attempt ended, as its executor reports it.
+#[derive(Clone, Debug)]
+pub enum AttemptOutcome {
+    /// The handler returned these.
+    Done(Publish),
+    /// The handler failed.
+    Failed(ErrorKind),
+    /// The executor gives it back.
+    Released,
+}
+
+/// The result of a step.
+#[derive(Clone, Debug)]
+pub struct RecordStep {
+    /// The attempt whose step it is.
+    pub attempt: AttemptId,
+    /// The name of the step.
+    pub step: StepName,
+    /// Its result.
+    pub result: Content,
+}
+
+/// A dead letter as it was looked up.
+#[derive(Clone, Debug)]
+pub struct DeadLetterRef {
+    /// What the store has of it.
+    pub closed: ClosedActivation,
+    /// The seq that this is complete to.
+    pub as_of: Seq,
+    /// Dead letters of the same tree of work at that seq, this one included.
+    pub dead_in_correlation: u32,
+}
+
+/// What a board answers to a command that it accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It is done.
+    Done,
+    /// The artifacts are on the board.
+    Published(Vec<Receipt>),
+    /// The program's types and agents are those of the board.
+    Registered(CatalogueNo),
+    /// So many activations were changed.
+    Changed(u32),
+}
+
+/// What a publisher gets back for an artifact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// The artifact's id.
+    pub id: ArtifactId,
+    /// The seq of the event that committed it.
+    pub seq: Seq,
+    /// The tree of work that it belongs to; for a duplicate, that of the publish that was refused
+    /// as one.
+    pub correlation: CorrelationId,
+    /// Whether it had been there before: same id or same idempotency key, same payload.
+    pub duplicate: bool,
+}
+
+/// Why a board refuses a command. Nothing was written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Rejection {
+    /// The artifacts were matched against an older catalogue: match them again.
+    #[error("the artifacts were matched against catalogue {used}, the board is at {current}")]
+    StaleCatalogue {
+        /// What they were matched against.
+        used: CatalogueNo,
+        /// What is current.
+        current: CatalogueNo,
+    },
+    /// The look-up is older than what the board still remembers: look again.
+    #[error("the look-up is complete to seq {as_of}, the board needs {horizon} or later")]
+    StaleLookUp {
+        /// What it is complete to.
+        as_of: Seq,
+        /// What is needed.
+        horizon: Seq,
+    },
+    /// The idempotency key stands for another payload.
+    #[error("the idempotency key `{key}` was used for another payload, by artifact {existing}; \
+             use a new key for a new payload")]
+    KeyReused {
+        /// The key.
+        key: IdempotencyKey,
+        /// The artifact that has it.
+        existing: ArtifactId,
+    },
+    /// The id stands for another payload.
+    #[error("the artifact id {id} was used for another payload; make a new id")]
+    IdReused {
+        /// The id.
+        id: ArtifactId,
+    },
+    /// There is no room on the agenda: try later.
+    #[error("the agenda of {what} is full: {open} activations are open, the limit is {limit}")]
+    AgendaFull {
+        /// The board, or which agent.
+        what: String,
+        /// How many are open.
+        open: u64,
+        /// How many may be.
+        limit: u64,
+    },
+    /// A number exceeds its limit.
+    #[error("{what} is {value}, the limit is {limit}")]
+    Limit {
+        /// What is too large.
+        what: &'static str,
+        /// How large it is.
+        value: u64,
+        /// How large it may be.
+        limit: u64,
+    },
+    /// The attempt is over: what it returned is refused.
+    #[error("attempt {attempt} is over; what it returned is refused")]
+    Superseded {
+        /// The attempt that reported.
+        attempt: AttemptId,
+    },
+    /// The activation is not a dead letter.
+    #[error("activation {activation} is not a dead letter: {state}")]
+    NotDead {
+        /// Which one.
+        activation: ActivationId,
+        /// What it is instead.
+        state: &'static str,
+    },
+    /// The activation is not open.
+    #[error("activation {activation} is not open")]
+    NotOpen {
+        /// Which one.
+        activation: ActivationId,
+    },
+    /// Nothing of the tree of work is open.
+    #[error("nothing of correlation {correlation} is open")]
+    NothingOpen {
+        /// Which one.
+        correlation: CorrelationId,
+    },
+    /// The schema of a registered type was changed.
+    #[error("the schema of type `{name}` version {version} differs from the one on the board")]
+    SchemaChanged {
+        /// The name of the type.
+        name: TypeName,
+        /// The version.
+        version: u32,
+        /// The schema on the board.
+        recorded: Arc<str>,
+        /// The schema that was to be registered.
+        offered: Arc<str>,
+    },
+    /// The type is on the board in another version.
+    #[error("type `{name}` is on the board in version {recorded}, the program has {offered}")]
+    OtherVersion {
+        /// The name of the type.
+        name: TypeName,
+        /// The version on the board.
+        recorded: u32,
+        /// The version of the program.
+        offered: u32,
+    },
+    /// A subscription or an output names a type that is not registered.
+    #[error("agent `{agent}` names the type `{type_name}`, which is not registered")]
+    UnknownType {
+        /// The agent.
+        agent: String,
+        /// The type.
+        type_name: TypeName,
+    },
+    /// The same session is open already.
+    #[error("session {session} is open already")]
+    SessionOpen {
+        /// Which one.
+        session: SessionId,
+    },
+    /// The session is not open.
+    #[error("session {session} is not open")]
+    UnknownSession {
+        /// Which one.
+        session: SessionId,
+    },
+    /// The same step of the same activation has a result already, from another attempt or call.
+    #[error("step `{step}` of attempt {attempt} has a result already")]
+    StepRecorded {
+        /// The attempt that reported.
+        attempt: AttemptId,
+        /// The step.
+        step: StepName,
+    },
+}
+
+impl Rejection {
+    /// A stable name for this kind of rejection.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::StaleCatalogue { .. } => "stale-catalogue",
+            Self::StaleLookUp { .. } => "stale-look-up",
+            Self::KeyReused { .. } => "key-reused",
+            Self::IdReused { .. } => "id-reused",
+            Self::AgendaFull { .. } => "busy",
+            Self::Limit { .. } => "limit",
+            Self::Superseded { .. } => "superseded",
+            Self::NotDead { .. } => "not-dead",
+            Self::NotOpen { .. } => "not-open",
+            Self::NothingOpen { .. } => "nothing-open",
+            Self::SchemaChanged { .. } => "schema-changed",
+            Self::OtherVersion { .. } => "other-version",
+            Self::UnknownType { .. } => "unknown-type",
+            Self::SessionOpen { .. } => "session-open",
+            Self::UnknownSession { .. } => "unknown-session",
+            Self::StepRecorded { .. } => "step-recorded",
+        }
+    }
+
+    /// Whether the same command may be accepted later, or after its verdicts and look-ups were
+    /// made anew.
+    #[must_use]
+    pub const fn retryable(&self) -> bool {
+        matches!(
+            self,
+            Self::StaleCatalogue { .. } | Self::StaleLookUp { .. } | Self::AgendaFull { .. }
+        )
+    }
+}
