@@ -5,6 +5,7 @@
 //! implement.
 
 pub mod board;
+pub mod canonical;
 pub mod catalogue;
 pub mod command;
 pub mod content;
@@ -18,5 +19,6 @@ pub mod names;
 pub mod policy;
 pub mod predicate;
 pub mod record;
+pub mod seed;
 pub mod spawn;
 pub mod time;

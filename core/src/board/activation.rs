@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 use crate::envelope::Inputs;
 use crate::ids::{AgentNo, AttemptNo, CorrelationId, Seq, SessionId, SubscriptionNo};
 use crate::names::StepName;
-use crate::time::Elapsed;
+use crate::time::{Elapsed, Timestamp};
 
 /// A unit of work that waits or runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +56,8 @@ pub struct Running {
     pub seed: u64,
     /// When it began.
     pub started: Elapsed,
+    /// The wall clock at that moment.
+    pub at: Timestamp,
     /// When it is over at the latest.
     pub deadline: Elapsed,
 }

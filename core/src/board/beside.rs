@@ -15,13 +15,23 @@ pub struct Beside {
     /// What was decided since the oldest look-up that is accepted.
     pub recent: Recent,
     holding: BTreeMap<SessionId, BTreeSet<AttemptId>>,
+    leasing_stopped: bool,
 }
 
 impl Beside {
     /// What is known beside a state that was just read from the log: nothing yet.
     #[must_use]
     pub fn at(seq: Seq) -> Self {
-        Self { recent: Recent { horizon: seq, ..Recent::default() }, holding: BTreeMap::new() }
+        Self { recent: Recent { horizon: seq, ..Recent::default() }, ..Self::default() }
+    }
+
+    /// No permit is on offer from here on.
+    pub const fn stop_leasing(&mut self) {
+        self.leasing_stopped = true;
+    }
+
+    pub(super) const fn leases(&self) -> bool {
+        !self.leasing_stopped
     }
 
     /// The board ended an attempt, but its executor has not let go of the slot yet.

@@ -46,6 +46,7 @@ impl State {
         self.events_of(command, now, beside, &mut events)?;
         let own = events.len();
 
+        let before = (self.header.at, self.header.elapsed);
         self.begin(now);
         let mut dead = changes.rows.closed.len();
         for event in &events {
@@ -59,6 +60,10 @@ impl State {
             events.push(event);
         }
         self.conclude(changes);
+        if events.is_empty() {
+            // Nothing is recorded, so nothing of the state may change, its times included.
+            (self.header.at, self.header.elapsed) = before;
+        }
 
         while let Some(closed) = changes.rows.closed.get(dead) {
             dead += 1;
@@ -167,7 +172,7 @@ impl State {
             correlation: activation.correlation,
             seed: running.seed,
             started: running.started,
-            at: self.header.at,
+            at: running.at,
             deadline: running.deadline,
             seq: *activation.trail.last()?,
             steps: activation.steps.clone(),

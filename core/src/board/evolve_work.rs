@@ -36,7 +36,8 @@ impl State {
         deadline: Elapsed,
     ) -> Evolved {
         let started = self.header.elapsed;
-        let running = Running { attempt: attempt.attempt, session, seed, started, deadline };
+        let at = self.header.at;
+        let running = Running { attempt: attempt.attempt, session, seed, started, at, deadline };
         self.change(attempt.activation, |activation| {
             activation.attempts = attempt.attempt.get();
             activation.trail.push(seq);

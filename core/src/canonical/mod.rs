@@ -3,8 +3,9 @@
 //! The rules: no white space; the keys of an object ascend by their UTF-8 bytes and none repeats;
 //! strings escape only what JSON demands, in the shortest way; a number that is an integer within
 //! `i64` or `u64` is written as that integer whatever type it had, any other as the shortest
-//! decimal that gives the same `f64` back. So equal values have one text, and the canonical form
-//! of a canonical text is that text.
+//! decimal that gives the same `f64` back, with an exponent (`1e-7`, `2.5e300`) where it is below
+//! 0.000001 or from 2^64 on. So equal values have one text, and the canonical form of a canonical
+//! text is that text.
 //!
 //! What some store could not hold is refused here, for all stores alike: U+0000, repeated keys,
 //! bytes that are not UTF-8, nesting over [`NESTING_MAX`](crate::policy::limits::NESTING_MAX), and
@@ -17,6 +18,7 @@
 mod decode;
 mod error;
 mod key;
+mod number;
 mod read;
 pub mod scan;
 mod ser;

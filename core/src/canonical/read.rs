@@ -162,8 +162,8 @@ impl<'t> Reader<'t> {
 
     fn number(&mut self, writer: &mut Writer<'_>) -> Result<(), Error> {
         let rest = &self.text[self.at..];
-        let (len, integral) = number_len(rest.as_bytes())
-            .ok_or_else(|| self.syntax("a number was expected"))?;
+        let (len, integral) =
+            number_len(rest.as_bytes()).ok_or_else(|| self.syntax("a number was expected"))?;
         let text = &rest[..len];
         self.at += len;
         let refusal = || Error::new(Refusal::Number { text: head(text) });

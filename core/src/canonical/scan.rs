@@ -81,8 +81,7 @@ pub fn text(string: &[u8]) -> Result<std::borrow::Cow<'_, str>, NotCanonical> {
 fn compare_key(found: &[u8], key: &str) -> Result<std::cmp::Ordering, NotCanonical> {
     let inner = found.get(1..found.len() - 1).ok_or(NotCanonical)?;
     if inner.contains(&b'\\') {
-        let decoded: String = serde_json::from_slice(found)
-            .map_err(|_| NotCanonical)?;
+        let decoded: String = serde_json::from_slice(found).map_err(|_| NotCanonical)?;
         return Ok(decoded.as_str().cmp(key));
     }
     Ok(inner.cmp(key.as_bytes()))

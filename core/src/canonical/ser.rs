@@ -9,6 +9,7 @@ use serde::ser::{self, Serialize, Serializer};
 
 use super::error::{Error, Refusal};
 use super::key::KeySerializer;
+use super::number;
 use super::read;
 use super::writer::{List, Object, Writer};
 
@@ -109,9 +110,7 @@ impl<'w, 'o> ObjectSerializer<'w, 'o> {
 
     fn key(&mut self, key: &str) -> Result<(), Error> {
         self.entries += 1;
-        self.object
-            .key(self.writer, key)
-            .map_err(|error| in_variant(self.variant.as_ref(), error))
+        self.object.key(self.writer, key).map_err(|error| in_variant(self.variant.as_ref(), error))
     }
 
     fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
@@ -202,12 +201,7 @@ impl<'w, 'o> Serializer for &'w mut Writer<'o> {
     }
 
     fn serialize_f32(self, value: f32) -> Result<(), Error> {
-        // An f32 is the number that its own shortest decimal names: 0.1f32 is 0.1, as everybody
-        // who writes it as JSON has it, and not the nearest f64 of its bits.
-        if !value.is_finite() {
-            return self.float(f64::from(value));
-        }
-        self.float(value.to_string().parse().expect("a finite number can be read again"))
+        self.float(number::widen(value))
     }
 
     fn serialize_f64(self, value: f64) -> Result<(), Error> {

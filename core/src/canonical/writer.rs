@@ -6,6 +6,7 @@ use std::cmp::Ordering;
 use smallvec::SmallVec;
 
 use super::error::{Error, Refusal, head};
+use super::number;
 use crate::policy::limits::NESTING_MAX;
 
 /// A canonical text that is being written.
@@ -61,10 +62,6 @@ impl<'o> Writer<'o> {
         self.room(0)
     }
 
-    pub(super) const fn len_max(&self) -> usize {
-        self.len_max
-    }
-
     fn room(&self, more: usize) -> Result<(), Error> {
         let len_min = self.out.len() - self.base + more;
         if len_min > self.len_max {
@@ -109,7 +106,7 @@ impl<'o> Writer<'o> {
                 self.integer(value as u64)
             };
         }
-        serde_json::to_writer(&mut *self.out, &value).expect("a number can be written to a Vec");
+        number::push_float(self.out, value);
         self.room(0)
     }
 

@@ -31,6 +31,16 @@ pub enum Error {
         /// How it shows.
         problem: String,
     },
+    /// A later release wrote the log.
+    #[error("the log at `{place}` has schema version {version}, this release reads up to {known}")]
+    Newer {
+        /// Where it lies.
+        place: String,
+        /// The version of its schema.
+        version: u32,
+        /// The newest version that this release reads.
+        known: u32,
+    },
     /// The log is damaged.
     #[error("the log at `{place}` is damaged: {problem}; restore it from a backup")]
     Damaged {
@@ -55,6 +65,29 @@ pub enum Error {
         place: String,
         /// Who owns it.
         owner: Owner,
+    },
+    /// The caller does not own the board under this epoch, or an append under it was given up
+    /// before its outcome was known.
+    #[error("epoch {epoch} does not own the board at `{place}`: own it, then read its tail")]
+    NotOwned {
+        /// Where it lies.
+        place: String,
+        /// The epoch that was named.
+        epoch: Epoch,
+    },
+    /// The log was opened only to be read.
+    #[error("cannot {action} the log at `{place}`: it was opened only to be read")]
+    ReadOnly {
+        /// What was attempted: "own", "keep a snapshot in".
+        action: &'static str,
+        /// Where it lies.
+        place: String,
+    },
+    /// Only a board that was created in development mode is moved aside.
+    #[error("the board at `{place}` was not created in development mode, so it stays where it is")]
+    NotDev {
+        /// Where it lies.
+        place: String,
     },
     /// A newer ownership exists: this owner must stop.
     #[error("epoch {epoch} was fenced off by epoch {newest}")]
@@ -122,8 +155,12 @@ impl Error {
             Self::Url { .. } => "log-url",
             Self::Missing { .. } => "log-missing",
             Self::Foreign { .. } => "log-foreign",
+            Self::Newer { .. } => "log-newer",
             Self::Damaged { .. } | Self::Batch { .. } => "log-damaged",
             Self::Owned { .. } => "log-owned",
+            Self::NotOwned { .. } => "log-not-owned",
+            Self::ReadOnly { .. } => "log-read-only",
+            Self::NotDev { .. } => "log-not-dev",
             Self::Fenced { .. } => "log-fenced",
             Self::Conflict { .. } => "log-regressed",
             Self::Truncated { .. } => "log-truncated",

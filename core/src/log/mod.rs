@@ -63,6 +63,13 @@ pub trait Log: Send + Sync + std::fmt::Debug {
     /// [`Error::Owned`] when another live process owns the board. The same process may own again.
     async fn own(&self, claim: Claim) -> Result<Ownership, Error>;
 
+    /// Who owns the board at this moment, as far as this log can see it; none when nobody does. A
+    /// hint: it may have changed when the answer arrives.
+    ///
+    /// # Errors
+    /// When it cannot be found out.
+    async fn owner(&self) -> Result<Option<Owner>, Error>;
+
     /// Gives the board up. Idempotent; without effect when somebody else owns the board by now.
     ///
     /// # Errors
@@ -74,9 +81,11 @@ pub trait Log: Send + Sync + std::fmt::Debug {
     /// head, its epoch the newest.
     ///
     /// # Errors
-    /// [`Error::Fenced`] and [`Error::Conflict`] when it does not continue the log (nothing was
-    /// written); [`Error::Unstorable`] when the backend refuses its content (nothing was written);
-    /// anything else for which [`Error::outcome_unknown`] says so may have been written.
+    /// [`Error::Fenced`] and [`Error::Conflict`] when it does not continue the log,
+    /// [`Error::NotOwned`] when this log does not own the board under the batch's epoch or has not
+    /// owned it again since an append whose outcome is unknown, [`Error::Unstorable`] when the
+    /// content is refused: nothing was written. An error for which [`Error::outcome_unknown`] says
+    /// so may have been written.
     async fn append(&self, append: Append) -> Result<(), Error>;
 
     /// Batches from the one that holds `from` on, in order, at most about `bytes_max` bytes but at
@@ -95,7 +104,8 @@ pub trait Log: Send + Sync + std::fmt::Debug {
     /// Keeps a snapshot. A backend keeps at least the newest two and may drop older ones.
     ///
     /// # Errors
-    /// When it cannot be written; the log is then as it was.
+    /// [`Error::Conflict`] when no batch of the log ends at its seq with its batch hash; otherwise
+    /// when it cannot be written. The log is then as it was.
     async fn put_snapshot(&self, snapshot: Snapshot) -> Result<(), Error>;
 
     /// The newest snapshot whose seq is at most `until`.

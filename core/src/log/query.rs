@@ -79,7 +79,7 @@ pub struct ArtifactQuery {
     pub up_to: Seq,
     /// Which come first.
     pub direction: Direction,
-    /// At most this many.
+    /// At most this many, and at least one.
     pub limit: u32,
 }
 
@@ -141,7 +141,7 @@ pub struct ActivationQuery {
     pub cursor: Option<Seq>,
     /// Which come first, by id.
     pub direction: Direction,
-    /// At most this many.
+    /// At most this many, and at least one.
     pub limit: u32,
 }
 
@@ -177,7 +177,7 @@ pub enum OutcomeFilter {
 pub struct Page<T> {
     /// The items, in the order asked for.
     pub items: Vec<T>,
-    /// Where the next page begins; none when this is the last.
+    /// The cursor of the next page; none when this is the last.
     pub next: Option<Seq>,
     /// The seq that this answer is complete to.
     pub as_of: Seq,

@@ -1,20 +1,18 @@
 //! Rows: what an append writes beside its batch so that it can be looked up later. They are derived
 //! from the events and the contents of the commands, and never folded.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use crate::content::{Content, Value};
-use crate::envelope::Envelope;
-use crate::envelope::Inputs;
+use crate::envelope::{Draft, Envelope, Inputs};
 use crate::event::DeadReason;
 use crate::hash::{Hash, Salt};
 use crate::ids::{ActivationId, AgentNo, ArtifactId, CorrelationId, Seq, SubscriptionNo};
 use crate::names::{IdempotencyKey, StepName};
 use crate::time::Timestamp;
-
-use std::sync::Arc;
-
-use crate::envelope::Draft;
 
 /// Everything that goes with one batch. Seqs are ascending in each list.
 #[derive(Clone, Debug, Default)]
@@ -87,8 +85,10 @@ pub struct KeyRow {
     pub id: ArtifactId,
 }
 
-/// An activation that is over: all that is needed to show it or to open it again.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An activation that is over: all that is needed to show it or to open it again. Backends may
+/// store it in postcard form behind a format number, so its fields and their order are part of a
+/// stored format.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClosedActivation {
     /// Which one.
     pub activation: ActivationId,
@@ -115,7 +115,7 @@ pub struct ClosedActivation {
 }
 
 /// What became of an activation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Outcome {
     /// Its outputs are on the board.
     Done,

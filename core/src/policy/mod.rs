@@ -6,5 +6,3 @@ mod retry;
 
 pub use kind::{ErrorKind, KindSet};
 pub use retry::{Backoff, Jitter, Retry};
-
-pub(crate) use retry::split_mix;

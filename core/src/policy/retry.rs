@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{ErrorKind, KindSet};
+use crate::seed::split_mix;
 use crate::time::millis_ceil;
 
 /// When a failed activation is tried again, and how often.
@@ -111,7 +112,8 @@ impl Retry {
     #[must_use]
     pub fn factor(mut self, factor: f64) -> Self {
         if let Backoff::Exponential { factor_percent, .. } = &mut self.backoff {
-            let percent = (factor * 100.0).round().clamp(100.0, 10_000.0);
+            // What is no number becomes 1.0, the first of the range.
+            let percent = (factor.max(1.0) * 100.0).round().clamp(100.0, 10_000.0);
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
             {
                 *factor_percent = percent as u32;
@@ -211,19 +213,12 @@ impl Retry {
             }
             Backoff::List(delays) => {
                 let index = usize::try_from(index).unwrap_or(usize::MAX);
-                delays.get(index).or(delays.last()).map_or(0, |delay| millis_ceil(*delay))
+                delays.get(index).or_else(|| delays.last()).map_or(0, |delay| millis_ceil(*delay))
             }
         };
         ms.min(longest)
     }
 }
 
-/// One step of SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number
-/// generators", 2014): spreads a seed over all 64 bits.
-#[must_use]
-pub(crate) const fn split_mix(seed: u64) -> u64 {
-    let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
+#[cfg(test)]
+mod tests;

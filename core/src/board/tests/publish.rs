@@ -1,0 +1,119 @@
+//! Publishing: what is woken, what is the same publish, what is refused.
+
+use super::*;
+use crate::policy::limits;
+
+/// ART-1: a publish is one decision with the artifact, what it wakes, and what a permit takes.
+#[test]
+fn a_publish_wakes_each_subscriber_once() {
+    let mut board = Board::with(&[agent("one", "A"), agent("two", "A"), agent("other", "B")], 9);
+    let receipts = board.publish(&[new("A")]).unwrap();
+    let decision = board.log.last().unwrap();
+    assert_eq!(decision.events.len(), 5, "{:?}", decision.events);
+    let agents: Vec<_> = board.leases.iter().map(|lease| lease.agent.get()).collect();
+    assert_eq!(agents, [0, 1]);
+    assert!(board.leases.iter().all(|lease| lease.inputs[..] == [receipts[0].seq]));
+}
+
+/// ART-4, I4: the same key or id with the same payload gives the first artifact back; with another
+/// payload it is refused, and nothing is written.
+#[test]
+fn the_same_key_is_the_same_publish() {
+    let mut board = Board::with(&[agent("one", "A")], 9);
+    let keyed = New { key: Some("k"), ..new("A") };
+    let first = board.publish(&[keyed.clone()]).unwrap()[0];
+    let again = board.publish(&[keyed.clone()]).unwrap()[0];
+    assert_eq!((again.id, again.seq, again.duplicate), (first.id, first.seq, true));
+    assert_eq!(board.leases.len(), 1);
+    let other = New { payload: "[]", ..keyed.clone() };
+    let refused = board.publish(&[new("A"), other]).unwrap_err();
+    assert_eq!(refused.code(), "key-reused");
+
+    let named = New { id: Some(77), ..new("B") };
+    let first = board.publish(&[named.clone()]).unwrap()[0];
+    let again = board.publish(&[named.clone()]).unwrap()[0];
+    assert_eq!((again.seq, again.duplicate), (first.seq, true));
+    let other = New { payload: "[]", ..named };
+    assert_eq!(board.publish(&[other]).unwrap_err().code(), "id-reused");
+}
+
+/// ART-4: a key that is used twice in one publish is one artifact.
+#[test]
+fn one_publish_may_use_a_key_twice() {
+    let mut board = Board::with(&[], 0);
+    let keyed = New { key: Some("k"), ..new("A") };
+    let receipts = board.publish(&[keyed.clone(), new("A"), keyed.clone()]).unwrap();
+    assert_eq!(board.state.artifacts(), 2);
+    assert_eq!(receipts.len(), 3, "every item has a receipt");
+    assert_eq!(receipts[2].id, receipts[0].id);
+    assert!(receipts[2].duplicate);
+    let other = New { payload: "[]", ..keyed.clone() };
+    let more = New { key: Some("l"), ..new("A") };
+    assert!(board.publish(&[more.clone(), New { payload: "1", ..more }]).is_err());
+    assert!(board.publish(&[other]).is_err());
+}
+
+/// LOOK-1: a look-up from before what the board remembers is refused: the task looks again.
+#[test]
+fn an_old_look_up_is_refused() {
+    let mut board = Board::with(&[], 0);
+    board.beside = Beside::at(board.state.seq());
+    let producer = Producer::Program(ProgramName::new("test").unwrap());
+    let keyed = New { key: Some("k"), ..new("A") };
+    let mut publish = board.outgoing(&[keyed], &producer);
+    publish.looked_up.as_of = Seq(publish.looked_up.as_of.get() - 1);
+    let refused = board.ask(Request::Publish(publish.clone())).unwrap_err();
+    assert_eq!(refused.code(), "stale-look-up");
+    assert!(refused.retryable());
+    publish.looked_up.as_of = board.state.seq();
+    board.ask(Request::Publish(publish)).unwrap();
+}
+
+/// MATCH-1: verdicts of an older catalogue are refused: the task matches again.
+#[test]
+fn an_old_catalogue_is_refused() {
+    let mut board = Board::with(&[agent("one", "A")], 9);
+    let producer = Producer::Program(ProgramName::new("test").unwrap());
+    let publish = board.outgoing(&[new("A")], &producer);
+    board.register(&[agent("one", "A"), agent("two", "A")]).unwrap();
+    let refused = board.ask(Request::Publish(publish)).unwrap_err();
+    assert_eq!(refused.code(), "stale-catalogue");
+}
+
+/// LIMIT-1: a publish that would give its tree of work too many artifacts in an hour is refused,
+/// naming limit and value; an hour later there is room.
+#[test]
+fn a_correlation_has_an_hourly_limit() {
+    let mut board = Board::with(&[agent("one", "A")], 0);
+    let correlation = Some(CorrelationId::new(uuid(5)));
+    let news = vec![New { correlation, ..new("A") }; 25_000];
+    for _ in 0..4 {
+        board.publish(&news).unwrap();
+    }
+    let one = [New { correlation, ..new("A") }];
+    let refused = board.publish(&one).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "artifacts per correlation and hour is 100001, the limit is 100000"
+    );
+    board.pass(Duration::from_hours(1));
+    board.publish(&one).unwrap();
+    assert_eq!(limits::CORRELATION_ARTIFACTS_PER_HOUR_MAX, 100_000);
+}
+
+/// LIMIT-2, I13: at the bound of an agent's agenda publishes from outside are refused with the
+/// numbers; what is on the board already goes on.
+#[test]
+fn a_full_agenda_refuses_publishes() {
+    let mut board = Board::with(&[agent("one", "A")], 0);
+    for _ in 0..10 {
+        board.publish(&vec![new("A"); 25_000]).unwrap();
+    }
+    let refused = board.publish(&[new("A")]).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "the agenda of agent `one` is full: 250000 activations are open, the limit is 250000"
+    );
+    assert_eq!(refused.code(), "busy");
+    board.publish(&[new("B")]).unwrap();
+}

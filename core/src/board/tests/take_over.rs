@@ -1,0 +1,68 @@
+//! Ownership and clocks.
+
+use super::*;
+use crate::event::AttemptEnd;
+
+fn ends(board: &Board) -> Vec<AttemptEnd> {
+    let ends = board.events().into_iter().filter_map(|(_, event)| match event {
+        Event::AttemptEnded { end, .. } => Some(*end),
+        _ => None,
+    });
+    ends.collect()
+}
+
+/// SESS-2, I6: what ran in the process of the former owner is lost at the take-over, at once, and
+/// runs again without using up a retry.
+#[test]
+fn attempts_of_a_dead_owner_are_lost() {
+    let mut board = Board::with(&[agent("one", "A")], 9);
+    board.publish(&[new("A")]).unwrap();
+    let lease = board.leased();
+    board.take_over(2, 50);
+    assert_eq!(ends(&board), [AttemptEnd::Lost]);
+    assert_eq!(board.done(&lease, &[]).unwrap_err().code(), "superseded");
+    board.open_session(51, 50, 9);
+    let lease = board.leased();
+    assert_eq!(lease.attempt.attempt.get(), 2);
+    assert_eq!(board.state.activation(lease.attempt.activation).unwrap().failures, 0);
+}
+
+/// OWN-1: a new epoch of the same process leaves what it runs alone.
+#[test]
+fn the_same_process_keeps_its_attempts() {
+    let mut board = Board::with(&[agent("one", "A")], 9);
+    board.publish(&[new("A")]).unwrap();
+    let lease = board.leased();
+    board.take_over(2, PROCESS);
+    assert!(ends(&board).is_empty());
+    board.done(&lease, &[]).unwrap();
+}
+
+/// TIME-3: a wall clock that goes back never makes a commit time fall, and moves no timer; a jump
+/// of more than a minute is an event.
+#[test]
+fn a_wall_clock_that_jumps_moves_no_timer() {
+    let mut board = Board::with(&[agent("one", "A")], 9);
+    board.publish(&[new("A")]).unwrap();
+    let lease = board.leased();
+    board.fail(&lease, ErrorKind::Transient).unwrap();
+    let before = board.state.header().at;
+    board.now.wall = Timestamp(board.now.wall.0 - 3_600_000);
+    board.publish(&[new("B")]).unwrap();
+    assert_eq!(board.state.header().at, before);
+    let jumps: Vec<i64> = board
+        .events()
+        .into_iter()
+        .filter_map(|(_, event)| match event {
+            Event::ClockJumped { by_ms } => Some(*by_ms),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(jumps, [-3_600_000]);
+    assert!(board.leases.is_empty());
+    board.pass(Duration::from_secs(1));
+    assert_eq!(board.leases.len(), 1, "the delay ran on the board's own clock");
+    board.publish(&[new("B")]).unwrap();
+    let jumps = board.events().iter().filter(|(_, e)| matches!(e, Event::ClockJumped { .. })).count();
+    assert_eq!(jumps, 1, "a jump is recorded once");
+}

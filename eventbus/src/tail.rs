@@ -1,0 +1,147 @@
+//! A tail: the events of a log from any seq on, first those that are there, then those that come.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use artel_core::envelope::{Actor, TraceContext};
+use artel_core::event::Event;
+use artel_core::ids::{CommandId, CorrelationId, Seq};
+use artel_core::log::{self, Log};
+use artel_core::record;
+use artel_core::time::Timestamp;
+use tokio::sync::watch;
+
+/// How many bytes of the log a tail reads at a time.
+const READ_LEN: usize = 256 * 1024;
+
+/// An event with everything that surrounds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its position.
+    pub seq: Seq,
+    /// The board's wall clock.
+    pub at: Timestamp,
+    /// The command that led to it.
+    pub command: CommandId,
+    /// Who gave the command.
+    pub actor: Actor,
+    /// The tree of work that the command belongs to.
+    pub correlation: Option<CorrelationId>,
+    /// Where the command belongs in a distributed trace.
+    pub trace: Option<TraceContext>,
+    /// What happened.
+    pub event: Event,
+}
+
+/// Why a tail cannot go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TailError {
+    /// The log cannot be read.
+    #[error("cannot read the log from seq {from}")]
+    Read {
+        /// Where it was to go on.
+        from: Seq,
+        /// What the log said.
+        #[source]
+        source: log::Error,
+    },
+    /// A batch of the log is damaged.
+    #[error("cannot go on at seq {from}")]
+    Damaged {
+        /// Where it was to go on.
+        from: Seq,
+        /// What is wrong with the batch.
+        #[source]
+        source: record::Error,
+    },
+}
+
+/// The events of a log from some seq on. Reads the log itself, so a slow reader costs nobody.
+#[derive(Debug)]
+pub struct Tail {
+    log: Arc<dyn Log>,
+    durable: Option<watch::Receiver<Seq>>,
+    next: Seq,
+    ready: VecDeque<Entry>,
+}
+
+impl Tail {
+    /// Follows a log from the event `from` on, for as long as the hub lives.
+    #[must_use]
+    pub fn follow(log: Arc<dyn Log>, durable: watch::Receiver<Seq>, from: Seq) -> Self {
+        Self { log, durable: Some(durable), next: from.max(Seq(1)), ready: VecDeque::new() }
+    }
+
+    /// Reads a log from the event `from` to its present end.
+    #[must_use]
+    pub fn read(log: Arc<dyn Log>, from: Seq) -> Self {
+        Self { log, durable: None, next: from.max(Seq(1)), ready: VecDeque::new() }
+    }
+
+    /// The next event; none at the end of a log that is only read, or when the owner is gone.
+    ///
+    /// # Errors
+    /// When the log cannot be read or is damaged. The next call tries the same seq again.
+    ///
+    /// # Cancel safety
+    /// Safe to drop: no event is lost.
+    pub async fn next(&mut self) -> Result<Option<Entry>, TailError> {
+        loop {
+            if let Some(entry) = self.ready.pop_front() {
+                self.next = entry.seq.next();
+                return Ok(Some(entry));
+            }
+            // What is not known to be durable is not shown, even where the store has it already.
+            let bound = self.durable.as_mut().map(|durable| *durable.borrow_and_update());
+            if bound.is_none_or(|bound| bound >= self.next) {
+                self.fill(bound).await?;
+                if !self.ready.is_empty() {
+                    continue;
+                }
+            }
+            match &mut self.durable {
+                None => return Ok(None),
+                Some(durable) => {
+                    if durable.changed().await.is_err() {
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn fill(&mut self, bound: Option<Seq>) -> Result<(), TailError> {
+        let from = self.next;
+        let read = self.log.read(from, READ_LEN).await;
+        let batches = read.map_err(|source| TailError::Read { from, source })?;
+        let mut entries = VecDeque::new();
+        for batch in batches {
+            if bound.is_some_and(|bound| batch.header.first > bound) {
+                break;
+            }
+            let decisions =
+                batch.decisions().map_err(|source| TailError::Damaged { from, source })?;
+            let mut seq = batch.header.first;
+            for decision in decisions {
+                for event in decision.events {
+                    let entry = Entry {
+                        seq,
+                        at: decision.at,
+                        command: decision.command,
+                        actor: decision.actor.clone(),
+                        correlation: decision.correlation,
+                        trace: decision.trace,
+                        event,
+                    };
+                    if seq >= from {
+                        entries.push_back(entry);
+                    }
+                    seq = seq.next();
+                }
+            }
+        }
+        self.ready = entries;
+        Ok(())
+    }
+}

@@ -1,0 +1,59 @@
+//! A batch in the making, and what is delivered once it is durable.
+
+use std::sync::Arc;
+
+use artel_core::board::{Changes, Lease, Settled};
+use artel_core::catalogue::Catalogue;
+use artel_core::command::{Answer, Command};
+use artel_core::hash::Hash;
+use artel_core::ids::{AttemptId, Seq};
+use artel_core::record::Encoder;
+use artel_core::time::Timestamp;
+
+use super::{Failure, Reply};
+
+/// A command that was decided and whose batch is not durable yet.
+#[derive(Debug)]
+pub(super) struct Pending {
+    /// Kept whole: after a failure it may have to be decided again.
+    pub(super) command: Command,
+    pub(super) reply: Option<Reply>,
+}
+
+/// Decisions that wait for their append.
+#[derive(Default)]
+pub(super) struct Building {
+    pub(super) encoder: Encoder,
+    pub(super) changes: Changes,
+    pub(super) commands: Vec<(Pending, Result<Answer, Failure>)>,
+    pub(super) looks: Vec<Box<dyn FnOnce() + Send>>,
+    /// Bytes of payloads and other contents.
+    pub(super) content_len: usize,
+    pub(super) first: Seq,
+    pub(super) at: Timestamp,
+}
+
+impl Building {
+    /// Whether there is anything to append or to answer.
+    pub(super) fn is_empty(&self) -> bool {
+        self.commands.is_empty() && self.looks.is_empty() && self.encoder.is_empty()
+    }
+
+    /// How many bytes its append would have.
+    pub(super) const fn len(&self) -> usize {
+        self.encoder.len() + self.content_len
+    }
+}
+
+/// What leaves once a batch is durable.
+pub(super) struct Delivery {
+    pub(super) last: Seq,
+    pub(super) hash: Hash,
+    pub(super) commands: Vec<(Pending, Result<Answer, Failure>)>,
+    pub(super) looks: Vec<Box<dyn FnOnce() + Send>>,
+    pub(super) leases: Vec<Lease>,
+    pub(super) stops: Vec<AttemptId>,
+    pub(super) settled: Vec<Settled>,
+    pub(super) catalogue: Option<Arc<Catalogue>>,
+    pub(super) room: bool,
+}

@@ -1,0 +1,78 @@
+//! Delivery: what leaves the committer once a batch is durable. Nothing here waits.
+
+use std::sync::Arc;
+
+use artel_core::board::Lease;
+use artel_core::catalogue::Catalogue;
+use artel_core::time::Elapsed;
+use artel_eventbus::Hub;
+use artel_scheduler::{Dispatcher, Runner};
+use smallvec::SmallVec;
+use tokio::sync::watch;
+
+use super::WhenSettled;
+use super::batch::Delivery;
+use super::engine::Engine;
+use super::payloads::Input;
+
+/// The inputs of a lease that the cache holds, in the order of the lease.
+pub(crate) type Cached = SmallVec<[Option<Input>; 2]>;
+
+/// Where things go once they are durable.
+pub(crate) struct Outlets<R: Runner<Inputs = Cached>> {
+    /// Starts and stops attempts.
+    pub(crate) dispatcher: Arc<Dispatcher<R>>,
+    /// Tells followers of the log.
+    pub(crate) hub: Hub,
+    /// The current catalogue.
+    pub(crate) catalogue: watch::Sender<Arc<Catalogue>>,
+    /// When something is due next.
+    pub(crate) due: watch::Sender<Elapsed>,
+    /// Told whenever activations were closed, so that there may be room on the agenda.
+    pub(crate) room: watch::Sender<()>,
+}
+
+impl<R: Runner<Inputs = Cached>> Outlets<R> {
+    /// Lets a durable batch leave.
+    pub(super) fn deliver(&self, engine: &mut Engine, delivery: Delivery) {
+        self.hub.advance(delivery.last);
+        if let Some(catalogue) = delivery.catalogue {
+            self.catalogue.send_replace(catalogue);
+        }
+        for lease in delivery.leases {
+            self.start(engine, lease);
+        }
+        for (pending, answer) in delivery.commands {
+            if let Some(reply) = pending.reply {
+                // Whoever asked may have left.
+                let _ = reply.send(answer);
+            }
+        }
+        for attempt in delivery.stops {
+            self.dispatcher.stop(attempt);
+        }
+        for look in delivery.looks {
+            look();
+        }
+        for settled in delivery.settled {
+            let answer =
+                WhenSettled::Settled { dead: settled.dead, cancelled: settled.cancelled };
+            for waiter in engine.settling.remove(&settled.correlation).unwrap_or_default() {
+                let _ = waiter.send(answer);
+            }
+        }
+        if delivery.room && self.room.receiver_count() > 0 {
+            self.room.send_replace(());
+        }
+        if let Some(due) = engine.announce() {
+            self.due.send_replace(due);
+        }
+    }
+
+    /// Starts an attempt with the inputs that the cache holds.
+    pub(super) fn start(&self, engine: &Engine, lease: Lease) {
+        let inputs =
+            lease.inputs.iter().map(|&seq| engine.payloads.get(seq).cloned()).collect();
+        self.dispatcher.start(lease, inputs);
+    }
+}

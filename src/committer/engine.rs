@@ -1,0 +1,202 @@
+//! The engine: the speculative state and the batch in the making. Synchronous; the loop around it
+//! owns time and the log.
+
+use std::collections::BTreeMap;
+use std::mem;
+use std::sync::Arc;
+
+use artel_core::board::{Beside, State};
+use artel_core::catalogue::Catalogue;
+use artel_core::command::{Command, Request};
+use artel_core::hash::Hash;
+use artel_core::ids::{CorrelationId, Epoch, ProcessId, SessionId};
+use artel_core::log::Append;
+use artel_core::names::{BoardName, ProgramName};
+use artel_core::policy::limits;
+use artel_core::record::{Batch, Place};
+use artel_core::time::Elapsed;
+use tokio::sync::oneshot;
+
+use super::batch::{Building, Delivery, Pending};
+use super::payloads::Payloads;
+use super::{Failure, Look, Reply, WhenSettled};
+use crate::clock::BoardClock;
+
+/// Who this owner is.
+#[derive(Clone, Debug)]
+pub(crate) struct Identity {
+    pub(crate) process: ProcessId,
+    pub(crate) program: ProgramName,
+    pub(crate) board: BoardName,
+    pub(crate) session: SessionId,
+    pub(crate) endpoint: Option<String>,
+}
+
+/// How many commands one append takes at most.
+const BATCH_COMMANDS_MAX: usize = 4_096;
+
+pub(super) struct Engine {
+    pub(super) state: State,
+    pub(super) beside: Beside,
+    pub(super) clock: BoardClock,
+    pub(super) epoch: Epoch,
+    /// The hash of the last batch that was sealed.
+    pub(super) hash: Hash,
+    pub(super) payloads: Payloads,
+    pub(super) building: Building,
+    pub(super) settling: BTreeMap<CorrelationId, Vec<oneshot::Sender<WhenSettled>>>,
+    pub(super) idling: Vec<oneshot::Sender<()>>,
+    /// The moment that the timers were last told, and whether they asked since.
+    announced: Elapsed,
+    asked: bool,
+}
+
+impl Engine {
+    pub(super) fn new(state: State, hash: Hash, epoch: Epoch, clock: BoardClock) -> Self {
+        let beside = Beside::at(state.seq());
+        Self {
+            state,
+            beside,
+            clock,
+            epoch,
+            hash,
+            payloads: Payloads::default(),
+            building: Building::default(),
+            settling: BTreeMap::new(),
+            idling: Vec::new(),
+            announced: Elapsed::NEVER,
+            asked: false,
+        }
+    }
+
+    /// Whether the batch in the making takes a further command.
+    pub(super) fn has_room(&self) -> bool {
+        self.building.commands.len() < BATCH_COMMANDS_MAX
+            && self.building.len() < limits::APPEND_LEN_MAX
+    }
+
+    /// Decides a command into the batch in the making.
+    pub(super) fn decide(&mut self, command: Command, reply: Option<Reply>) {
+        let now = self.clock.now();
+        let building = &mut self.building;
+        let rows = building.changes.rows.artifacts.len();
+        let first = self.state.seq().next();
+        let decided = self.state.decide(&command, now, &mut self.beside, &mut building.changes);
+        let answer = decided
+            .map(|decided| {
+                if let Some(decision) = decided.decision {
+                    if building.encoder.is_empty() {
+                        building.first = first;
+                    }
+                    building.at = decision.at;
+                    building.encoder.push(&decision);
+                }
+                decided.answer
+            })
+            .map_err(Failure::Rejected);
+        for row in &building.changes.rows.artifacts[rows..] {
+            building.content_len += row.payload.bytes().len();
+            self.payloads.push(row);
+        }
+        building.content_len += content_len(&command);
+        self.asked |= matches!(command.request, Request::Elapse);
+        building.commands.push((Pending { command, reply }, answer));
+    }
+
+    /// Answers a command whose events were found in the log.
+    pub(super) fn answered(
+        &mut self,
+        pending: Pending,
+        answer: artel_core::command::Answer,
+    ) {
+        self.building.commands.push((pending, Ok(answer)));
+    }
+
+    pub(super) fn look(&mut self, look: Look) {
+        let deferred = look(&self.state);
+        self.building.looks.push(deferred);
+    }
+
+    pub(super) fn when_settled(
+        &mut self,
+        correlation: CorrelationId,
+        reply: oneshot::Sender<WhenSettled>,
+    ) {
+        if self.state.correlation(correlation).is_some() {
+            self.settling.entry(correlation).or_default().push(reply);
+        } else {
+            let answer = move || drop(reply.send(WhenSettled::NotOpen));
+            self.building.looks.push(Box::new(answer));
+        }
+    }
+
+    /// Whether nothing runs, nothing will by itself, and nothing is on its way to the log.
+    pub(super) fn is_idle(&self) -> bool {
+        self.building.is_empty() && self.state.is_idle()
+    }
+
+    /// The moment that the timers have to be told, if there is news for them.
+    pub(super) fn announce(&mut self) -> Option<Elapsed> {
+        let next = self.state.next_due().unwrap_or(Elapsed::NEVER);
+        // A later moment is no news: the timers wake up too early and ask.
+        if next < self.announced || self.asked {
+            self.asked = false;
+            self.announced = next;
+            return Some(next);
+        }
+        None
+    }
+
+    /// Closes the batch in the making. The append is none when it has no events.
+    pub(super) fn seal(&mut self) -> (Option<Append>, Delivery) {
+        let mut building = mem::take(&mut self.building);
+        let catalogue =
+            building.changes.catalogue.then(|| Arc::new(Catalogue::of(&self.state)));
+        let last = self.state.seq();
+        let rows = mem::take(&mut building.changes.rows);
+        let append = (!building.encoder.is_empty()).then(|| {
+            let place = Place {
+                epoch: self.epoch,
+                first: building.first,
+                last,
+                at: building.at,
+                previous: self.hash,
+            };
+            let batch = Batch::seal(place, building.encoder.take());
+            self.hash = batch.header.hash;
+            Append { batch, rows }
+        });
+        let delivery = Delivery {
+            last,
+            hash: self.hash,
+            commands: building.commands,
+            looks: building.looks,
+            leases: building.changes.leases,
+            stops: building.changes.stops,
+            settled: building.changes.settled,
+            catalogue,
+            room: building.changes.room,
+        };
+        (append, delivery)
+    }
+}
+
+/// Bytes of contents other than payloads.
+fn content_len(command: &Command) -> usize {
+    match &command.request {
+        Request::Finish(finish) => {
+            finish.report.as_ref().map_or(0, |report| report.bytes().len())
+        }
+        Request::RecordStep(record) => record.result.bytes().len(),
+        Request::TakeOver(_)
+        | Request::Register(_)
+        | Request::OpenSession(_)
+        | Request::EndSession(_)
+        | Request::Publish(_)
+        | Request::Elapse
+        | Request::Redrive(_)
+        | Request::DropDead(_)
+        | Request::CancelCorrelation(_)
+        | Request::CancelActivations(_) => 0,
+    }
+}

@@ -1,0 +1,80 @@
+//! The payload cache: the newest artifacts with their typed values, so that a handler in the same
+//! process gets what its publisher had without reading or parsing. Bounded by bytes; the oldest go,
+//! and are read from the store when they are needed.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use artel_core::content::Value;
+use artel_core::envelope::{Draft, Envelope};
+use artel_core::ids::Seq;
+use artel_core::log::ArtifactRow;
+use artel_core::time::Timestamp;
+use bytes::Bytes;
+
+/// How many bytes of payloads are kept, envelopes counted at a flat rate.
+const LEN_MAX: usize = 64 * 1024 * 1024;
+/// What an envelope and the place in the cache are counted as.
+const ENTRY_LEN: usize = 512;
+
+/// An artifact that an attempt works on.
+#[derive(Clone, Debug)]
+pub(crate) struct Input {
+    pub(crate) seq: Seq,
+    pub(crate) at: Timestamp,
+    pub(crate) envelope: Shared,
+    pub(crate) payload: Bytes,
+    pub(crate) value: Option<Value>,
+}
+
+/// An envelope as it came: with its draft from a publisher, alone from the store.
+#[derive(Clone, Debug)]
+pub(crate) enum Shared {
+    Draft(Arc<Draft>),
+    Stored(Arc<Envelope>),
+}
+
+impl std::ops::Deref for Shared {
+    type Target = Envelope;
+
+    fn deref(&self) -> &Envelope {
+        match self {
+            Self::Draft(draft) => &draft.envelope,
+            Self::Stored(envelope) => envelope,
+        }
+    }
+}
+
+/// The newest artifacts, ascending by seq.
+#[derive(Debug, Default)]
+pub(crate) struct Payloads {
+    entries: VecDeque<Input>,
+    len: usize,
+}
+
+impl Payloads {
+    pub(crate) fn push(&mut self, row: &ArtifactRow) {
+        self.len += row.payload.bytes().len() + ENTRY_LEN;
+        self.entries.push_back(Input {
+            seq: row.seq,
+            at: row.at,
+            envelope: Shared::Draft(row.draft.clone()),
+            payload: row.payload.bytes().clone(),
+            value: row.value.clone(),
+        });
+        while self.len > LEN_MAX {
+            let Some(oldest) = self.entries.pop_front() else { break };
+            self.len -= oldest.payload.len() + ENTRY_LEN;
+        }
+    }
+
+    pub(crate) fn get(&self, seq: Seq) -> Option<&Input> {
+        let index = self.entries.binary_search_by_key(&seq, |input| input.seq).ok()?;
+        self.entries.get(index)
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.entries.clear();
+        self.len = 0;
+    }
+}

@@ -1,0 +1,261 @@
+//! Recovery: after an append that failed or whose outcome is unknown, the speculative state is
+//! thrown away, the board is owned anew, and only then is the log's end read. Waiting callers are
+//! answered by what is found there, or their commands are decided again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use artel_core::command::{Command, Request, TakeOver};
+use artel_core::envelope::Actor;
+use artel_core::event::Event;
+use artel_core::hash::Hash;
+use artel_core::ids::{CommandId, Seq};
+use artel_core::log::{self, Claim, Log, Ownership};
+use artel_scheduler::Runner;
+
+use super::batch::{Delivery, Pending};
+use super::deliver::Cached;
+use super::engine::{Engine, Identity};
+use super::load::{LoadError, Loaded, load};
+use super::run::Loop;
+use super::{Failure, Status};
+use crate::entropy;
+
+/// How long to wait before the board is owned again, at first and at most.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+
+/// How far a log is known to be durable.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Durable {
+    pub(super) seq: Seq,
+    pub(super) hash: Hash,
+}
+
+/// A board that was taken over: its log cannot change any more but by this owner.
+pub(super) struct Taken {
+    pub(super) ownership: Ownership,
+    pub(super) loaded: Loaded,
+    /// The events of commands after what was known to be durable, with the seq of the first.
+    found: BTreeMap<CommandId, (Seq, Vec<Event>)>,
+}
+
+/// Why a board cannot be taken over.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TakeOverError {
+    /// The log refuses the ownership or cannot be reached.
+    #[error("cannot take the board over")]
+    Own(#[source] log::Error),
+    /// The log cannot be folded.
+    #[error("cannot take the board over")]
+    Load(#[source] LoadError),
+    /// The log is shorter than, or different from, what this process has seen of it.
+    #[error(
+        "log regressed: this owner knows seq {known} as durable, the log ends at seq {found} or \
+         has something else there; restore the newest copy of the log"
+    )]
+    Regressed {
+        /// What is known to be durable.
+        known: Seq,
+        /// Where the log ends.
+        found: Seq,
+    },
+}
+
+/// Owns the board anew, then reads its log. `waiting` says whether somebody waits for an answer
+/// that may be found there.
+pub(super) async fn take_over(
+    log: &dyn Log,
+    identity: &Identity,
+    known: Durable,
+    waiting: bool,
+) -> Result<Taken, TakeOverError> {
+    let claim = Claim {
+        process: identity.process,
+        program: identity.program.clone(),
+        endpoint: identity.endpoint.clone(),
+    };
+    let ownership = log.own(claim).await.map_err(TakeOverError::Own)?;
+    let regressed = |found| TakeOverError::Regressed { known: known.seq, found };
+    let head = &ownership.head;
+    if head.seq < known.seq || (head.seq == known.seq && known.seq > Seq(0) && head.hash != known.hash)
+    {
+        return Err(regressed(head.seq));
+    }
+    let mut found = BTreeMap::new();
+    let loaded = load(log, head.seq, |first, decision| {
+        if waiting && first > known.seq {
+            found.insert(decision.command, (first, decision.events.clone()));
+        }
+    })
+    .await
+    .map_err(TakeOverError::Load)?;
+    if loaded.state.seq() != head.seq || loaded.hash != head.hash {
+        return Err(regressed(loaded.state.seq()));
+    }
+    Ok(Taken { ownership, loaded, found })
+}
+
+impl<R: Runner<Inputs = Cached>> Loop<R> {
+    /// A command of the board itself.
+    pub(super) fn own_command(&self, request: Request) -> Command {
+        Command {
+            id: entropy::command_id(&*self.entropy),
+            actor: Actor::Board,
+            correlation: None,
+            trace: None,
+            seed: entropy::seed(&*self.entropy),
+            request,
+        }
+    }
+
+    /// Decides the first command of an ownership.
+    pub(super) fn begin_epoch(&mut self, ownership: &Ownership) {
+        let take_over = TakeOver {
+            epoch: ownership.epoch,
+            process: self.identity.process,
+            program: self.identity.program.clone(),
+            board: self.identity.board.clone(),
+            incarnation: ownership.head.incarnation,
+            dev: ownership.head.dev,
+        };
+        let command = self.own_command(Request::TakeOver(take_over));
+        self.engine.decide(command, None);
+    }
+
+    /// Finds the truth after an append that failed, and goes on from there. The error says why the
+    /// board must stop.
+    pub(super) async fn recover(
+        &mut self,
+        error: log::Error,
+        failed: Delivery,
+    ) -> Result<(), Arc<str>> {
+        self.status.send_replace(Status::Recovering);
+        let refused = matches!(error, log::Error::Unstorable { .. });
+        let mut pending: Vec<Pending> =
+            failed.commands.into_iter().map(|(pending, _)| pending).collect();
+        if refused && let Some(culprit) = single(&mut pending) {
+            tracing::error!(%error, "the log refuses to store what a command brings");
+            let failure = Failure::Unstorable(Arc::new(error));
+            if let Some(reply) = culprit.reply {
+                let _ = reply.send(Err(failure));
+            }
+        } else {
+            tracing::warn!(%error, "an append failed; reading the truth from the log");
+        }
+        let building = std::mem::take(&mut self.engine.building);
+        pending.extend(building.commands.into_iter().map(|(pending, _)| pending));
+        pending.extend(std::mem::take(&mut self.again));
+        // Looks saw a state that may never have been: they look again.
+        drop((failed.looks, building.looks));
+        // What the board said to itself is said anew by the new ownership.
+        pending.retain(|pending| pending.reply.is_some());
+
+        let taken = match self.take_over_patiently().await {
+            Ok(taken) => taken,
+            Err(why) => {
+                self.again = pending.into();
+                return Err(why);
+            }
+        };
+        self.resume(taken, pending, refused);
+        self.status.send_replace(Status::Open);
+        tracing::info!(epoch = %self.engine.epoch, seq = %self.durable.seq, "the board goes on");
+        Ok(())
+    }
+
+    async fn take_over_patiently(&self) -> Result<Taken, Arc<str>> {
+        let (mut wait, longest) = BACKOFF;
+        loop {
+            match take_over(&*self.log, &self.identity, self.durable, true).await {
+                Ok(taken) => return Ok(taken),
+                Err(TakeOverError::Own(error)) if error.retryable() => {
+                    tracing::warn!(%error, "cannot take the board over yet");
+                }
+                Err(TakeOverError::Load(LoadError::Read { source, .. }))
+                    if source.retryable() =>
+                {
+                    tracing::warn!(error = %source, "cannot read the log yet");
+                }
+                Err(error) => {
+                    let chain = artel_core::classify::chain_of(&error).join(": ");
+                    tracing::error!(error = chain, "the board stops");
+                    return Err(chain.into());
+                }
+            }
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(longest);
+        }
+    }
+
+    fn resume(&mut self, taken: Taken, pending: Vec<Pending>, refused: bool) {
+        let Taken { ownership, loaded, found } = taken;
+        let before = &mut self.engine;
+        let mut engine = Engine::new(
+            loaded.state,
+            loaded.hash,
+            ownership.epoch,
+            before.clock.clone(),
+        );
+        engine.beside = std::mem::take(&mut before.beside);
+        engine.beside.recovered(&engine.state);
+        engine.settling = std::mem::take(&mut before.settling);
+        engine.idling = std::mem::take(&mut before.idling);
+        self.engine = engine;
+        self.durable = Durable { seq: self.engine.state.seq(), hash: self.engine.hash };
+        self.outlets.hub.advance(self.durable.seq);
+        self.one_by_one = refused;
+        self.begin_epoch(&ownership);
+        self.settle_waiters();
+        for pending in pending {
+            match found.get(&pending.command.id) {
+                None => self.again.push_back(pending),
+                Some((first, events)) => {
+                    let beside = &self.engine.beside;
+                    let state = &self.engine.state;
+                    let answer = state.answer(&pending.command, *first, events, beside);
+                    self.engine.answered(pending, answer);
+                }
+            }
+        }
+        self.start_again();
+        let catalogue = artel_core::catalogue::Catalogue::of(&self.engine.state);
+        self.outlets.catalogue.send_replace(Arc::new(catalogue));
+    }
+
+    /// Starts attempts that the log has and nobody runs: their start was appended, but not known
+    /// to be.
+    fn start_again(&mut self) {
+        let state = &self.engine.state;
+        let mine = state.activations().filter(|(_, activation)| {
+            activation.running().is_some_and(|running| running.session == self.identity.session)
+        });
+        let leases: Vec<_> = mine.filter_map(|(id, _)| state.lease_of(id)).collect();
+        for lease in leases {
+            self.outlets.start(&self.engine, lease);
+        }
+    }
+
+    /// Whoever waits for a tree of work of which, as it turns out, nothing is open, asks the store.
+    fn settle_waiters(&mut self) {
+        let state = &self.engine.state;
+        let gone: Vec<_> = self
+            .engine
+            .settling
+            .keys()
+            .filter(|&&correlation| state.correlation(correlation).is_none())
+            .copied()
+            .collect();
+        for correlation in gone {
+            for waiter in self.engine.settling.remove(&correlation).unwrap_or_default() {
+                let _ = waiter.send(super::WhenSettled::NotOpen);
+            }
+        }
+    }
+}
+
+/// The only command of an append that was refused.
+fn single(pending: &mut Vec<Pending>) -> Option<Pending> {
+    if pending.len() == 1 { pending.pop() } else { None }
+}
