@@ -1,1 +1,61 @@
-//! Placeholder.
+#![doc = include_str!("../README.md")]
+
+mod agent;
+mod attempt;
+mod board;
+mod caretaker;
+mod clock;
+mod committer;
+mod config;
+mod context;
+mod entropy;
+mod error;
+mod handler;
+mod history;
+mod operator;
+mod program;
+mod publication;
+mod query;
+mod reader;
+mod report;
+mod running;
+mod shutdown;
+mod snapshotter;
+mod start;
+mod stored;
+mod submit;
+mod tasks;
+
+pub use artel_core::artifact::Artifact;
+pub use artel_core::classify::{Classify, Error};
+pub use artel_core::command::{Receipt, Rejection};
+pub use artel_core::outputs::IntoOutputs;
+pub use artel_core::policy::{Backoff, ErrorKind, Jitter, Retry, limits};
+pub use artel_core::{board as state, definition, envelope, event, hash, ids, log, names, time};
+pub use artel_eventbus::{Entry, Tail, TailError};
+pub use artel_macros::{Artifact, Outputs};
+pub use artel_persistence::remove;
+
+pub use agent::{AgentBuilder, Subscribed};
+pub use board::{Board, BoardBuilder};
+pub use caretaker::{CaretakeError, Caretaker};
+pub use clock::SystemClock;
+pub use context::{BoardView, Context};
+pub use entropy::{Entropy, OsEntropy};
+pub use error::{LoadError, OpenError, OperateError, PublishError, ReadError, StartError, TakeOverError};
+pub use handler::{Handler, Stateful, Stateless};
+pub use history::{ActivationView, AttemptView, Standing};
+pub use operator::Operator;
+pub use publication::Publication;
+pub use query::{Listing, Query};
+pub use reader::{ActivationFilter, ActivationListing, Reader, Verified, VerifyError};
+pub use report::AttemptReport;
+pub use running::{Running, Status};
+pub use shutdown::Shutdown;
+pub use stored::Stored;
+
+#[doc(hidden)]
+pub mod __private {
+    //! What derived code refers to. Not part of the interface.
+    pub use artel_core::*;
+}

@@ -69,6 +69,12 @@ impl Value {
         self.0.clone().downcast().ok()
     }
 
+    /// The value, shared.
+    #[must_use]
+    pub fn shared(&self) -> Arc<dyn Any + Send + Sync> {
+        self.0.clone()
+    }
+
     /// The value as whatever it is.
     #[must_use]
     pub fn as_any(&self) -> &(dyn Any + Send + Sync) {

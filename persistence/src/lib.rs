@@ -1,1 +1,15 @@
-//! Placeholder.
+//! The backends of the log port: `memory:` always, `sqlite:` with the feature of that name.
+//!
+//! The runtime and the tools call [`open`] with a URL and hold an `Arc<dyn Log>` from then on; what
+//! a log must do stands in `docs/specs/log.md` and is proved for each backend by the conformance
+//! suite. Nothing here decides what an event means, starts a task, reads the environment or asks
+//! for the time.
+
+mod check;
+pub mod memory;
+mod open;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+mod url;
+
+pub use open::{CreateBoard, OpenOptions, move_aside, open, remove};

@@ -100,6 +100,12 @@ impl<R: Runner> Dispatcher<R> {
         self.running.contains_key(&attempt)
     }
 
+    /// The attempts that run.
+    #[must_use]
+    pub fn attempts(&self) -> Vec<AttemptId> {
+        self.running.iter().map(|entry| *entry.key()).collect()
+    }
+
     /// How many attempts run.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -21,11 +21,13 @@ use artel_core::ids::{AttemptId, CorrelationId, SessionId};
 use artel_core::log;
 use tokio::sync::{mpsc, oneshot, watch};
 
-pub(crate) use deliver::Outlets;
+pub(crate) use deliver::{Cached, Outlets};
 pub(crate) use engine::Identity;
-pub(crate) use load::{Loaded, load};
+pub use load::LoadError;
+pub(crate) use load::{Loaded, fold, load};
 pub(crate) use payloads::Input;
-pub(crate) use run::{Start, start};
+pub use recover::TakeOverError;
+pub(crate) use run::{Start, channel, start};
 
 /// What happens to a command.
 pub(crate) type Reply = oneshot::Sender<Result<Answer, Failure>>;
@@ -187,6 +189,11 @@ impl Committer {
         let (reply, answer) = oneshot::channel();
         self.submit(Submission::Close(reply)).await?;
         answer.await.map_err(|_| self.stopped())
+    }
+
+    /// Closes the board as soon as it takes submissions, with nobody waiting.
+    pub(crate) fn abandon(&self) {
+        let _ = self.inbox.try_send(Submission::Close(oneshot::channel().0));
     }
 
     /// Whether the board answers.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use artel_core::content::Value;
 use artel_core::envelope::{Draft, Envelope};
 use artel_core::ids::Seq;
-use artel_core::log::ArtifactRow;
+use artel_core::log::{ArtifactRow, StoredArtifact};
 use artel_core::time::Timestamp;
 use bytes::Bytes;
 
@@ -25,6 +25,20 @@ pub(crate) struct Input {
     pub(crate) envelope: Shared,
     pub(crate) payload: Bytes,
     pub(crate) value: Option<Value>,
+}
+
+impl Input {
+    /// An artifact as the store has it; none when it or its payload is gone.
+    pub(crate) fn stored(found: Option<StoredArtifact>) -> Option<Self> {
+        let found = found?;
+        Some(Self {
+            seq: found.seq,
+            at: found.at,
+            envelope: Shared::Stored(Arc::new(found.envelope)),
+            payload: found.payload?,
+            value: None,
+        })
+    }
 }
 
 /// An envelope as it came: with its draft from a publisher, alone from the store.

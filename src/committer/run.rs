@@ -75,13 +75,15 @@ struct InFlight {
 pub(crate) async fn start<R: Runner<Inputs = Cached>>(
     inbox: Inbox,
     start: Start<R>,
-) -> Result<impl Future<Output = ()> + Send, super::recover::TakeOverError> {
+) -> Result<(BoardClock, impl Future<Output = ()> + Send), super::recover::TakeOverError> {
     let Start { log, clock, entropy, identity, outlets } = start;
     let taken = super::recover::take_over(&*log, &identity, Durable::default(), false).await?;
     let header = taken.loaded.state.header();
     let clock = BoardClock::resume(clock, header.elapsed, header.at);
     let durable = Durable { seq: taken.loaded.state.seq(), hash: taken.loaded.hash };
     outlets.hub.advance(durable.seq);
+    let catalogue = artel_core::catalogue::Catalogue::of(&taken.loaded.state);
+    outlets.catalogue.send_replace(Arc::new(catalogue));
     let engine =
         Engine::new(taken.loaded.state, taken.loaded.hash, taken.ownership.epoch, clock);
     let mut committer = Loop {
@@ -99,7 +101,8 @@ pub(crate) async fn start<R: Runner<Inputs = Cached>>(
         closing: None,
     };
     committer.begin_epoch(&taken.ownership);
-    Ok(async move { committer.run().await })
+    let clock = committer.engine.clock.clone();
+    Ok((clock, async move { committer.run().await }))
 }
 
 impl<R: Runner<Inputs = Cached>> Loop<R> {
@@ -137,10 +140,25 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
                 }
             }
         }
+        self.keep_snapshot().await;
         if let Err(error) = self.log.disown(self.engine.epoch).await {
             tracing::warn!(%error, "cannot give the board up; its ownership ends with the process");
         }
         self.stop("it was closed".into());
+    }
+
+    /// Leaves a snapshot behind, so that the next start has little to fold.
+    async fn keep_snapshot(&self) {
+        if self.log.describe().durability == log::Durability::Nothing {
+            return;
+        }
+        let bytes = self.engine.state.encode();
+        let state_hash = artel_core::hash::Hash::of(&bytes);
+        let Durable { seq, hash: batch_hash } = self.durable;
+        let snapshot = log::Snapshot { seq, batch_hash, state_hash, bytes };
+        if let Err(error) = self.log.put_snapshot(snapshot).await {
+            tracing::warn!(%error, "cannot leave a snapshot; the next start takes longer");
+        }
     }
 
     fn finished(&self) -> bool {

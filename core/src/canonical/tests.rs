@@ -42,7 +42,7 @@ fn check_refusals(cases: &[(&str, &str)]) {
 struct Unsorted {
     zebra: u8,
     apple: String,
-    mango: Option<Box<Unsorted>>,
+    mango: Option<Box<Self>>,
 }
 
 /// A bit of everything that serde can say.
@@ -53,10 +53,10 @@ enum Tree {
     Small(f32),
     Pair(i64, u64),
     Letter(char),
-    Record { wide: f64, text: String, child: Option<Box<Tree>> },
-    List(Vec<Tree>),
-    ByNumber(BTreeMap<i32, Tree>),
-    ByText(HashMap<String, Tree>),
+    Record { wide: f64, text: String, child: Option<Box<Self>> },
+    List(Vec<Self>),
+    ByNumber(BTreeMap<i32, Self>),
+    ByText(HashMap<String, Self>),
     Unit(()),
     Nested(Unsorted),
 }

@@ -1,0 +1,147 @@
+//! The agents of the review: who wakes on what, and what each makes of it.
+//!
+//! ```text
+//! program ─Project─► scan ─Package*─┬─ used ───► licence ─LicenceFacts─► licence-policy ─┐
+//!                                   ├─ used ───► sources ─SourceFacts──► safety-policy ──┤
+//!                                   ├─ used ───► weight ──WeightFacts──► weight-policy ──┼─► Verdict
+//!                                   └─ not used ──────────────────────► unused ──────────┘      │
+//! program, when all that has settled ─ReportRequest─► report ◄──────── reads ───────────────────┘
+//!                                                       └─► Report
+//! ```
+//!
+//! Who judges does not know who else does, and nobody calls anybody: an agent knows the artifacts
+//! that it wakes on and those that it returns.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use artel::{Board, Context, Error, Query, Retry};
+use tokio::task::spawn_blocking;
+
+use crate::facts::{
+    LicenceFacts, Package, Project, Report, ReportRequest, SourceFacts, Verdict, WeightFacts,
+};
+use crate::policy::Policy;
+use crate::{judges, licence, packages, report, sources, weight};
+
+/// Who says that a package is not used.
+const UNUSED: &str = "unused";
+
+/// What the agents share.
+#[derive(Debug)]
+pub(crate) struct Config {
+    /// What the judges go by.
+    pub(crate) policy: Policy,
+    /// Where a copy of a package may lie that is read instead of it.
+    pub(crate) scratch: Option<PathBuf>,
+    /// How long the reading of one package's sources may take.
+    pub(crate) patience: Duration,
+}
+
+/// Puts the agents on the board. What each publishes is what its handler returns.
+pub(crate) fn enlist(board: &Board, config: &Arc<Config>) {
+    let used = || Package::fields().used.eq(true);
+    let config = || Arc::clone(config);
+    // Half a second, doubled each time: a file that somebody is still writing is soon there.
+    let patient = Retry::exponential(Duration::from_millis(500)).max_attempts(5);
+
+    board.agent("scan").on::<Project>().shared_state(config()).run(scan);
+    board.agent(UNUSED).on::<Package>().matching(Package::fields().used.eq(false)).run(unused);
+
+    board.agent("licence").on::<Package>().matching(used()).run(licence);
+    board
+        .agent("sources")
+        .on::<Package>()
+        .matching(used())
+        .timeout(config().patience)
+        .retry(patient)
+        .concurrency(4)
+        .run(sources);
+    board.agent("weight").on::<Package>().matching(used()).run(weight);
+
+    board.agent(judges::LICENCE).on::<LicenceFacts>().shared_state(config()).run(judge_licence);
+    board.agent(judges::SAFETY).on::<SourceFacts>().shared_state(config()).run(judge_safety);
+    board.agent(judges::WEIGHT).on::<WeightFacts>().shared_state(config()).run(judge_weight);
+
+    board.agent("report").on::<ReportRequest>().run(report);
+}
+
+async fn scan(
+    _cx: Context,
+    project: Arc<Project>,
+    config: Arc<Config>,
+) -> Result<Vec<Package>, Error> {
+    let dir = Path::new(&project.dir);
+    Ok(packages::locked(dir, config.scratch.as_deref()).await?.packages)
+}
+
+async fn unused(_cx: Context, package: Arc<Package>) -> Result<Verdict, Error> {
+    Ok(Verdict::not_used_here(&package.id, UNUSED))
+}
+
+async fn licence(_cx: Context, package: Arc<Package>) -> Result<LicenceFacts, Error> {
+    let dir = folder(&package)?;
+    let named = package.licence_file.clone();
+    let texts = spawn_blocking(move || licence::texts(&dir, named.as_deref())).await??;
+    let (package, expression) = (package.id.clone(), package.licence.clone());
+    Ok(LicenceFacts { package, expression, texts })
+}
+
+async fn sources(_cx: Context, package: Arc<Package>) -> Result<SourceFacts, Error> {
+    let survey = sources::survey(&folder(&package)?).await.map_err(|error| {
+        if error.is_permanent() { Error::permanent(error) } else { Error::from(error) }
+    })?;
+    let sources::Survey { files, lines, bytes, unsafe_count } = survey;
+    let Package { build_script, proc_macro, .. } = *package;
+    let package = package.id.clone();
+    Ok(SourceFacts { package, files, lines, bytes, unsafe_count, build_script, proc_macro })
+}
+
+/// Other versions are other packages on the board: `scan` has published them all together, so an
+/// attempt that was woken by one of them sees every other.
+async fn weight(cx: Context, package: Arc<Package>) -> Result<WeightFacts, Error> {
+    let dir = folder(&package)?;
+    let weight::OnDisk { files, bytes } = spawn_blocking(move || weight::on_disk(&dir)).await??;
+    let named_alike = Query::default().tag(Package::name_tag(&package.id.name));
+    let named_alike: Vec<Package> = cx.board().all(named_alike).await?;
+    let other_versions = weight::other_versions(&package.id, &named_alike);
+    Ok(WeightFacts { package: package.id.clone(), files, bytes, other_versions })
+}
+
+async fn judge_licence(
+    _cx: Context,
+    facts: Arc<LicenceFacts>,
+    config: Arc<Config>,
+) -> Result<Verdict, Error> {
+    Ok(judges::licence(&config.policy.licence, &facts))
+}
+
+async fn judge_safety(
+    _cx: Context,
+    facts: Arc<SourceFacts>,
+    config: Arc<Config>,
+) -> Result<Verdict, Error> {
+    Ok(judges::safety(&config.policy.safety, &facts))
+}
+
+async fn judge_weight(
+    _cx: Context,
+    facts: Arc<WeightFacts>,
+    config: Arc<Config>,
+) -> Result<Verdict, Error> {
+    Ok(judges::weight(&config.policy.weight, &facts))
+}
+
+/// The request is a tree of work of its own, so it names the one that it is about.
+async fn report(cx: Context, request: Arc<ReportRequest>) -> Result<Report, Error> {
+    let review = Query::default().correlation(request.review.parse()?);
+    let packages: Vec<Package> = cx.board().all(review.clone()).await?;
+    let verdicts: Vec<Verdict> = cx.board().all(review).await?;
+    Ok(report::write(&request.project, &packages, &verdicts))
+}
+
+fn folder(package: &Package) -> Result<PathBuf, Error> {
+    let dir = package.dir.as_ref().map(PathBuf::from);
+    dir.ok_or_else(|| Error::permanent(format!("no folder is known of {}", package.id)))
+}

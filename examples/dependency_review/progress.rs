@@ -1,0 +1,261 @@
+//! How far a review is, as the board's event log records it.
+//!
+//! [`Progress`] folds events and is used twice: by the program while it follows the log, and at the
+//! end over the whole log, to count finished work that was started again. [`Watcher`] shows it to
+//! people as a bar, and to scripts as lines of a file:
+//!
+//! ```text
+//! seq=812 artifacts=245 verdicts=71 attempts=252 done=243 timed-out=1 lost=0 dead=1 repeated=0
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+
+use artel::Artifact;
+use artel::event::{AttemptEnd, Event, Next};
+use artel::ids::{ActivationId, Seq, TypeNo};
+use artel::names::TypeName;
+use artel::policy::ErrorKind;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::facts::Verdict;
+
+/// The numbers of a review so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    /// The last event that was folded.
+    pub(crate) seq: Seq,
+    /// Artifacts on the board.
+    pub(crate) artifacts: u64,
+    /// Verdicts among them.
+    pub(crate) verdicts: u64,
+    /// Attempts that began.
+    pub(crate) attempts: u64,
+    /// Activations that are done.
+    pub(crate) done: u64,
+    /// Attempts that met their time-out.
+    pub(crate) timed_out: u64,
+    /// Attempts that ended with the process that ran them.
+    pub(crate) lost: u64,
+    /// Activations that are dead letters.
+    pub(crate) dead: u64,
+    /// Attempts that began although their activation was done: finished work that was repeated.
+    pub(crate) repeated: u64,
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seq, artifacts, verdicts, attempts, done, timed_out, lost, dead, repeated } =
+            self;
+        write!(f, "seq={seq} artifacts={artifacts} verdicts={verdicts} attempts={attempts} ")?;
+        write!(f, "done={done} timed-out={timed_out} lost={lost} dead={dead} repeated={repeated}")
+    }
+}
+
+/// A fold of the event log that knows how far the review is.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Progress {
+    counts: Counts,
+    types: BTreeMap<TypeNo, TypeName>,
+    done: BTreeSet<ActivationId>,
+    dead: BTreeSet<ActivationId>,
+}
+
+impl Progress {
+    /// The numbers so far.
+    pub(crate) const fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Takes in the next event.
+    pub(crate) fn apply(&mut self, seq: Seq, event: &Event) {
+        self.counts.seq = seq;
+        match event {
+            Event::TypeRegistered { type_no, name, .. } => {
+                self.types.insert(*type_no, name.clone());
+            }
+            Event::ArtifactCommitted(draft) => {
+                self.counts.artifacts += 1;
+                let name = self.types.get(&draft.envelope.type_no);
+                if name.is_some_and(|name| name.as_str() == Verdict::NAME) {
+                    self.counts.verdicts += 1;
+                }
+            }
+            Event::AttemptStarted { attempt, .. } => {
+                self.counts.attempts += 1;
+                if self.done.contains(&attempt.activation) {
+                    self.counts.repeated += 1;
+                }
+            }
+            Event::AttemptEnded { attempt, end, next, .. } => {
+                self.end_attempt(attempt.activation, *end, *next);
+            }
+            Event::ActivationRedriven(redriven) => {
+                self.dead.remove(&redriven.activation);
+            }
+            Event::DeadLetterDropped { activation } => {
+                self.dead.remove(activation);
+            }
+            _ => {}
+        }
+        self.counts.done = self.done.len() as u64;
+        self.counts.dead = self.dead.len() as u64;
+    }
+
+    fn end_attempt(&mut self, activation: ActivationId, end: AttemptEnd, next: Next) {
+        match end {
+            AttemptEnd::Done => {
+                self.done.insert(activation);
+            }
+            AttemptEnd::Failed(ErrorKind::Timeout) => self.counts.timed_out += 1,
+            AttemptEnd::Lost => self.counts.lost += 1,
+            _ => {}
+        }
+        if matches!(next, Next::Dead(_)) {
+            self.dead.insert(activation);
+        }
+    }
+}
+
+/// Shows progress while it is made.
+pub(crate) struct Watcher {
+    progress: Progress,
+    bar: ProgressBar,
+    lines: Option<File>,
+}
+
+impl Watcher {
+    /// A watcher of a review that will have so many verdicts. It draws a bar where standard error
+    /// is a terminal, and writes a line for each event to the file, if there is one.
+    ///
+    /// # Errors
+    /// When the file cannot be made.
+    pub(crate) fn new(verdicts: u64, file: Option<&Path>) -> io::Result<Self> {
+        let style = ProgressStyle::with_template("{bar:40} {pos}/{len} verdicts  {msg}");
+        let bar = ProgressBar::new(verdicts)
+            .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        let lines = file.map(File::create).transpose()?;
+        Ok(Self { progress: Progress::default(), bar, lines })
+    }
+
+    /// Takes in the next event.
+    ///
+    /// # Errors
+    /// When the line cannot be written.
+    pub(crate) fn see(&mut self, seq: Seq, event: &Event) -> io::Result<()> {
+        self.progress.apply(seq, event);
+        let counts = self.progress.counts();
+        self.bar.set_position(counts.verdicts);
+        let Counts { timed_out, lost, dead, .. } = counts;
+        self.bar.set_message(format!("{timed_out} timed out, {lost} lost, {dead} dead"));
+        match &mut self.lines {
+            Some(lines) => writeln!(lines, "{counts}"),
+            None => Ok(()),
+        }
+    }
+
+    /// Leaves the bar as it stands.
+    pub(crate) fn finish(&self) {
+        self.bar.abandon();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use artel::event::DeadReason;
+    use artel::ids::{AttemptId, AttemptNo, SessionId};
+    use artel::time::Elapsed;
+
+    use super::*;
+
+    fn attempt(activation: u64, attempt: u32) -> AttemptId {
+        AttemptId { activation: ActivationId(Seq(activation)), attempt: AttemptNo(attempt) }
+    }
+
+    fn started(activation: u64, number: u32) -> Event {
+        Event::AttemptStarted {
+            attempt: attempt(activation, number),
+            session: SessionId::from_bytes([0; 16]),
+            seed: 0,
+            deadline: Elapsed(0),
+        }
+    }
+
+    fn ended(activation: u64, number: u32, end: AttemptEnd, next: Next) -> Event {
+        Event::AttemptEnded { attempt: attempt(activation, number), end, next, report: None }
+    }
+
+    const AGAIN: Next = Next::Retry { not_before: Elapsed(0), counted: true };
+
+    fn fold(events: &[Event]) -> Counts {
+        let mut progress = Progress::default();
+        for (seq, event) in (1..).zip(events) {
+            progress.apply(Seq(seq), event);
+        }
+        progress.counts()
+    }
+
+    #[test]
+    fn a_retry_is_no_repetition_of_finished_work() {
+        let counts = fold(&[
+            started(7, 1),
+            ended(7, 1, AttemptEnd::Failed(ErrorKind::Timeout), AGAIN),
+            started(7, 2),
+            ended(7, 2, AttemptEnd::Lost, AGAIN),
+            started(7, 3),
+            ended(7, 3, AttemptEnd::Done, Next::Closed),
+        ]);
+        let expected = Counts {
+            seq: Seq(6),
+            attempts: 3,
+            done: 1,
+            timed_out: 1,
+            lost: 1,
+            ..Counts::default()
+        };
+        assert_eq!(counts, expected);
+    }
+
+    #[test]
+    fn an_attempt_after_the_activation_was_done_is_a_repetition() {
+        let done = ended(7, 1, AttemptEnd::Done, Next::Closed);
+        let counts = fold(&[started(7, 1), started(8, 1), done.clone(), started(7, 2), done]);
+        assert_eq!((counts.repeated, counts.done), (1, 1));
+    }
+
+    #[test]
+    fn a_dead_letter_that_is_dropped_is_none_any_more() {
+        let failed = AttemptEnd::Failed(ErrorKind::Permanent);
+        let events = [
+            started(7, 1),
+            ended(7, 1, failed, Next::Dead(DeadReason::NotRetryable)),
+            Event::DeadLetterDropped { activation: ActivationId(Seq(7)) },
+        ];
+        assert_eq!(fold(&events[..2]).dead, 1);
+        assert_eq!(fold(&events).dead, 0);
+    }
+
+    #[test]
+    fn a_line_says_what_scripts_look_for() {
+        let counts = Counts { seq: Seq(9), artifacts: 4, timed_out: 1, ..Counts::default() };
+        assert_eq!(
+            counts.to_string(),
+            "seq=9 artifacts=4 verdicts=0 attempts=0 done=0 timed-out=1 lost=0 dead=0 repeated=0"
+        );
+    }
+
+    #[test]
+    fn a_watcher_writes_a_line_for_each_event() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("progress");
+        let mut watcher = Watcher::new(3, Some(&path)).unwrap();
+        watcher.see(Seq(1), &started(7, 1)).unwrap();
+        watcher.see(Seq(2), &ended(7, 1, AttemptEnd::Done, Next::Closed)).unwrap();
+        let lines = std::fs::read_to_string(&path).unwrap();
+        let begins: Vec<_> = lines.lines().map(|line| &line[..5]).collect();
+        assert_eq!(begins, ["seq=1", "seq=2"]);
+    }
+}

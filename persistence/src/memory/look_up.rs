@@ -1,0 +1,45 @@
+//! Finding in memory what has a known id, key, seq or correlation.
+
+use std::collections::BTreeMap;
+
+use artel_core::ids::{ArtifactId, CorrelationId, Seq};
+use artel_core::log::{ClosedWork, ContentRow, LookUp, LookedUp};
+
+use super::state::{Artifact, State};
+
+pub(super) fn look_up(state: &State, look_up: &LookUp) -> LookedUp {
+    let at = |&place: &usize| state.artifacts[place].existing();
+    let ids = look_up.ids.iter();
+    let keys = look_up.keys.iter();
+    LookedUp {
+        as_of: state.head.seq,
+        ids: ids.filter_map(|id| Some((*id, at(state.ids.get(id)?)))).collect::<BTreeMap<_, _>>(),
+        keys: keys.filter_map(|key| Some((key.clone(), at(state.keys.get(key)?)))).collect(),
+    }
+}
+
+pub(super) fn artifact(state: &State, id: ArtifactId) -> Option<Artifact> {
+    state.ids.get(&id).map(|&place| state.artifacts[place].clone())
+}
+
+pub(super) fn artifacts_at(state: &State, seqs: &[Seq]) -> Vec<Artifact> {
+    let place = |seq| state.artifacts.binary_search_by_key(seq, |artifact| artifact.seq).ok();
+    seqs.iter().filter_map(|seq| Some(state.artifacts[place(seq)?].clone())).collect()
+}
+
+pub(super) fn contents(state: &State, seqs: &[Seq]) -> Vec<ContentRow> {
+    let place = |seq| state.contents.binary_search_by_key(seq, |content| content.seq).ok();
+    seqs.iter().filter_map(|seq| Some(state.contents[place(seq)?].clone())).collect()
+}
+
+pub(super) fn correlation(state: &State, correlation: CorrelationId) -> ClosedWork {
+    let as_of = state.head.seq;
+    state.trees.get(&correlation).map_or(ClosedWork { as_of, ..ClosedWork::default() }, |tree| {
+        ClosedWork {
+            known: !tree.artifacts.is_empty(),
+            dead: tree.dead,
+            cancelled: tree.cancelled,
+            as_of,
+        }
+    })
+}

@@ -1,0 +1,36 @@
+//! Owning a log in memory. The handle stands for the process: one that goes away gives the board up.
+
+use artel_core::ids::Epoch;
+use artel_core::log::{Claim, Error, Owner, Ownership};
+
+use super::handle::PLACE;
+use super::state::{Held, State};
+
+pub(super) fn own(state: &mut State, handle: u64, claim: Claim) -> Result<Ownership, Error> {
+    if let Some(held) = &state.owner
+        && (held.handle != handle || held.process != claim.process)
+    {
+        return Err(Error::Owned { place: PLACE.to_owned(), owner: held.owner.clone() });
+    }
+    let owner = Owner {
+        pid: Some(std::process::id()),
+        program: claim.program.as_str().to_owned(),
+        endpoint: claim.endpoint,
+    };
+    state.owner = Some(Held { handle, process: claim.process, owner });
+    state.head.epoch = state.head.epoch.next();
+    Ok(Ownership { epoch: state.head.epoch, head: state.head.clone() })
+}
+
+pub(super) fn disown(state: &mut State, handle: u64, epoch: Epoch) {
+    if epoch == state.head.epoch {
+        leave(state, handle);
+    }
+}
+
+/// Gives the board up, if this handle owns it.
+pub(super) fn leave(state: &mut State, handle: u64) {
+    if state.owner.as_ref().is_some_and(|held| held.handle == handle) {
+        state.owner = None;
+    }
+}

@@ -1,0 +1,178 @@
+//! What a log in memory holds: the rows in order of seq, and an index for each question that is
+//! asked of them. A row is known by its place in its list, which never changes, because nothing is
+//! ever taken out.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
+use std::hash::{BuildHasherDefault, DefaultHasher};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use artel_core::content::Content;
+use artel_core::envelope::Draft;
+use artel_core::ids::{ActivationId, AgentNo, ArtifactId, CorrelationId, Epoch, ProcessId, Seq, TypeNo};
+use artel_core::log::{
+    ClosedActivation, ContentRow, Existing, Head, Log, Outcome, Owner, Snapshot, StoredArtifact,
+};
+use artel_core::names::{IdempotencyKey, Tag};
+use artel_core::record::{Batch, genesis};
+use artel_core::time::Timestamp;
+use smallvec::SmallVec;
+
+use super::handle::MemoryLog;
+use crate::open::CreateBoard;
+
+/// A log in memory, apart from the handles to it: as long as one of them is there, so is the log.
+#[derive(Clone)]
+pub struct Store {
+    shared: Arc<Shared>,
+}
+
+impl Store {
+    /// Makes an empty log.
+    #[must_use]
+    pub fn new(create: CreateBoard) -> Self {
+        let state = Mutex::new(State::new(create));
+        Self { shared: Arc::new(Shared { state, handles: AtomicU64::new(0) }) }
+    }
+
+    /// A further handle, as another process would have it: only one of them can own the board, and
+    /// dropping the one that does gives it up.
+    #[must_use]
+    pub fn open(&self) -> Arc<dyn Log> {
+        let number = self.shared.handles.fetch_add(1, Ordering::Relaxed);
+        Arc::new(MemoryLog::new(Arc::clone(&self.shared), number))
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").finish_non_exhaustive()
+    }
+}
+
+pub(super) struct Shared {
+    state: Mutex<State>,
+    handles: AtomicU64,
+}
+
+impl Shared {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("nothing that is done under this lock panics")
+    }
+}
+
+/// A map whose hasher is the same in every process. It is never iterated over.
+pub(super) type Index<K, V> = HashMap<K, V, BuildHasherDefault<DefaultHasher>>;
+
+/// Places in [`State::artifacts`], ascending.
+pub(super) type Places = Vec<usize>;
+
+pub(super) struct State {
+    pub(super) head: Head,
+    pub(super) owner: Option<Held>,
+    pub(super) batches: Vec<Batch>,
+    pub(super) artifacts: Vec<Artifact>,
+    pub(super) ids: Index<ArtifactId, usize>,
+    pub(super) types: Index<TypeNo, Places>,
+    pub(super) agents: Index<AgentNo, Places>,
+    pub(super) tags: Index<Tag, Places>,
+    pub(super) trees: Index<CorrelationId, Tree>,
+    pub(super) keys: Index<IdempotencyKey, usize>,
+    pub(super) contents: Vec<ContentRow>,
+    pub(super) closed: BTreeMap<ActivationId, ClosedActivation>,
+    pub(super) not_done: BTreeSet<ActivationId>,
+    pub(super) worked_on: Index<Seq, SmallVec<[ActivationId; 2]>>,
+    /// Ascending, at most two.
+    pub(super) snapshots: Vec<Snapshot>,
+}
+
+/// An ownership.
+pub(super) struct Held {
+    pub(super) handle: u64,
+    pub(super) process: ProcessId,
+    pub(super) owner: Owner,
+}
+
+#[derive(Clone)]
+pub(super) struct Artifact {
+    pub(super) seq: Seq,
+    pub(super) at: Timestamp,
+    pub(super) draft: Arc<Draft>,
+    pub(super) payload: Content,
+}
+
+/// What is known of one tree of work.
+#[derive(Default)]
+pub(super) struct Tree {
+    pub(super) artifacts: SmallVec<[usize; 4]>,
+    /// In the order in which they were closed; one that was closed again is in it twice.
+    pub(super) closed: SmallVec<[ActivationId; 2]>,
+    pub(super) dead: u32,
+    pub(super) cancelled: bool,
+}
+
+impl State {
+    fn new(create: CreateBoard) -> Self {
+        let head = Head {
+            hash: genesis(create.incarnation),
+            board: create.board,
+            incarnation: create.incarnation,
+            dev: create.dev,
+            epoch: Epoch(0),
+            seq: Seq(0),
+            at: Timestamp(0),
+        };
+        Self {
+            head,
+            owner: None,
+            batches: Vec::new(),
+            artifacts: Vec::new(),
+            ids: Index::default(),
+            types: Index::default(),
+            agents: Index::default(),
+            tags: Index::default(),
+            trees: Index::default(),
+            keys: Index::default(),
+            contents: Vec::new(),
+            closed: BTreeMap::new(),
+            not_done: BTreeSet::new(),
+            worked_on: Index::default(),
+            snapshots: Vec::new(),
+        }
+    }
+
+    /// Takes a closed activation out, if it is there.
+    pub(super) fn reopen(&mut self, activation: ActivationId) {
+        let Some(closed) = self.closed.remove(&activation) else { return };
+        self.not_done.remove(&activation);
+        if let (Outcome::Dead(_), Some(tree)) =
+            (closed.outcome, self.trees.get_mut(&closed.correlation))
+        {
+            tree.dead -= 1;
+        }
+    }
+}
+
+impl Artifact {
+    pub(super) fn existing(&self) -> Existing {
+        let envelope = &self.draft.envelope;
+        Existing {
+            seq: self.seq,
+            id: envelope.id,
+            type_no: envelope.type_no,
+            salt: Some(self.payload.salt()),
+            hash: envelope.payload_hash,
+        }
+    }
+
+    /// The artifact as it is handed out. Copies the envelope: do it when the lock is free again.
+    pub(super) fn stored(&self) -> StoredArtifact {
+        StoredArtifact {
+            seq: self.seq,
+            at: self.at,
+            envelope: self.draft.envelope.clone(),
+            payload: Some(self.payload.bytes().clone()),
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The public entry: logs by URL. Called by the runtime when it starts and by the tools.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use artel_core::ids::Incarnation;
+use artel_core::log::{Error, Log};
+use artel_core::names::BoardName;
+
+use crate::memory;
+#[cfg(feature = "sqlite")]
+use crate::sqlite;
+use crate::url::{self, Location};
+
+/// A board that is to be made where there is none.
+#[derive(Clone, Debug)]
+pub struct CreateBoard {
+    /// What it is called.
+    pub board: BoardName,
+    /// The identity of its log: random, never used before.
+    pub incarnation: Incarnation,
+    /// Made in development mode: a changed schema may move the whole log aside.
+    pub dev: bool,
+}
+
+/// How to open a log.
+#[derive(Clone, Debug)]
+pub struct OpenOptions {
+    pub(crate) mode: Mode,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Mode {
+    Existing,
+    ReadOnly,
+    Create(CreateBoard),
+}
+
+impl OpenOptions {
+    /// Opens a log that is there.
+    #[must_use]
+    pub const fn existing() -> Self {
+        Self { mode: Mode::Existing }
+    }
+
+    /// Opens a log that is there, and never writes to it: for a look at a board that another
+    /// process may own.
+    #[must_use]
+    pub const fn read_only() -> Self {
+        Self { mode: Mode::ReadOnly }
+    }
+
+    /// Opens a log, and makes it first where there is none. The name and the identity of a log that
+    /// is there stay what they are.
+    #[must_use]
+    pub const fn create(board: CreateBoard) -> Self {
+        Self { mode: Mode::Create(board) }
+    }
+}
+
+/// Opens the log that a URL names:
+///
+/// - `memory:` is a new log each time, so it has to be created; it ends with its handle.
+///   [`memory::Store`] keeps one for several handles.
+/// - `sqlite:PATH` is a file. `?synchronous=normal` is its weaker mode: an acknowledged append then
+///   survives the process, but not the machine.
+///
+/// # Errors
+/// [`Error::Url`] when the URL names no backend of this build; [`Error::Missing`] when there is no
+/// log and none was to be made; [`Error::Foreign`], [`Error::Newer`] and [`Error::Damaged`] when
+/// what lies there cannot be used (it is left as it is); [`Error::Unavailable`] when it cannot be
+/// reached.
+pub async fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn Log>, Error> {
+    match url::parse(url)? {
+        Location::Memory => match options.mode {
+            Mode::Create(create) => Ok(memory::Store::new(create).open()),
+            Mode::Existing | Mode::ReadOnly => Err(Error::Missing { place: url.to_owned() }),
+        },
+        #[cfg(feature = "sqlite")]
+        Location::Sqlite(file) => {
+            let log: Arc<dyn Log> = Arc::new(sqlite::open(file, options.mode).await?);
+            Ok(log)
+        }
+    }
+}
+
+/// Removes a log with everything in it.
+///
+/// # Errors
+/// [`Error::Owned`] when a live process owns the board; [`Error::Missing`] when there is none;
+/// [`Error::Foreign`] when something else lies there; [`Error::Unavailable`] when it cannot be
+/// removed.
+pub async fn remove(url: &str) -> Result<(), Error> {
+    match url::parse(url)? {
+        Location::Memory => Err(nothing_stays(url)),
+        #[cfg(feature = "sqlite")]
+        Location::Sqlite(file) => sqlite::remove(&file.path),
+    }
+}
+
+/// Moves a log that was created in development mode out of the way and says where it lies now.
+///
+/// # Errors
+/// [`Error::NotDev`] when the board was not created in development mode; otherwise as for
+/// [`remove`].
+pub async fn move_aside(url: &str) -> Result<PathBuf, Error> {
+    match url::parse(url)? {
+        Location::Memory => Err(nothing_stays(url)),
+        #[cfg(feature = "sqlite")]
+        Location::Sqlite(file) => sqlite::move_aside(&file.path).await,
+    }
+}
+
+fn nothing_stays(url: &str) -> Error {
+    let problem = "a log in memory ends with its process and leaves nothing behind".to_owned();
+    Error::Url { url: url.to_owned(), problem }
+}

@@ -1,0 +1,143 @@
+//! Appending: one statement, which SQLite does whole or not at all. It inserts one row into a view
+//! that only the writing connection has, and the trigger behind that view checks that the batch
+//! continues the log, and spreads the rows over the tables.
+
+use artel_core::ids::Seq;
+use artel_core::log::{Append, Error};
+use artel_core::record::BatchHeader;
+use sqlx::Arguments;
+use sqlx::sqlite::SqliteArguments;
+
+use super::bulk::select;
+use super::error::{appending, refusal};
+use super::format::integer;
+use super::handle::SqliteLog;
+use super::read;
+use super::rows::{TABLES, pack};
+use crate::check::{Checked, Flaw};
+
+/// What the trigger calls the three ways in which a batch can fail to continue the log.
+const FENCED: &str = "fenced";
+const CONFLICT: &str = "conflict";
+const DATED: &str = "dated";
+
+/// The columns of the view that are not those of a table.
+const HEADER: [&str; 8] =
+    ["first", "last", "epoch", "at", "previous", "hash", "bytes", "earliest"];
+
+/// As many values as the view has columns.
+const INSERT: &str = "INSERT INTO incoming VALUES \
+     (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+
+pub(super) async fn append(log: &SqliteLog, append: Append) -> Result<(), Error> {
+    log.writable("append to")?;
+    let checked = Checked::new(append)?;
+    let header = checked.append.batch.header;
+    if !log.owning.begin(header.epoch) {
+        let newest = read::head(log).await?.epoch;
+        if header.epoch < newest {
+            return Err(Error::Fenced { epoch: header.epoch, newest });
+        }
+        return Err(Error::NotOwned { place: log.place.clone(), epoch: header.epoch });
+    }
+    // From here on the ownership is in doubt until the outcome is known. If the caller goes away in
+    // between, it stays so, and the next append is refused until the board is owned again.
+    let arguments = arguments(&checked);
+    drop(checked);
+    let mut writer = match log.writer.check_out().await {
+        Ok(writer) => writer,
+        Err(error) => {
+            log.owning.settle(header.epoch);
+            return Err(error);
+        }
+    };
+    let done = sqlx::query_with(INSERT, arguments).execute(writer.connection()).await;
+    let Err(error) = done else {
+        writer.give_back();
+        log.owning.settle(header.epoch);
+        return Ok(());
+    };
+    let error = match refusal(&error).map(str::to_owned) {
+        None => appending(&log.place, error),
+        Some(reason) => {
+            writer.give_back();
+            refused(log, &header, &reason).await.unwrap_or_else(|| appending(&log.place, error))
+        }
+    };
+    if !error.outcome_unknown() {
+        log.owning.settle(header.epoch);
+    }
+    Err(error)
+}
+
+/// What a refusal means; none when it is not one of the trigger's.
+async fn refused(log: &SqliteLog, header: &BatchHeader, reason: &str) -> Option<Error> {
+    let known = [FENCED, CONFLICT, DATED].contains(&reason);
+    if !known {
+        return None;
+    }
+    let head = match read::head(log).await {
+        Ok(head) => head,
+        Err(error) => return Some(error),
+    };
+    Some(match reason {
+        FENCED => Error::Fenced { epoch: header.epoch, newest: head.epoch },
+        CONFLICT => {
+            let expected = Seq(header.first.get().saturating_sub(1));
+            Error::Conflict { expected, head: head.seq }
+        }
+        _ => Flaw::Dated { at: header.at.as_millis() }.into(),
+    })
+}
+
+/// What the writing connection has to do first: make the view and its trigger.
+pub(super) fn setup() -> String {
+    let tables = TABLES.map(|table| [format!("{}_rows", table.name), format!("{}_data", table.name)]);
+    let columns = HEADER.into_iter().map(str::to_owned).chain(tables.into_iter().flatten());
+    let columns = columns.map(|name| format!("0 AS {name}")).collect::<Vec<_>>().join(", ");
+    let spread = TABLES.map(|table| {
+        let rows = format!("NEW.{}_rows", table.name);
+        let data = format!("NEW.{}_data", table.name);
+        table.statement.replace("{rows}", &select(&rows, &data, table.columns))
+    });
+    format!(
+        "CREATE TEMP VIEW incoming AS SELECT {columns};
+         CREATE TEMP TRIGGER spread INSTEAD OF INSERT ON incoming BEGIN
+         SELECT RAISE(ABORT, '{FENCED}')
+         WHERE NOT EXISTS (SELECT 1 FROM head WHERE epoch = NEW.epoch);
+         SELECT RAISE(ABORT, '{CONFLICT}') WHERE NOT EXISTS
+         (SELECT 1 FROM head WHERE seq = NEW.first - 1 AND hash = NEW.previous);
+         SELECT RAISE(ABORT, '{DATED}') FROM head WHERE seq > 0 AND at > NEW.earliest;
+         INSERT INTO batch (first, last, epoch, at, previous, hash, bytes) VALUES
+         (NEW.first, NEW.last, NEW.epoch, NEW.at, NEW.previous, NEW.hash, NEW.bytes);
+         UPDATE head SET seq = NEW.last, hash = NEW.hash, at = NEW.at;
+         {}; END;",
+        spread.join(";\n")
+    )
+}
+
+fn arguments(checked: &Checked) -> SqliteArguments {
+    let Append { batch, rows } = &checked.append;
+    let header = &batch.header;
+    let mut arguments = SqliteArguments::default();
+    add(&mut arguments, integer(header.first.get()));
+    add(&mut arguments, integer(header.last.get()));
+    add(&mut arguments, integer(header.epoch.get()));
+    add(&mut arguments, header.at.as_millis());
+    add(&mut arguments, &header.previous.0[..]);
+    add(&mut arguments, &header.hash.0[..]);
+    add(&mut arguments, &batch.bytes[..]);
+    add(&mut arguments, checked.earliest.as_millis());
+    for bulk in pack(rows) {
+        add(&mut arguments, bulk.rows);
+        add(&mut arguments, bulk.data);
+    }
+    arguments
+}
+
+fn add<'t>(
+    arguments: &mut SqliteArguments,
+    value: impl sqlx::Encode<'t, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>,
+) {
+    arguments.add(value).expect("numbers and bytes can be bound");
+}

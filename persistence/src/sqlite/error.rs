@@ -1,0 +1,75 @@
+//! What an error of SQLite, of the file system or of a stored row means for the caller of a log.
+
+use std::path::Path;
+
+use artel_core::log::Error;
+
+/// Primary result codes of SQLite, as far as they are told apart.
+mod code {
+    pub(super) const INTERNAL: i32 = 1;
+    pub(super) const BUSY: i32 = 5;
+    pub(super) const LOCKED: i32 = 6;
+    pub(super) const READONLY: i32 = 8;
+    pub(super) const CORRUPT: i32 = 11;
+    pub(super) const CANTOPEN: i32 = 14;
+    pub(super) const TOOBIG: i32 = 18;
+    pub(super) const CONSTRAINT: i32 = 19;
+    pub(super) const MISMATCH: i32 = 20;
+    pub(super) const NOTADB: i32 = 26;
+}
+
+/// An error of a call that only reads, or whose effect does not matter when it fails.
+pub(super) fn reading(action: &'static str, place: &str, error: sqlx::Error) -> Error {
+    classify(action, place, error, false)
+}
+
+/// An error of an append: it may have happened, unless SQLite refused the statement as such.
+pub(super) fn appending(place: &str, error: sqlx::Error) -> Error {
+    match primary(&error) {
+        Some(code::TOOBIG | code::CONSTRAINT | code::MISMATCH) => {
+            Error::Unstorable { source: Box::new(error) }
+        }
+        Some(code::BUSY | code::LOCKED | code::READONLY | code::CANTOPEN) => {
+            classify("append to", place, error, false)
+        }
+        _ => classify("append to", place, error, true),
+    }
+}
+
+/// An error of the file system.
+pub(super) fn io(action: &'static str, path: &Path, error: std::io::Error) -> Error {
+    let place = path.display().to_string();
+    Error::Unavailable { action, place, outcome_unknown: false, source: Box::new(error) }
+}
+
+/// What a constraint or a `RAISE` of an append said.
+pub(super) fn refusal(error: &sqlx::Error) -> Option<&str> {
+    let database = error.as_database_error()?;
+    (primary(error) == Some(code::CONSTRAINT)).then(|| database.message())
+}
+
+fn classify(
+    action: &'static str,
+    place: &str,
+    error: sqlx::Error,
+    outcome_unknown: bool,
+) -> Error {
+    let place = place.to_owned();
+    let damaged = matches!(primary(&error), Some(code::INTERNAL | code::CORRUPT | code::NOTADB));
+    let undecodable =
+        matches!(error, sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_));
+    if (damaged && !outcome_unknown) || undecodable {
+        return Error::Damaged { place, problem: text(&error) };
+    }
+    Error::Unavailable { action, place, outcome_unknown, source: Box::new(error) }
+}
+
+fn text(error: &sqlx::Error) -> String {
+    error.as_database_error().map_or_else(|| error.to_string(), |error| error.message().to_owned())
+}
+
+/// The result code without its extension.
+fn primary(error: &sqlx::Error) -> Option<i32> {
+    let extended: i32 = error.as_database_error()?.code()?.parse().ok()?;
+    Some(extended & 0xff)
+}

@@ -1,0 +1,139 @@
+//! How a row that SQL does not look into is stored: a format number, the value in postcard form,
+//! and the first bytes of the BLAKE3 hash of both, so that a damaged row shows when it is read.
+
+use artel_core::content::Content;
+use artel_core::envelope::Envelope;
+use artel_core::hash::{Hash, Salt};
+use artel_core::ids::Seq;
+use artel_core::log::{Error, StoredArtifact};
+use artel_core::time::Timestamp;
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+use super::error::reading;
+
+/// The format number of rows that this release writes.
+const FORMAT: u8 = 1;
+/// How much of the hash is stored.
+const CHECK_LEN: usize = 8;
+
+/// Appends the row to a buffer.
+pub(super) fn encode(row: &impl Serialize, buffer: &mut Vec<u8>) {
+    let start = buffer.len();
+    let mut bytes = std::mem::take(buffer);
+    bytes.push(FORMAT);
+    *buffer = postcard::to_extend(row, bytes).expect("a row has no value of unknown length");
+    let hash = Hash::of(&buffer[start..]);
+    buffer.extend_from_slice(&hash.0[..CHECK_LEN]);
+}
+
+/// Why a stored row cannot be what was written.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Problem {
+    #[error("it does not have its recorded check sum")]
+    Check,
+    #[error("it has format {0}, this release reads up to {FORMAT}")]
+    Format(u8),
+    #[error("it cannot be decoded: {0}")]
+    Decode(postcard::Error),
+    #[error("its payload does not have the recorded hash")]
+    Payload,
+}
+
+pub(super) fn decode<T: DeserializeOwned>(stored: &[u8]) -> Result<T, Problem> {
+    let split = stored.len().checked_sub(CHECK_LEN).ok_or(Problem::Check)?;
+    let (bytes, check) = stored.split_at(split);
+    if Hash::of(bytes).0[..CHECK_LEN] != *check {
+        return Err(Problem::Check);
+    }
+    match bytes.split_first() {
+        Some((&FORMAT, rest)) => postcard::from_bytes(rest).map_err(Problem::Decode),
+        Some((&format, _)) => Err(Problem::Format(format)),
+        None => Err(Problem::Check),
+    }
+}
+
+/// A stored row of a log that is not what was written.
+pub(super) fn damaged(place: &str, what: &str, seq: Seq, problem: &Problem) -> Error {
+    Error::Damaged { place: place.to_owned(), problem: format!("{what} {seq}: {problem}") }
+}
+
+/// Columns of an artifact, in the order that [`artifact`] reads them in.
+pub(super) const ARTIFACT: &str = "a.seq, a.at, a.envelope, a.salt, a.payload";
+
+/// An artifact out of the columns [`ARTIFACT`], which begin at `column`.
+pub(super) fn artifact(place: &str, row: &SqliteRow, column: usize) -> Result<StoredArtifact, Error> {
+    let number = seq(place, row, column)?;
+    let bad = |problem| damaged(place, "artifact", number, &problem);
+    let envelope: Envelope = decode(get(place, row, column + 2)?).map_err(bad)?;
+    let salt: Option<&[u8]> = get(place, row, column + 3)?;
+    let payload: Option<Vec<u8>> = get(place, row, column + 4)?;
+    if let Some(payload) = &payload {
+        let salt = salt.and_then(|salt| salt.try_into().ok()).ok_or(bad(Problem::Payload))?;
+        if Content::hash_of(Salt(salt), payload) != envelope.payload_hash {
+            return Err(bad(Problem::Payload));
+        }
+    }
+    let at = Timestamp(get(place, row, column + 1)?);
+    Ok(StoredArtifact { seq: number, at, envelope, payload: payload.map(Bytes::from) })
+}
+
+/// A column of a row.
+pub(super) fn get<'r, T>(place: &str, row: &'r SqliteRow, column: usize) -> Result<T, Error>
+where
+    T: sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>,
+{
+    row.try_get(column).map_err(|error| reading("read", place, error))
+}
+
+/// A column that holds a seq.
+pub(super) fn seq(place: &str, row: &SqliteRow, column: usize) -> Result<Seq, Error> {
+    let number: i64 = get(place, row, column)?;
+    u64::try_from(number).map(Seq).map_err(|_| Error::Damaged {
+        place: place.to_owned(),
+        problem: format!("{number} stands where a seq should be"),
+    })
+}
+
+/// A column that holds a hash.
+pub(super) fn hash(place: &str, row: &SqliteRow, column: usize) -> Result<Hash, Error> {
+    let bytes: &[u8] = get(place, row, column)?;
+    bytes.try_into().map(Hash).map_err(|_| Error::Damaged {
+        place: place.to_owned(),
+        problem: format!("{} bytes stand where a hash should be", bytes.len()),
+    })
+}
+
+/// A number as SQL has it. Nothing lies beyond the greatest one.
+pub(super) fn integer(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_damaged_row_shows() {
+        let mut stored = Vec::new();
+        encode(&(7_u32, "seven"), &mut stored);
+        assert_eq!(decode::<(u32, String)>(&stored), Ok((7, "seven".to_owned())));
+        for place in 0..stored.len() {
+            let mut flipped = stored.clone();
+            flipped[place] ^= 1;
+            assert_eq!(decode::<(u32, String)>(&flipped), Err(Problem::Check), "byte {place}");
+        }
+        assert_eq!(decode::<(u32, String)>(&stored[..3]), Err(Problem::Check));
+    }
+
+    #[test]
+    fn a_row_of_a_later_format_is_refused_by_its_number() {
+        let mut stored = vec![9, 9, 9];
+        let check = Hash::of(&stored);
+        stored.extend_from_slice(&check.0[..CHECK_LEN]);
+        assert_eq!(decode::<u32>(&stored), Err(Problem::Format(9)));
+    }
+}

@@ -1,0 +1,152 @@
+//! A log in a file that is open, and the port over it: each call is one function beside this file.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use artel_core::ids::{ActivationId, ArtifactId, CorrelationId, Epoch, Seq};
+use artel_core::log::{
+    ActivationQuery, Append, ArtifactQuery, Claim, ClosedActivation, ClosedWork, ContentRow,
+    Description, Durability, Error, Head, Log, LookUp, LookedUp, Owner, Ownership, Page, Snapshot,
+    StoredArtifact,
+};
+use artel_core::record::Batch;
+use artel_core::time::Timestamp;
+use async_trait::async_trait;
+
+use super::connections::Connections;
+use super::file::Synchronous;
+use super::own::Owning;
+use super::{append, look_up, own, query, read, snapshot};
+
+pub(crate) struct SqliteLog {
+    /// What errors call it.
+    pub(super) place: String,
+    pub(super) path: PathBuf,
+    pub(super) synchronous: Synchronous,
+    pub(super) read_only: bool,
+    pub(super) readers: Connections,
+    /// One: SQLite has one writer at a time, and would make a second one poll.
+    pub(super) writer: Connections,
+    pub(super) owning: Owning,
+    pub(super) closed: AtomicBool,
+}
+
+impl SqliteLog {
+    pub(super) fn usable(&self) -> Result<(), Error> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(Error::Closed { place: self.place.clone() });
+        }
+        Ok(())
+    }
+
+    pub(super) fn writable(&self, action: &'static str) -> Result<(), Error> {
+        self.usable()?;
+        if self.read_only {
+            return Err(Error::ReadOnly { action, place: self.place.clone() });
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for SqliteLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteLog").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Log for SqliteLog {
+    fn describe(&self) -> Description {
+        let durability = match self.synchronous {
+            Synchronous::Full => Durability::Host,
+            Synchronous::Normal => Durability::Process,
+        };
+        Description { scheme: "sqlite", durability }
+    }
+
+    async fn head(&self) -> Result<Head, Error> {
+        read::head(self).await
+    }
+
+    async fn own(&self, claim: Claim) -> Result<Ownership, Error> {
+        own::own(self, claim).await
+    }
+
+    async fn owner(&self) -> Result<Option<Owner>, Error> {
+        self.usable()?;
+        own::owner(&self.path)
+    }
+
+    async fn disown(&self, epoch: Epoch) -> Result<(), Error> {
+        self.usable()?;
+        self.owning.give_up(Some(epoch));
+        Ok(())
+    }
+
+    async fn append(&self, append: Append) -> Result<(), Error> {
+        append::append(self, append).await
+    }
+
+    async fn read(&self, from: Seq, bytes_max: usize) -> Result<Vec<Batch>, Error> {
+        read::read(self, from, bytes_max).await
+    }
+
+    async fn seq_at(&self, at: Timestamp) -> Result<Seq, Error> {
+        read::seq_at(self, at).await
+    }
+
+    async fn put_snapshot(&self, snapshot: Snapshot) -> Result<(), Error> {
+        snapshot::put(self, snapshot).await
+    }
+
+    async fn snapshot(&self, until: Seq) -> Result<Option<Snapshot>, Error> {
+        snapshot::newest(self, until).await
+    }
+
+    async fn look_up(&self, look_up: &LookUp) -> Result<LookedUp, Error> {
+        look_up::look_up(self, look_up).await
+    }
+
+    async fn artifact(&self, id: ArtifactId) -> Result<Option<StoredArtifact>, Error> {
+        look_up::artifact(self, id).await
+    }
+
+    async fn artifacts_at(&self, seqs: &[Seq]) -> Result<Vec<StoredArtifact>, Error> {
+        look_up::artifacts_at(self, seqs).await
+    }
+
+    async fn artifacts(&self, query: &ArtifactQuery) -> Result<Page<StoredArtifact>, Error> {
+        query::artifacts(self, query).await
+    }
+
+    async fn contents(&self, seqs: &[Seq]) -> Result<Vec<ContentRow>, Error> {
+        look_up::contents(self, seqs).await
+    }
+
+    async fn closed(&self, activation: ActivationId) -> Result<Option<ClosedActivation>, Error> {
+        look_up::closed(self, activation).await
+    }
+
+    async fn closed_activations(
+        &self,
+        query: &ActivationQuery,
+    ) -> Result<Page<ClosedActivation>, Error> {
+        query::closed_activations(self, query).await
+    }
+
+    async fn correlation(&self, correlation: CorrelationId) -> Result<ClosedWork, Error> {
+        look_up::correlation(self, correlation).await
+    }
+
+    async fn close(&self) {
+        if self.closed.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        // The writer goes last: SQLite then moves the write-ahead file into the file and removes
+        // it, which a connection that only reads cannot do.
+        self.readers.close().await;
+        self.writer.close().await;
+        self.owning.give_up(None);
+    }
+}

@@ -1,0 +1,194 @@
+//! Opening and making a log in a file. The check at open looks at the header, the schema version,
+//! the head row and the last batch, so it costs the same however long the log is.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use artel_core::log::Error;
+use artel_core::record::genesis;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous,
+};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row};
+
+use super::connections::Connections;
+use super::error::{io, reading};
+use super::file::{APPLICATION_ID, File, Found, Synchronous, beside, inspect};
+use super::handle::SqliteLog;
+use super::own::{Lock, Owning};
+use super::{append, migrate, read};
+use crate::open::{CreateBoard, Mode};
+
+/// Connections that read at the same time.
+const READERS: u32 = 4;
+
+/// How long a statement waits for a lock of another connection before it fails.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How much of the file the writing connection keeps in memory, in KiB.
+const WRITER_CACHE_KIB: u32 = 32 * 1024;
+
+pub(crate) async fn open(file: File, mode: Mode) -> Result<SqliteLog, Error> {
+    let path = std::path::absolute(&file.path).map_err(|error| io("open", &file.path, error))?;
+    let read_only = matches!(mode, Mode::ReadOnly);
+    if inspect(&path)? == Found::Nothing {
+        match mode {
+            Mode::Create(board) => create(&path, &board).await?,
+            Mode::Existing | Mode::ReadOnly => {
+                return Err(Error::Missing { place: path.display().to_string() });
+            }
+        }
+    }
+    let log = log(path, file.synchronous, read_only);
+    check(&log).await?;
+    Ok(log)
+}
+
+/// A log that nobody has looked into yet.
+fn log(path: PathBuf, synchronous: Synchronous, read_only: bool) -> SqliteLog {
+    let place = path.display().to_string();
+    let readers = Connections::new(&place, reading_options(&path), String::new(), READERS);
+    let writer =
+        Connections::new(&place, writing_options(&path, synchronous), append::setup(), 1);
+    SqliteLog {
+        place,
+        path,
+        synchronous,
+        read_only,
+        readers,
+        writer,
+        owning: Owning::default(),
+        closed: AtomicBool::new(false),
+    }
+}
+
+pub(super) fn reading_options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .read_only(true)
+        .busy_timeout(BUSY_TIMEOUT)
+        .thread_name(|number| format!("artel-read-{number}"))
+        .disable_statement_logging()
+}
+
+pub(super) fn writing_options(path: &Path, synchronous: Synchronous) -> SqliteConnectOptions {
+    let synchronous = match synchronous {
+        Synchronous::Full => SqliteSynchronous::Full,
+        Synchronous::Normal => SqliteSynchronous::Normal,
+    };
+    SqliteConnectOptions::new()
+        .filename(path)
+        .busy_timeout(BUSY_TIMEOUT)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(synchronous)
+        // Where the operating system has a flush that reaches the disk itself, FULL means that.
+        .pragma("fullfsync", "ON")
+        .pragma("cache_size", format!("-{WRITER_CACHE_KIB}"))
+        .thread_name(|number| format!("artel-write-{number}"))
+        .disable_statement_logging()
+}
+
+/// Checks what the file holds, and brings its tables up to date.
+async fn check(log: &SqliteLog) -> Result<(), Error> {
+    let mut reader = log.readers.check_out().await?;
+    let found = version(&log.place, reader.connection()).await?;
+    reader.give_back();
+    if found < migrate::VERSION {
+        log.writable("upgrade")?;
+        let _lock = Lock::acquire(&log.path)?;
+        let mut writer = log.writer.check_out().await?;
+        let connection = writer.connection();
+        // Another process may have done it before the lock was ours.
+        let found = version(&log.place, connection).await?;
+        let done = migrate::migrate(connection, found).await;
+        done.map_err(|error| reading("upgrade", &log.place, error))?;
+        writer.give_back();
+    }
+    let mut reader = log.readers.check_out().await?;
+    tables(&log.place, reader.connection()).await?;
+    read::end(&log.place, reader.connection()).await?;
+    reader.give_back();
+    Ok(())
+}
+
+/// The schema version of the file, if this release can read it.
+async fn version(place: &str, connection: &mut SqliteConnection) -> Result<u32, Error> {
+    let row = connection
+        .fetch_one("SELECT user_version FROM pragma_user_version")
+        .await
+        .map_err(|error| reading("open", place, error))?;
+    let version: i64 = row.try_get(0).map_err(|error| reading("open", place, error))?;
+    match u32::try_from(version) {
+        Ok(version @ 1..=migrate::VERSION) => Ok(version),
+        Ok(version @ 1..) => {
+            Err(Error::Newer { place: place.to_owned(), version, known: migrate::VERSION })
+        }
+        Ok(0) | Err(_) => Err(Error::Damaged {
+            place: place.to_owned(),
+            problem: format!("its schema version is {version}"),
+        }),
+    }
+}
+
+async fn tables(place: &str, connection: &mut SqliteConnection) -> Result<(), Error> {
+    let row = connection
+        .fetch_one(
+            "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'",
+        )
+        .await
+        .map_err(|error| reading("open", place, error))?;
+    let found: i64 = row.try_get(0).map_err(|error| reading("open", place, error))?;
+    if found == migrate::TABLES {
+        return Ok(());
+    }
+    let problem = format!("it has {found} tables instead of {}", migrate::TABLES);
+    Err(Error::Damaged { place: place.to_owned(), problem })
+}
+
+/// Makes the file elsewhere and moves it to its place when it is whole, so that there never is half
+/// a board. The owner's lock keeps two processes from doing it at once.
+async fn create(path: &Path, board: &CreateBoard) -> Result<(), Error> {
+    let lock = match Lock::acquire(path) {
+        Ok(lock) => lock,
+        // Somebody else has just made it and owns it.
+        Err(Error::Owned { .. }) if inspect(path)? == Found::Board => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    if inspect(path)? == Found::Board {
+        return Ok(());
+    }
+    let draft = beside(path, "-new");
+    for suffix in ["", "-wal", "-shm", "-journal"] {
+        match fs::remove_file(beside(&draft, suffix)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(io("create", path, error));
+            }
+            Ok(()) | Err(_) => {}
+        }
+    }
+    fill(&draft, board).await.map_err(|error| reading("create", &path.display().to_string(), error))?;
+    fs::rename(&draft, path).map_err(|error| io("create", path, error))?;
+    drop(lock);
+    Ok(())
+}
+
+async fn fill(draft: &Path, board: &CreateBoard) -> Result<(), sqlx::Error> {
+    let options = writing_options(draft, Synchronous::Full).create_if_missing(true);
+    let mut connection = options.connect().await?;
+    let mark = format!("PRAGMA application_id = {APPLICATION_ID}");
+    connection.execute(AssertSqlSafe(mark)).await?;
+    migrate::migrate(&mut connection, 0).await?;
+    let head = "INSERT INTO head (only, board, incarnation, dev, epoch, seq, hash, at) \
+                VALUES (1, ?, ?, ?, 0, 0, ?, 0)";
+    sqlx::query(head)
+        .bind(board.board.as_str())
+        .bind(&board.incarnation.as_bytes()[..])
+        .bind(i64::from(board.dev))
+        .bind(&genesis(board.incarnation).0[..])
+        .execute(&mut connection)
+        .await?;
+    connection.close().await
+}

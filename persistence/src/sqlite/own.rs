@@ -1,0 +1,235 @@
+//! Owning a log in a file: a lock of the operating system on a file beside it, which ends with the
+//! process whatever ends that, and the epoch in the head row, which every append checks. The lock
+//! tells the living apart; the epoch keeps out what is still on its way.
+
+use std::fs::{self, TryLockError};
+use std::io::{ErrorKind, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard};
+
+use artel_core::ids::{Epoch, ProcessId};
+use artel_core::log::{Claim, Error, Owner, Ownership};
+use serde::{Deserialize, Serialize};
+
+use super::error::{io, reading};
+use super::file::beside;
+use super::handle::SqliteLog;
+use super::read;
+
+/// How often the lock is tried while others only look whether it is held.
+const TRIES_MAX: usize = 1_000;
+
+pub(super) async fn own(log: &SqliteLog, claim: Claim) -> Result<Ownership, Error> {
+    log.writable("own")?;
+    let lock = log.owning.prepare(&log.path, claim.process)?;
+    let mut writer = log.writer.check_out().await?;
+    // What is still under way on another connection either is in the file when this statement
+    // begins, or finds the higher epoch there when it comes.
+    sqlx::query("UPDATE head SET epoch = epoch + 1")
+        .execute(writer.connection())
+        .await
+        .map_err(|error| reading("own", &log.place, error))?;
+    let head = read::end(&log.place, writer.connection()).await?;
+    writer.give_back();
+    let owner = Owner {
+        pid: Some(std::process::id()),
+        program: claim.program.as_str().to_owned(),
+        endpoint: claim.endpoint,
+    };
+    log.owning.take(lock, head.epoch, claim.process, &owner)?;
+    Ok(Ownership { epoch: head.epoch, head })
+}
+
+/// What one log object knows of its ownership.
+#[derive(Debug, Default)]
+pub(super) struct Owning {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    lock: Option<Lock>,
+    process: Option<ProcessId>,
+    /// The epoch of the ownership; none when there is none.
+    newest: Option<Epoch>,
+    /// The epoch that appends may use; none while the outcome of one is unknown.
+    usable: Option<Epoch>,
+}
+
+impl Owning {
+    /// An append begins: takes the ownership along. False when there is none for it.
+    pub(super) fn begin(&self, epoch: Epoch) -> bool {
+        self.state().usable.take_if(|usable| *usable == epoch).is_some()
+    }
+
+    /// An append has a known outcome: brings the ownership back, unless there is a newer one.
+    pub(super) fn settle(&self, epoch: Epoch) {
+        let mut state = self.state();
+        if state.newest == Some(epoch) {
+            state.usable = Some(epoch);
+        }
+    }
+
+    /// Gets the lock, unless this object has it; none when it has.
+    fn prepare(&self, path: &Path, process: ProcessId) -> Result<Option<Lock>, Error> {
+        let mut state = self.state();
+        if state.lock.is_none() {
+            return Lock::acquire(path).map(Some);
+        }
+        if state.process != Some(process) {
+            return Err(owned(path));
+        }
+        state.usable = None;
+        Ok(None)
+    }
+
+    fn take(
+        &self,
+        lock: Option<Lock>,
+        epoch: Epoch,
+        process: ProcessId,
+        owner: &Owner,
+    ) -> Result<(), Error> {
+        let mut state = self.state();
+        if lock.is_some() {
+            state.lock = lock;
+        }
+        if let Some(lock) = &mut state.lock {
+            lock.write(owner)?;
+        }
+        state.process = Some(process);
+        state.newest = Some(epoch);
+        state.usable = Some(epoch);
+        Ok(())
+    }
+
+    /// Gives up the ownership under this epoch, or under any.
+    pub(super) fn give_up(&self, epoch: Option<Epoch>) {
+        let mut state = self.state();
+        if epoch.is_none() || state.newest == epoch {
+            // What the file says of its last owner means nothing once the lock is free.
+            *state = State::default();
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("nothing that is done under this lock panics")
+    }
+}
+
+/// The lock of an owner, held for as long as this value is there.
+#[derive(Debug)]
+pub(super) struct Lock {
+    file: fs::File,
+    path: PathBuf,
+}
+
+/// What the owner writes into the file that it has locked.
+#[derive(Debug, Serialize, Deserialize)]
+struct Record {
+    pid: u32,
+    program: String,
+    endpoint: Option<String>,
+}
+
+impl Lock {
+    /// Locks the file beside the log. These are a few system calls that do not wait for anything.
+    pub(super) fn acquire(log: &Path) -> Result<Self, Error> {
+        let path = beside(log, "-owner");
+        let cannot = |error| io("own", log, error);
+        for _ in 0..TRIES_MAX {
+            let mut options = fs::File::options();
+            let options = options.read(true).write(true).create(true).truncate(false);
+            let file = options.open(&path).map_err(cannot)?;
+            match file.try_lock() {
+                Ok(()) if is_at(&file, &path) => return Ok(Self { file, path }),
+                // The file was removed together with its log in between.
+                Ok(()) => {}
+                Err(TryLockError::Error(error)) => return Err(cannot(error)),
+                Err(TryLockError::WouldBlock) => {
+                    if is_owned(&file).map_err(cannot)? {
+                        return Err(owned(log));
+                    }
+                }
+            }
+            std::thread::yield_now();
+        }
+        Err(cannot(ErrorKind::TimedOut.into()))
+    }
+
+    fn write(&mut self, owner: &Owner) -> Result<(), Error> {
+        let record = Record {
+            pid: std::process::id(),
+            program: owner.program.clone(),
+            endpoint: owner.endpoint.clone(),
+        };
+        let text = serde_json::to_vec(&record).expect("a record of texts is JSON");
+        self.file
+            .set_len(0)
+            .and_then(|()| self.file.rewind())
+            .and_then(|()| self.file.write_all(&text))
+            .map_err(|error| io("own", &self.path, error))
+    }
+
+    /// Removes the file and with it the lock.
+    pub(super) fn remove(self) -> Result<(), Error> {
+        fs::remove_file(&self.path).map_err(|error| io("remove", &self.path, error))
+    }
+}
+
+/// Who owns the log; none when the lock is free.
+pub(super) fn owner(log: &Path) -> Result<Option<Owner>, Error> {
+    let cannot = |error| io("find the owner of", log, error);
+    match fs::File::open(beside(log, "-owner")) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(cannot(error)),
+        Ok(file) if is_owned(&file).map_err(cannot)? => Ok(Some(recorded(&file))),
+        Ok(_) => Ok(None),
+    }
+}
+
+/// Whether somebody holds the lock as an owner does. Those who only look hold it together, for the
+/// moment of this call.
+fn is_owned(file: &fs::File) -> Result<bool, std::io::Error> {
+    match file.try_lock_shared() {
+        Ok(()) => file.unlock().map(|()| false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+fn owned(log: &Path) -> Error {
+    let owner = fs::File::open(beside(log, "-owner")).map_or_else(|_| unnamed(), |file| recorded(&file));
+    Error::Owned { place: log.display().to_string(), owner }
+}
+
+fn recorded(mut file: &fs::File) -> Owner {
+    let mut text = Vec::new();
+    let read = file.read_to_end(&mut text).ok();
+    let record = read.and_then(|_| serde_json::from_slice::<Record>(&text).ok());
+    record.map_or_else(unnamed, |Record { pid, program, endpoint }| Owner {
+        pid: Some(pid),
+        program,
+        endpoint,
+    })
+}
+
+/// An owner that has the lock and has not written its name yet.
+fn unnamed() -> Owner {
+    Owner { pid: None, program: "another process".to_owned(), endpoint: None }
+}
+
+/// Whether the file is the one that lies at the path.
+#[cfg(unix)]
+fn is_at(file: &fs::File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let here = file.metadata().map(|it| (it.dev(), it.ino()));
+    let there = fs::metadata(path).map(|it| (it.dev(), it.ino()));
+    matches!((here, there), (Ok(here), Ok(there)) if here == there)
+}
+
+/// Elsewhere an open file cannot be removed.
+#[cfg(not(unix))]
+fn is_at(_file: &fs::File, _path: &Path) -> bool {
+    true
+}

@@ -1,0 +1,278 @@
+//! Listings in a file. A query is driven by the narrowest index that it has a condition for, and
+//! tests the other conditions on each row that it meets. Which index that is stands here and not in
+//! the planner's statistics, so that the same question always costs the same.
+
+use artel_core::ids::Seq;
+use artel_core::log::{
+    ActivationQuery, ArtifactQuery, ClosedActivation, Direction, Error, OutcomeFilter, Page,
+    StoredArtifact,
+};
+use artel_core::names::Tag;
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
+use sqlx::{Arguments, AssertSqlSafe};
+
+use super::format::{self, ARTIFACT, get, integer, seq};
+use super::handle::SqliteLog;
+use super::look_up::{closed_row, fetch, json};
+use super::rows::{BY_AGENT, OF_TYPE};
+
+/// With more types or agents than this, a listing goes through all artifacts instead of through
+/// those of each one.
+const DRIVERS_MAX: usize = 64;
+
+pub(super) async fn artifacts(
+    log: &SqliteLog,
+    query: &ArtifactQuery,
+) -> Result<Page<StoredArtifact>, Error> {
+    let mut sql = Sql::new(query.direction);
+    let limit = query.limit.max(1);
+    sql.text(&format!(
+        "WITH bounds (low, high) AS MATERIALIZED (SELECT max({}, ", // the seqs between, exclusive
+        integer(low(query.cursor, query.direction))
+    ));
+    match query.since {
+        None => sql.text("0"),
+        Some(since) => {
+            sql.text("coalesce((SELECT last FROM batch WHERE at < ");
+            sql.bind(since.as_millis());
+            sql.text(" ORDER BY at DESC, last DESC LIMIT 1), 0)");
+        }
+    }
+    let high = high(query.cursor, query.direction).min(query.up_to.get().saturating_add(1));
+    sql.text(&format!("), min({}, ", integer(high)));
+    match query.until {
+        None => sql.text(&integer(u64::MAX).to_string()),
+        Some(until) => {
+            sql.text("coalesce((SELECT last + 1 FROM batch WHERE at >= ");
+            sql.bind(until.as_millis());
+            sql.text(&format!(" ORDER BY at, last LIMIT 1), {})", integer(u64::MAX)));
+        }
+    }
+    sql.text(&format!(
+        ")) SELECT h.seq, {ARTIFACT} FROM head h LEFT JOIN artifact a ON a.seq IN (SELECT seq FROM ("
+    ));
+    for (place, driver) in drivers(query).into_iter().enumerate() {
+        if place > 0 {
+            sql.text(" UNION ALL ");
+        }
+        sql.text("SELECT * FROM (");
+        driven(&mut sql, query, driver);
+        sql.text(&format!(" LIMIT {})", u64::from(limit) + 1));
+    }
+    sql.text(&format!(") ORDER BY seq {0} LIMIT {1}) ORDER BY a.seq {0}", sql.order, u64::from(limit) + 1));
+    let rows = sql.fetch(log).await?;
+    let mut page = page(log, &rows, limit, format::artifact)?;
+    page.as_of = page.as_of.min(query.up_to);
+    Ok(page)
+}
+
+pub(super) async fn closed_activations(
+    log: &SqliteLog,
+    query: &ActivationQuery,
+) -> Result<Page<ClosedActivation>, Error> {
+    let mut sql = Sql::new(query.direction);
+    let limit = query.limit.max(1);
+    sql.text(
+        "SELECT h.seq, c.activation, c.body FROM head h \
+         LEFT JOIN closed c ON c.activation IN (SELECT c.activation FROM ",
+    );
+    let done = query.outcomes.is_empty() || query.outcomes.contains(&OutcomeFilter::Done);
+    match (query.input, query.correlation) {
+        (Some(input), _) => {
+            sql.text("worked_on w CROSS JOIN closed c ON c.activation = w.activation WHERE w.input = ");
+            sql.bind(integer(input.get()));
+        }
+        (None, Some(_)) => sql.text("closed c INDEXED BY closed_correlation WHERE true"),
+        (None, None) if !done => {
+            sql.text("closed c INDEXED BY closed_not_done WHERE c.outcome <> 0");
+        }
+        (None, None) => sql.text("closed c NOT INDEXED WHERE true"),
+    }
+    if let Some(correlation) = query.correlation {
+        sql.text(" AND c.correlation = ");
+        sql.bind(&correlation.as_bytes()[..]);
+    }
+    if !query.outcomes.is_empty() {
+        let outcomes: Vec<i64> = query.outcomes.iter().map(|outcome| filter_no(*outcome)).collect();
+        sql.among("c.outcome", &outcomes);
+    }
+    if !query.agents.is_empty() {
+        sql.among("c.agent_no", &query.agents);
+    }
+    sql.text(&format!(
+        " AND c.activation > {} AND c.activation < {} ORDER BY c.activation {order} LIMIT {}) \
+         ORDER BY c.activation {order}",
+        integer(low(query.cursor, query.direction)),
+        integer(high(query.cursor, query.direction)),
+        u64::from(limit) + 1,
+        order = sql.order,
+    ));
+    let rows = sql.fetch(log).await?;
+    page(log, &rows, limit, closed_row)
+}
+
+/// What the artifacts of a listing are found by.
+#[derive(Clone, Copy)]
+enum Driver<'a> {
+    Correlation,
+    Tag(&'a Tag),
+    /// Those in the stretches of a kind and a number.
+    Stretch(i64, u32),
+    All,
+}
+
+/// The drivers whose artifacts together, each once, are those that may be admitted.
+fn drivers(query: &ArtifactQuery) -> Vec<Driver<'_>> {
+    let stretches = |kind, numbers: Vec<u32>| {
+        let mut numbers = numbers;
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers.into_iter().map(|no| Driver::Stretch(kind, no)).collect()
+    };
+    if query.correlation.is_some() {
+        vec![Driver::Correlation]
+    } else if let Some(tag) = query.tags.first() {
+        vec![Driver::Tag(tag)]
+    } else if (1..=DRIVERS_MAX).contains(&query.types.len()) {
+        stretches(OF_TYPE, query.types.iter().map(|type_no| type_no.get()).collect())
+    } else if (1..=DRIVERS_MAX).contains(&query.agents.len()) {
+        stretches(BY_AGENT, query.agents.iter().map(|agent| agent.get()).collect())
+    } else {
+        vec![Driver::All]
+    }
+}
+
+/// The seqs of a driver's artifacts that meet all conditions, in order.
+fn driven(sql: &mut Sql, query: &ArtifactQuery, driver: Driver<'_>) {
+    let mut order = format!(" ORDER BY a.seq {}", sql.order);
+    sql.text("SELECT a.seq AS seq FROM bounds CROSS JOIN ");
+    match driver {
+        Driver::Correlation => sql.text("artifact a INDEXED BY artifact_correlation WHERE true"),
+        Driver::All => sql.text("artifact a NOT INDEXED WHERE true"),
+        Driver::Tag(tag) => {
+            sql.text("tag t CROSS JOIN artifact a ON a.seq = t.seq WHERE t.tag = ");
+            sql.bind(tag.as_str());
+            sql.text(" AND t.seq > low AND t.seq < high");
+            order = format!(" ORDER BY t.seq {}", sql.order);
+        }
+        Driver::Stretch(kind, no) => {
+            let column = if kind == OF_TYPE { "type_no" } else { "agent_no" };
+            sql.text(&format!(
+                "stretch s CROSS JOIN artifact a NOT INDEXED \
+                 ON a.seq >= s.first AND a.seq <= s.last AND a.{column} = {no} \
+                 WHERE s.kind = {kind} AND s.no = {no} AND s.last > low AND s.first < high"
+            ));
+            order = format!(" ORDER BY s.last {0}, a.seq {0}", sql.order);
+        }
+    }
+    sql.text(" AND a.seq > low AND a.seq < high");
+    if let Some(correlation) = query.correlation {
+        sql.text(" AND a.correlation = ");
+        sql.bind(&correlation.as_bytes()[..]);
+    }
+    for tag in &query.tags {
+        sql.text(" AND EXISTS (SELECT 1 FROM tag WHERE tag.seq = a.seq AND tag.tag = ");
+        sql.bind(tag.as_str());
+        sql.text(")");
+    }
+    if !query.types.is_empty() {
+        sql.among("a.type_no", &query.types);
+    }
+    if !query.agents.is_empty() {
+        sql.among("a.agent_no", &query.agents);
+    }
+    if let Some(since) = query.since {
+        sql.text(" AND a.at >= ");
+        sql.bind(since.as_millis());
+    }
+    if let Some(until) = query.until {
+        sql.text(" AND a.at < ");
+        sql.bind(until.as_millis());
+    }
+    sql.text(&order);
+}
+
+/// The number below all that a page may show.
+fn low(cursor: Option<Seq>, direction: Direction) -> u64 {
+    match (cursor, direction) {
+        (Some(cursor), Direction::OldestFirst) => cursor.get(),
+        (None, _) | (Some(_), Direction::NewestFirst) => 0,
+    }
+}
+
+/// The number above all that a page may show.
+fn high(cursor: Option<Seq>, direction: Direction) -> u64 {
+    match (cursor, direction) {
+        (Some(cursor), Direction::NewestFirst) => cursor.get(),
+        (None, _) | (Some(_), Direction::OldestFirst) => u64::MAX,
+    }
+}
+
+const fn filter_no(outcome: OutcomeFilter) -> i64 {
+    match outcome {
+        OutcomeFilter::Done => 0,
+        OutcomeFilter::Dead => 1,
+        OutcomeFilter::Cancelled => 2,
+        OutcomeFilter::Dropped => 3,
+    }
+}
+
+/// A statement that is put together, with what is bound to it.
+struct Sql {
+    text: String,
+    arguments: SqliteArguments,
+    order: &'static str,
+}
+
+impl Sql {
+    fn new(direction: Direction) -> Self {
+        let order = match direction {
+            Direction::OldestFirst => "ASC",
+            Direction::NewestFirst => "DESC",
+        };
+        Self { text: String::new(), arguments: SqliteArguments::default(), order }
+    }
+
+    fn text(&mut self, text: &str) {
+        self.text.push_str(text);
+    }
+
+    fn bind<'t>(&mut self, value: impl sqlx::Encode<'t, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>) {
+        self.text.push('?');
+        self.arguments.add(value).expect("numbers, texts and bytes can be bound");
+    }
+
+    fn among(&mut self, column: &str, list: &[impl serde::Serialize]) {
+        self.text(&format!(" AND {column} IN (SELECT value FROM json_each("));
+        self.bind(json(list));
+        self.text("))");
+    }
+
+    async fn fetch(self, log: &SqliteLog) -> Result<Vec<SqliteRow>, Error> {
+        fetch(log, sqlx::query_with(AssertSqlSafe(self.text), self.arguments)).await
+    }
+}
+
+/// A page out of rows that begin with the head's seq and go on with the seq of an item, which is
+/// none in the only row when there are no items.
+fn page<T>(
+    log: &SqliteLog,
+    rows: &[SqliteRow],
+    limit: u32,
+    item: fn(&str, &SqliteRow, usize) -> Result<T, Error>,
+) -> Result<Page<T>, Error> {
+    let Some(first) = rows.first() else {
+        let problem = "it has no head".to_owned();
+        return Err(Error::Damaged { place: log.place.clone(), problem });
+    };
+    let as_of = seq(&log.place, first, 0)?;
+    if get::<Option<i64>>(&log.place, first, 1)?.is_none() {
+        return Ok(Page { items: Vec::new(), next: None, as_of });
+    }
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let shown = &rows[..rows.len().min(limit)];
+    let items = shown.iter().map(|row| item(&log.place, row, 1)).collect::<Result<_, _>>()?;
+    let more = rows.len() > limit;
+    let next = if more { shown.last().map(|row| seq(&log.place, row, 1)).transpose()? } else { None };
+    Ok(Page { items, next, as_of })
+}

@@ -1,0 +1,221 @@
+//! The rows of an append, table by table: how each lies in a record, and the statement that takes
+//! it out again. The order of the tables is the order in which they are written.
+
+use std::collections::BTreeMap;
+
+use artel_core::envelope::Producer;
+use artel_core::ids::Seq;
+use artel_core::log::{ArtifactRow, Outcome, Rows};
+
+use super::bulk::{Bulk, Column};
+use super::format::{encode, integer};
+
+/// A table that an append writes to.
+pub(super) struct Table {
+    /// What its parameters are called.
+    pub(super) name: &'static str,
+    /// What is done with its rows, which `{rows}` stands for.
+    pub(super) statement: &'static str,
+    /// What a record holds.
+    pub(super) columns: &'static [Column],
+    pack: fn(&Rows) -> Bulk,
+}
+
+const ID: Column = Column::Fixed(16);
+const HASH: Column = Column::Fixed(32);
+const NUMBER: Column = Column::Number;
+const BYTES: Column = Column::Bytes;
+const TEXT: Column = Column::Text;
+
+/// Kinds of stretches.
+pub(super) const OF_TYPE: i64 = 0;
+pub(super) const BY_AGENT: i64 = 1;
+
+pub(super) const TABLES: [Table; 9] = [
+    Table {
+        name: "reopened",
+        statement: "DELETE FROM closed WHERE activation IN ({rows})",
+        columns: &[NUMBER],
+        pack: reopened,
+    },
+    Table {
+        name: "artifact",
+        statement: "INSERT INTO artifact \
+             (seq, id, correlation, type_no, agent_no, at, envelope, salt, payload) {rows}",
+        columns: &[NUMBER, ID, ID, NUMBER, Column::Optional, NUMBER, BYTES, ID, BYTES],
+        pack: artifacts,
+    },
+    Table {
+        name: "stretch",
+        statement: "INSERT INTO stretch (kind, no, last, first) {rows}",
+        columns: &[NUMBER; 4],
+        pack: stretches,
+    },
+    Table {
+        name: "tag",
+        statement: "INSERT INTO tag (tag, seq) {rows}",
+        columns: &[TEXT, NUMBER],
+        pack: tags,
+    },
+    Table {
+        name: "used_key",
+        statement: "INSERT OR REPLACE INTO used_key (key, seq) {rows}",
+        columns: &[TEXT, NUMBER],
+        pack: keys,
+    },
+    Table {
+        name: "content",
+        statement: "INSERT INTO content (seq, salt, hash, bytes) {rows}",
+        columns: &[NUMBER, ID, HASH, BYTES],
+        pack: contents,
+    },
+    Table {
+        name: "closed",
+        statement: "INSERT OR REPLACE INTO closed \
+             (activation, outcome, agent_no, correlation, body) {rows}",
+        columns: &[NUMBER, NUMBER, NUMBER, ID, BYTES],
+        pack: closed,
+    },
+    Table {
+        name: "worked_on",
+        statement: "INSERT OR IGNORE INTO worked_on (input, activation) {rows}",
+        columns: &[NUMBER, NUMBER],
+        pack: worked_on,
+    },
+    Table {
+        name: "cancelled",
+        statement: "INSERT OR IGNORE INTO cancelled (correlation) {rows}",
+        columns: &[ID],
+        pack: cancelled,
+    },
+];
+
+/// The rows of each table.
+pub(super) fn pack(rows: &Rows) -> [Bulk; TABLES.len()] {
+    TABLES.map(|table| (table.pack)(rows))
+}
+
+/// What the column `outcome` of the closed activations holds.
+pub(super) const fn outcome_no(outcome: Outcome) -> i64 {
+    match outcome {
+        Outcome::Done => 0,
+        Outcome::Dead(_) => 1,
+        Outcome::Cancelled => 2,
+        Outcome::Dropped(_) => 3,
+    }
+}
+
+fn reopened(rows: &Rows) -> Bulk {
+    let mut bulk = Bulk::default();
+    for activation in &rows.reopened {
+        bulk.number(integer(activation.0.get()));
+    }
+    bulk
+}
+
+fn artifacts(rows: &Rows) -> Bulk {
+    let mut bulk = Bulk::default();
+    for row in &rows.artifacts {
+        let envelope = row.envelope();
+        bulk.number(integer(row.seq.get()));
+        bulk.fixed(envelope.id.as_bytes());
+        bulk.fixed(envelope.correlation.as_bytes());
+        bulk.number(i64::from(envelope.type_no.get()));
+        bulk.optional(agent(row));
+        bulk.number(row.at.as_millis());
+        bulk.written(|data| encode(envelope, data));
+        bulk.fixed(&row.payload.salt().0);
+        bulk.bytes(row.payload.bytes());
+    }
+    bulk
+}
+
+fn agent(row: &ArtifactRow) -> Option<u32> {
+    match &row.envelope().producer {
+        Producer::Agent { agent, .. } => Some(agent.get()),
+        Producer::Program(_) | Producer::Operator(_) | Producer::Board => None,
+    }
+}
+
+/// The part of the log in which a batch has artifacts of a type, or by an agent: one row for each
+/// of those instead of one for each artifact.
+fn stretches(rows: &Rows) -> Bulk {
+    let mut stretches: BTreeMap<(i64, u32), (Seq, Seq)> = BTreeMap::new();
+    for row in &rows.artifacts {
+        let of_type = Some((OF_TYPE, row.envelope().type_no.get()));
+        let by_agent = agent(row).map(|agent| (BY_AGENT, agent));
+        for kind in of_type.into_iter().chain(by_agent) {
+            stretches.entry(kind).or_insert((row.seq, row.seq)).1 = row.seq;
+        }
+    }
+    let mut bulk = Bulk::default();
+    for ((kind, no), (first, last)) in stretches {
+        bulk.number(kind);
+        bulk.number(i64::from(no));
+        bulk.number(integer(last.get()));
+        bulk.number(integer(first.get()));
+    }
+    bulk
+}
+
+fn tags(rows: &Rows) -> Bulk {
+    let mut bulk = Bulk::default();
+    for row in &rows.artifacts {
+        for tag in &row.envelope().tags {
+            bulk.bytes(tag.as_str().as_bytes());
+            bulk.number(integer(row.seq.get()));
+        }
+    }
+    bulk
+}
+
+fn keys(rows: &Rows) -> Bulk {
+    let mut bulk = Bulk::default();
+    for row in &rows.keys {
+        bulk.bytes(row.key.as_str().as_bytes());
+        bulk.number(integer(row.seq.get()));
+    }
+    bulk
+}
+
+fn contents(rows: &Rows) -> Bulk {
+    let mut bulk = Bulk::default();
+    for row in &rows.contents {
+        bulk.number(integer(row.seq.get()));
+        bulk.fixed(&row.salt.0);
+        bulk.fixed(&row.hash().0);
+        bulk.bytes(&row.bytes);
+    }
+    bulk
+}
+
+fn closed(rows: &Rows) -> Bulk {
+    let mut bulk = Bulk::default();
+    for row in &rows.closed {
+        bulk.number(integer(row.activation.0.get()));
+        bulk.number(outcome_no(row.outcome));
+        bulk.number(i64::from(row.agent.get()));
+        bulk.fixed(row.correlation.as_bytes());
+        bulk.written(|data| encode(row, data));
+    }
+    bulk
+}
+
+fn worked_on(rows: &Rows) -> Bulk {
+    let mut bulk = Bulk::default();
+    for row in &rows.closed {
+        for input in &row.inputs {
+            bulk.number(integer(input.get()));
+            bulk.number(integer(row.activation.0.get()));
+        }
+    }
+    bulk
+}
+
+fn cancelled(rows: &Rows) -> Bulk {
+    let mut bulk = Bulk::default();
+    for correlation in &rows.cancelled {
+        bulk.fixed(correlation.as_bytes());
+    }
+    bulk
+}

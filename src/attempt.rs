@@ -1,0 +1,325 @@
+//! An attempt, from its lease to its report: load the inputs, run the handler, hand what it
+//! returned to the committer.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Duration;
+
+use artel_core::artifact::ErasedArtifact;
+use artel_core::board::Lease;
+use artel_core::classify::Failed;
+use artel_core::command::{AttemptOutcome, Command, Finish, Publish, Rejection, Request};
+use artel_core::content::Content;
+use artel_core::envelope::{Actor, Producer};
+use artel_core::ids::{CorrelationId, Incarnation, SessionId};
+use artel_core::policy::{ErrorKind, limits};
+use artel_scheduler::attempt::{self, Ended};
+use artel_scheduler::{Runner, Stop};
+use async_trait::async_trait;
+use tracing::Instrument;
+
+use crate::committer::{Cached, Failure, Input};
+use crate::context::Context;
+use crate::entropy;
+use crate::program::Agent;
+use crate::publication::Publication;
+use crate::report::AttemptReport;
+use crate::submit::{Origin, Prepared, Submitter, check_command_len};
+
+/// Runs attempts of this program's agents.
+#[derive(Debug)]
+pub(crate) struct Attempts {
+    pub(crate) submitter: Submitter,
+    pub(crate) incarnation: Incarnation,
+    pub(crate) session: SessionId,
+}
+
+/// What an attempt came to, before it is reported.
+enum Came {
+    Returned(Vec<Publication>),
+    Failed(Failed),
+    Stopped,
+}
+
+#[async_trait]
+impl Runner for Attempts {
+    type Inputs = Cached;
+
+    async fn run(&self, lease: Lease, inputs: Cached, stop: Stop) {
+        let Some(agent) = self.submitter.program.agent(lease.agent).cloned() else {
+            // The board leases only what this program registered.
+            tracing::error!(agent = %lease.agent, "an attempt of an agent that is not here");
+            return;
+        };
+        let span = tracing::info_span!(
+            "attempt",
+            agent = agent.definition.name.as_str(),
+            activation = lease.attempt.activation.0.get(),
+            attempt = lease.attempt.attempt.get(),
+        );
+        self.attempt(lease, inputs, stop, &agent).instrument(span).await;
+    }
+}
+
+impl Attempts {
+    async fn attempt(&self, lease: Lease, inputs: Cached, stop: Stop, agent: &Arc<Agent>) {
+        let inputs = match self.load(&lease, inputs).await {
+            Ok(inputs) => inputs,
+            Err(failed) => {
+                let report = AttemptReport { error: failed.chain().to_vec(), ..Default::default() };
+                self.report(&lease, AttemptOutcome::Failed(failed.kind()), report).await;
+                return;
+            }
+        };
+        let Some(value) = inputs.first().and_then(|(_, value)| value.clone()) else {
+            tracing::error!(activation = %lease.attempt.activation, "an attempt without inputs");
+            return;
+        };
+        let inputs: Vec<Input> = inputs.into_iter().map(|(input, _)| input).collect();
+        let origin = origin(&lease, &inputs);
+        let time = lease.deadline.since(lease.started);
+        let cx = Context::new(
+            lease.clone(),
+            agent.definition.name.clone(),
+            self.incarnation,
+            inputs,
+            self.submitter.clone(),
+            stop.clone(),
+        );
+        let handler = agent.handler.clone().call(cx.clone(), value);
+        let came = match attempt::run(handler, time, &stop).await {
+            Ended::Returned(Ok(outputs)) => {
+                let returned = outputs.into_iter().map(Publication::erased);
+                Came::Returned(returned.chain(cx.take_held()).collect())
+            }
+            Ended::Returned(Err(failed)) => Came::Failed(failed),
+            Ended::Panicked(message) => {
+                Came::Failed(Failed::new(ErrorKind::Panic, vec![format!("panicked: {message}")]))
+            }
+            Ended::TimedOut => {
+                let text = format!("the attempt took longer than {}", seconds(time));
+                Came::Failed(Failed::new(ErrorKind::Timeout, vec![text]))
+            }
+            Ended::Stopped => Came::Stopped,
+        };
+        self.end(&lease, &origin, came, &cx, agent).await;
+    }
+
+    /// Reports what an attempt came to.
+    async fn end(&self, lease: &Lease, origin: &Origin, came: Came, cx: &Context, agent: &Agent) {
+        let mut report = AttemptReport { error: Vec::new(), log: cx.take_lines() };
+        let failed = match came {
+            Came::Returned(publications) => {
+                match self.prepare(publications, origin, cx, agent) {
+                    Ok(prepared) => return self.done(lease, prepared, report).await,
+                    Err(failed) => failed,
+                }
+            }
+            Came::Failed(failed) => failed,
+            Came::Stopped => {
+                return self.report(lease, AttemptOutcome::Released, report).await;
+            }
+        };
+        tracing::debug!(kind = %failed.kind(), error = failed.chain().join(": "), "failed");
+        report.error = failed.chain().to_vec();
+        self.report(lease, AttemptOutcome::Failed(failed.kind()), report).await;
+    }
+
+    /// Encodes and checks what a handler returned; anything that its agent does not declare, or
+    /// that its schema refuses, fails the attempt.
+    fn prepare(
+        &self,
+        publications: Vec<Publication>,
+        origin: &Origin,
+        cx: &Context,
+        agent: &Agent,
+    ) -> Result<Vec<Prepared>, Failed> {
+        let invalid = |error: String| Failed::new(ErrorKind::InvalidOutput, vec![error]);
+        if publications.len() > limits::OUTPUTS_MAX {
+            let (len, limit) = (publications.len(), limits::OUTPUTS_MAX);
+            return Err(invalid(format!("the attempt returned {len} artifacts, the limit is {limit}")));
+        }
+        let mut all = Vec::with_capacity(publications.len());
+        for mut publication in publications {
+            check_declared(&*publication.value, agent).map_err(invalid)?;
+            // What an attempt returns belongs to its own tree of work.
+            publication.correlation = None;
+            let prepared = self.submitter.prepare(publication, origin, || cx.new_id());
+            all.push(prepared.map_err(|error| {
+                Failed::new(ErrorKind::InvalidOutput, artel_core::classify::chain_of(&error))
+            })?);
+        }
+        check_command_len(&all).map_err(|error| invalid(error.to_string()))?;
+        Ok(all)
+    }
+
+    /// Acknowledges an attempt together with what it returned.
+    async fn done(&self, lease: &Lease, prepared: Vec<Prepared>, report: AttemptReport) {
+        loop {
+            let publish = if prepared.is_empty() {
+                Ok(Publish {
+                    artifacts: Vec::new(),
+                    catalogue: artel_core::ids::CatalogueNo(0),
+                    looked_up: artel_core::log::LookedUp::default(),
+                })
+            } else {
+                self.submitter.match_now(&prepared).await
+            };
+            let publish = match publish {
+                Ok(publish) => publish,
+                Err(error) => {
+                    let chain = artel_core::classify::chain_of(&error);
+                    let report = AttemptReport { error: chain, ..report };
+                    let failed = AttemptOutcome::Failed(ErrorKind::Transient);
+                    return self.report(lease, failed, report).await;
+                }
+            };
+            match self.submit(lease, AttemptOutcome::Done(publish), &report).await {
+                Ok(()) => return,
+                Err(Failure::Rejected(Rejection::StaleCatalogue { current, .. })) => {
+                    self.submitter.newer_catalogue(current).await;
+                }
+                Err(Failure::Rejected(Rejection::StaleLookUp { .. })) => {}
+                Err(failure) => return self.refused(lease, failure, report).await,
+            }
+        }
+    }
+
+    /// The board does not take what the attempt returned.
+    async fn refused(&self, lease: &Lease, failure: Failure, mut report: AttemptReport) {
+        match failure {
+            Failure::Rejected(Rejection::Superseded { .. }) => self.release(lease).await,
+            Failure::Rejected(_) | Failure::Unstorable(_) => {
+                report.error = artel_core::classify::chain_of(&failure);
+                let invalid = AttemptOutcome::Failed(ErrorKind::InvalidOutput);
+                self.report(lease, invalid, report).await;
+            }
+            Failure::Timeout(_) | Failure::Stopped(_) => {}
+        }
+    }
+
+    /// Reports an end without outputs.
+    async fn report(&self, lease: &Lease, outcome: AttemptOutcome, report: AttemptReport) {
+        match self.submit(lease, outcome, &report).await {
+            Ok(()) | Err(Failure::Timeout(_) | Failure::Stopped(_)) => {}
+            Err(Failure::Rejected(Rejection::Superseded { .. })) => self.release(lease).await,
+            Err(failure) => {
+                // The report itself is refused: the end is recorded without it.
+                let chain = artel_core::classify::chain_of(&failure).join(": ");
+                tracing::error!(error = chain, "the board refuses an attempt's report");
+                let bare = AttemptReport::default();
+                let failed = AttemptOutcome::Failed(ErrorKind::InvalidOutput);
+                let _ = self.submit(lease, failed, &bare).await;
+            }
+        }
+    }
+
+    async fn submit(
+        &self,
+        lease: &Lease,
+        outcome: AttemptOutcome,
+        report: &AttemptReport,
+    ) -> Result<(), Failure> {
+        let entropy = &*self.submitter.entropy;
+        let report = (!report.is_empty())
+            .then(|| Content::new(entropy::salt(entropy), report.clone().encode().into()));
+        let finish = Finish { attempt: lease.attempt, outcome, report };
+        let command = Command {
+            id: entropy::command_id(entropy),
+            actor: Actor::Attempt(lease.attempt),
+            correlation: Some(lease.correlation),
+            trace: None,
+            seed: entropy::seed(entropy),
+            request: Request::Finish(Box::new(finish)),
+        };
+        self.submitter.committer.owed(command).await.map(drop)
+    }
+
+    /// The board had ended the attempt: its slot is free now.
+    async fn release(&self, lease: &Lease) {
+        tracing::debug!("the attempt was over; what it returned is refused");
+        self.submitter.committer.release(self.session, lease.attempt).await;
+    }
+
+    /// The inputs with their values: from the cache, or else from the store.
+    async fn load(
+        &self,
+        lease: &Lease,
+        cached: Cached,
+    ) -> Result<Vec<(Input, Option<Arc<dyn Any + Send + Sync>>)>, Failed> {
+        let missing: Vec<_> = lease
+            .inputs
+            .iter()
+            .zip(&cached)
+            .filter_map(|(&seq, input)| input.is_none().then_some(seq))
+            .collect();
+        let mut stored = if missing.is_empty() {
+            Vec::new()
+        } else {
+            let log = &self.submitter.log;
+            log.artifacts_at(&missing).await.map_err(|error| Failed::transient(&error))?
+        };
+        let mut inputs = Vec::with_capacity(cached.len());
+        for (input, &seq) in cached.into_iter().zip(&lease.inputs) {
+            let input = match input {
+                Some(input) => input,
+                None => {
+                    let index = stored.iter().position(|found| found.seq == seq);
+                    let found = index.map(|index| stored.swap_remove(index));
+                    Input::stored(found).ok_or_else(|| {
+                        Failed::permanent(&format!("the payload of artifact seq {seq} was removed"))
+                    })?
+                }
+            };
+            let value = match &input.value {
+                Some(value) => value.shared(),
+                None => self.decode(&input)?,
+            };
+            inputs.push((input, Some(value)));
+        }
+        Ok(inputs)
+    }
+
+    fn decode(&self, input: &Input) -> Result<Arc<dyn Any + Send + Sync>, Failed> {
+        let type_no = input.envelope.type_no;
+        let descriptor = self.submitter.program.type_of(type_no).ok_or_else(|| {
+            Failed::permanent(&format!("this program does not have type {type_no} of the board"))
+        })?;
+        descriptor.decode(&input.payload).map_err(|error| Failed::permanent_error(&error))
+    }
+}
+
+fn check_declared(value: &dyn ErasedArtifact, agent: &Agent) -> Result<(), String> {
+    let name = value.type_name();
+    let declared = agent.definition.outputs.iter().any(|output| output.as_str() == name);
+    if declared {
+        return Ok(());
+    }
+    let agent = &agent.definition.name;
+    Err(format!(
+        "agent `{agent}` returned a `{name}`, which it does not declare; add `.publishes::<{name}>()`"
+    ))
+}
+
+/// Where the outputs of an attempt come from.
+fn origin(lease: &Lease, inputs: &[Input]) -> Origin {
+    let deepest = inputs.iter().map(|input| input.envelope.depth).max();
+    let mut parents: Vec<CorrelationId> = inputs
+        .iter()
+        .map(|input| input.envelope.correlation)
+        .filter(|&correlation| correlation != lease.correlation)
+        .collect();
+    parents.sort_unstable();
+    parents.dedup();
+    Origin {
+        producer: Producer::Agent { agent: lease.agent, attempt: lease.attempt },
+        correlation: lease.correlation,
+        parents,
+        causes: lease.inputs.clone(),
+        depth: deepest.map_or(0, |depth| depth.saturating_add(1)),
+    }
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{time:?}")
+}

@@ -1,0 +1,242 @@
+//! A board before it is started: opened, with agents being declared.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use artel_core::artifact::{Artifact, TypeDescriptor, descriptor};
+use artel_core::log::Log;
+use artel_core::names::{BoardName, ProgramName, TypeName};
+use artel_core::policy::limits;
+use artel_core::time::Clock;
+use artel_persistence::{CreateBoard, OpenOptions};
+use smol_str::SmolStr;
+
+use crate::agent::AgentBuilder;
+use crate::clock::SystemClock;
+use crate::config;
+use crate::entropy::{self, Entropy, OsEntropy};
+use crate::error::{OpenError, StartError};
+use crate::program::{Agent, Program};
+use crate::running::Running;
+use crate::start;
+
+/// A board, opened but not started: agents are declared on it.
+///
+/// Nothing runs and nothing is owned before [`start`](Self::start).
+#[derive(Debug)]
+pub struct Board {
+    pub(crate) setup: Setup,
+    declared: Mutex<Declared>,
+}
+
+/// What a started board is made of.
+#[derive(Clone, Debug)]
+pub(crate) struct Setup {
+    pub(crate) url: String,
+    pub(crate) name: BoardName,
+    pub(crate) program: ProgramName,
+    pub(crate) log: Arc<dyn Log>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) slots: u32,
+    pub(crate) dev: bool,
+}
+
+#[derive(Debug, Default)]
+struct Declared {
+    program: Program,
+    problems: Vec<String>,
+}
+
+/// How a board is opened.
+#[derive(Debug)]
+#[must_use = "a board is opened by `.open()`"]
+pub struct BoardBuilder {
+    url: String,
+    name: Option<SmolStr>,
+    program: Option<SmolStr>,
+    slots: u32,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    log: Option<Arc<dyn Log>>,
+}
+
+impl BoardBuilder {
+    fn new(url: String) -> Self {
+        Self {
+            url,
+            name: None,
+            program: None,
+            slots: limits::BOARD_CONCURRENCY,
+            clock: Arc::new(SystemClock::default()),
+            entropy: Arc::new(OsEntropy),
+            log: None,
+        }
+    }
+
+    /// What the board is called when it is created. Without it, after its file.
+    pub fn name(mut self, name: impl Into<SmolStr>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// What this program calls itself: to whoever is refused the board, and as the producer of
+    /// what it publishes. Without it, after its executable.
+    pub fn program(mut self, program: impl Into<SmolStr>) -> Self {
+        self.program = Some(program.into());
+        self
+    }
+
+    /// How many attempts this process runs at once; 256 unless it is set.
+    pub const fn slots(mut self, slots: u32) -> Self {
+        self.slots = slots;
+        self
+    }
+
+    /// Tells the time instead of the machine's clocks: for tests.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Gives random bytes instead of the operating system: for tests.
+    pub fn entropy(mut self, entropy: Arc<dyn Entropy>) -> Self {
+        self.entropy = entropy;
+        self
+    }
+
+    /// Keeps the board in this log instead of the one that the URL names.
+    pub fn log(mut self, log: Arc<dyn Log>) -> Self {
+        self.log = Some(log);
+        self
+    }
+
+    /// Opens the board, and makes it when it is not there.
+    ///
+    /// # Errors
+    /// When a name is not allowed, or the log cannot be opened.
+    pub async fn open(self) -> Result<Board, OpenError> {
+        let url = self.url;
+        let bad = |source| OpenError::Name { url: url.clone(), source };
+        let name = self.name.unwrap_or_else(|| config::board_name(&url));
+        let name = BoardName::new(name).map_err(bad)?;
+        let program = self.program.unwrap_or_else(config::program_name);
+        let program = ProgramName::new(program).map_err(bad)?;
+        let dev = config::dev();
+        let log = match self.log {
+            Some(log) => log,
+            None => create(&url, &name, dev, &*self.entropy).await?,
+        };
+        let setup = Setup {
+            name,
+            program,
+            log,
+            clock: self.clock,
+            entropy: self.entropy,
+            slots: self.slots,
+            dev,
+            url,
+        };
+        Ok(Board { setup, declared: Mutex::default() })
+    }
+}
+
+/// Opens the log that a URL names, and makes it when it is not there.
+pub(crate) async fn create(
+    url: &str,
+    name: &BoardName,
+    dev: bool,
+    entropy: &dyn Entropy,
+) -> Result<Arc<dyn Log>, OpenError> {
+    let incarnation = entropy::incarnation(entropy);
+    let create = CreateBoard { board: name.clone(), incarnation, dev };
+    artel_persistence::open(url, OpenOptions::create(create))
+        .await
+        .map_err(|source| OpenError::Log { url: url.to_owned(), source })
+}
+
+impl Board {
+    /// Opens the board at a URL such as `sqlite:artel.db` or `memory:`, and makes it when it is
+    /// not there.
+    ///
+    /// # Errors
+    /// When the log cannot be opened.
+    pub async fn open(url: impl Into<String>) -> Result<Self, OpenError> {
+        BoardBuilder::new(url.into()).open().await
+    }
+
+    /// Opens the board that the environment names in `ARTEL_BOARD`, or else `sqlite:artel.db`.
+    ///
+    /// # Errors
+    /// When the log cannot be opened.
+    pub async fn open_default() -> Result<Self, OpenError> {
+        Self::open(config::board_url()).await
+    }
+
+    /// Opens the board at a URL with options.
+    pub fn builder(url: impl Into<String>) -> BoardBuilder {
+        BoardBuilder::new(url.into())
+    }
+
+    /// Declares an agent. Its name is how the board knows it again after a restart.
+    pub fn agent(&self, name: impl Into<SmolStr>) -> AgentBuilder<'_> {
+        AgentBuilder::new(self, name.into())
+    }
+
+    /// Declares a type that the program publishes and none of its agents names.
+    pub fn type_of<T: Artifact>(&self) {
+        let mut declared = self.declared.lock().unwrap_or_else(PoisonError::into_inner);
+        declare_types(&mut declared, vec![descriptor::<T>()]);
+    }
+
+    pub(crate) fn declare(
+        &self,
+        name: &str,
+        agent: Result<Agent, String>,
+        types: Vec<TypeDescriptor>,
+    ) {
+        let mut declared = self.declared.lock().unwrap_or_else(PoisonError::into_inner);
+        declare_types(&mut declared, types);
+        match agent {
+            Err(problem) => declared.problems.push(problem),
+            Ok(agent) => {
+                let key = agent.definition.name.clone();
+                if declared.program.agents.insert(key, Arc::new(agent)).is_some() {
+                    let problem = format!("agent `{name}` is declared twice; use another name");
+                    declared.problems.push(problem);
+                }
+            }
+        }
+    }
+
+    /// Takes the board over, registers types and agents, and runs what waits. What the program no
+    /// longer declares is retired: its waiting work waits until it is declared again.
+    ///
+    /// # Errors
+    /// When agents were declared wrongly, another process owns the board, its log is damaged, or
+    /// the schema of a type was changed under the same name.
+    pub async fn start(self) -> Result<Running, StartError> {
+        let declared = self.declared.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if !declared.problems.is_empty() {
+            return Err(StartError::Agents { problems: declared.problems });
+        }
+        start::start(self.setup, declared.program).await
+    }
+}
+
+fn declare_types(declared: &mut Declared, types: Vec<TypeDescriptor>) {
+    for one in types {
+        let known: &mut BTreeMap<TypeName, TypeDescriptor> = &mut declared.program.types;
+        match known.get(one.name()) {
+            Some(other) if !other.is_same(&one) => {
+                let name = one.name();
+                let problem = format!("two types of this program are called `{name}`; rename one");
+                declared.problems.push(problem);
+            }
+            Some(_) => {}
+            None => {
+                known.insert(one.name().clone(), one);
+            }
+        }
+    }
+}

@@ -1,0 +1,327 @@
+//! What can go wrong at the handle. Each error answers `code()` and `retryable()`.
+
+use std::sync::Arc;
+
+use artel_core::artifact::ErasedArtifact;
+use artel_core::command::Rejection;
+use artel_core::ids::{ActivationId, ArtifactId};
+use artel_core::{log, names};
+
+use crate::committer::Failure;
+pub use crate::committer::{LoadError, TakeOverError};
+
+/// A board that cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The log cannot be opened.
+    #[error("cannot open the board `{url}`")]
+    Log {
+        /// What was asked for.
+        url: String,
+        /// What the log said.
+        #[source]
+        source: log::Error,
+    },
+    /// A name is not allowed.
+    #[error("cannot open the board `{url}`")]
+    Name {
+        /// What was asked for.
+        url: String,
+        /// What is wrong with the name.
+        #[source]
+        source: names::Error,
+    },
+    /// The log cannot be folded.
+    #[error("cannot read the board `{url}`")]
+    Load {
+        /// What was asked for.
+        url: String,
+        /// Where folding ended.
+        #[source]
+        source: LoadError,
+    },
+}
+
+/// A board that cannot be started.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// Agents were declared wrongly.
+    #[error("{}", problems.join("; "))]
+    Agents {
+        /// What is wrong, one sentence an agent.
+        problems: Vec<String>,
+    },
+    /// The board cannot be taken over.
+    #[error(transparent)]
+    TakeOver(#[from] TakeOverError),
+    /// The board refuses the program's types or agents.
+    #[error("the board refuses this program")]
+    Refused(#[source] Rejection),
+    /// The schema of a type was changed.
+    #[error("the board refuses this program")]
+    SchemaChanged(#[source] artel_core::schema::Changed),
+    /// A board of development mode could not be moved aside.
+    #[error("cannot move the board aside")]
+    MoveAside(#[source] log::Error),
+    /// The board stopped while it was starting.
+    #[error("the board stopped while it was starting: {0}")]
+    Stopped(Arc<str>),
+}
+
+/// Artifacts that were not published. Nothing was written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PublishError {
+    /// The type is not registered on the board.
+    #[error(
+        "the type `{type_name}` is not registered on this board; subscribe an agent to it, name it \
+         with `publishes`, or declare it with `board.type_of`"
+    )]
+    UnknownType {
+        /// The name of the type.
+        type_name: String,
+    },
+    /// The payload has no canonical form, or its schema refuses it.
+    #[error("the payload of `{type_name}` is refused")]
+    Payload {
+        /// The name of the type.
+        type_name: String,
+        /// Where, and why.
+        #[source]
+        source: artel_core::artifact::PayloadError,
+    },
+    /// A tag or key is not allowed.
+    #[error("an artifact of type `{type_name}` is refused")]
+    Name {
+        /// The name of the type.
+        type_name: String,
+        /// What is wrong.
+        #[source]
+        source: names::Error,
+    },
+    /// A number exceeds its limit.
+    #[error("{what} is {value}, the limit is {limit}")]
+    Limit {
+        /// What is too large.
+        what: &'static str,
+        /// How large it is.
+        value: u64,
+        /// How large it may be.
+        limit: u64,
+    },
+    /// There was no room on the agenda until the deadline.
+    #[error("busy; try again in a second")]
+    Busy {
+        /// What is full.
+        #[source]
+        source: Rejection,
+    },
+    /// The board refuses the artifacts.
+    #[error(transparent)]
+    Rejected(Rejection),
+    /// The store could not be asked whether the ids and keys are new.
+    #[error("cannot look up the ids and keys of a publish")]
+    LookUp(#[source] log::Error),
+    /// The log refuses to store an artifact.
+    #[error("the log refuses to store the artifact")]
+    Unstorable(#[source] Arc<log::Error>),
+    /// The board did not answer in time; whether the artifacts are on the board is unknown. Publish
+    /// the same ids or keys again to find out.
+    #[error("unavailable: the board did not answer within {0:?}")]
+    Unavailable(std::time::Duration),
+    /// The board is stopped.
+    #[error("the board is stopped: {0}")]
+    Stopped(Arc<str>),
+}
+
+impl PublishError {
+    pub(crate) fn payload(
+        value: &dyn ErasedArtifact,
+        source: artel_core::artifact::PayloadError,
+    ) -> Self {
+        Self::Payload { type_name: value.type_name().to_owned(), source }
+    }
+
+    /// A stable name for this kind of error.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownType { .. } => "unknown-type",
+            Self::Payload { .. } => "payload",
+            Self::Name { .. } => "name",
+            Self::Limit { .. } => "limit",
+            Self::Busy { .. } => "busy",
+            Self::Rejected(rejection) => rejection.code(),
+            Self::LookUp(source) => source.code(),
+            Self::Unstorable(_) => "unstorable",
+            Self::Unavailable(_) => "unavailable",
+            Self::Stopped(_) => "stopped",
+        }
+    }
+
+    /// Whether the same publish may succeed later.
+    #[must_use]
+    pub const fn retryable(&self) -> bool {
+        match self {
+            Self::Busy { .. } | Self::Unavailable(_) => true,
+            Self::LookUp(source) => source.retryable(),
+            Self::Rejected(rejection) => rejection.retryable(),
+            Self::UnknownType { .. }
+            | Self::Payload { .. }
+            | Self::Name { .. }
+            | Self::Limit { .. }
+            | Self::Unstorable(_)
+            | Self::Stopped(_) => false,
+        }
+    }
+}
+
+impl From<Failure> for PublishError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Rejected(rejection) => Self::Rejected(rejection),
+            Failure::Unstorable(source) => Self::Unstorable(source),
+            Failure::Timeout(patience) => Self::Unavailable(patience),
+            Failure::Stopped(why) => Self::Stopped(why),
+        }
+    }
+}
+
+/// A question that a board could not answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// The log cannot be read.
+    #[error("cannot read the board")]
+    Log(#[source] log::Error),
+    /// A type or agent that the board does not know was asked for.
+    #[error("the board has no {what} `{name}`")]
+    Unknown {
+        /// "type" or "agent".
+        what: &'static str,
+        /// What was asked for.
+        name: String,
+    },
+    /// A payload is not of the type that was asked for.
+    #[error("artifact {id} cannot be decoded")]
+    Decode {
+        /// Which artifact.
+        id: ArtifactId,
+        /// What the decoder said.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The payload of an artifact was removed.
+    #[error("the payload of artifact {0} was removed")]
+    Removed(ArtifactId),
+    /// What is not an artifact of the type that was asked for.
+    #[error("artifact {id} is of type `{found}`, `{wanted}` was asked for")]
+    OtherType {
+        /// Which artifact.
+        id: ArtifactId,
+        /// Its type.
+        found: String,
+        /// What was asked for.
+        wanted: &'static str,
+    },
+    /// The board is stopped.
+    #[error("the board is stopped: {0}")]
+    Stopped(Arc<str>),
+}
+
+impl ReadError {
+    /// A stable name for this kind of error.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Log(source) => source.code(),
+            Self::Unknown { .. } => "unknown-name",
+            Self::Decode { .. } => "decode",
+            Self::Removed(_) => "payload-removed",
+            Self::OtherType { .. } => "other-type",
+            Self::Stopped(_) => "stopped",
+        }
+    }
+
+    /// Whether the same question may be answered later.
+    #[must_use]
+    pub const fn retryable(&self) -> bool {
+        match self {
+            Self::Log(source) => source.retryable(),
+            Self::Unknown { .. }
+            | Self::Decode { .. }
+            | Self::Removed(_)
+            | Self::OtherType { .. }
+            | Self::Stopped(_) => false,
+        }
+    }
+}
+
+impl From<Failure> for ReadError {
+    fn from(failure: Failure) -> Self {
+        Self::Stopped(failure.to_string().into())
+    }
+}
+
+/// An operator's command that was not carried out.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OperateError {
+    /// An activation does not exist, or is not what the command needs.
+    #[error("there is no dead letter {0}; `artel dlq ls` lists those there are")]
+    NoDeadLetter(ActivationId),
+    /// The store could not be asked.
+    #[error("cannot look the dead letters up")]
+    LookUp(#[source] log::Error),
+    /// The board refuses the command.
+    #[error(transparent)]
+    Rejected(Rejection),
+    /// The operator's name or reason is not allowed.
+    #[error("an operator's command needs a name and a reason")]
+    Operator(#[source] names::Error),
+    /// The board did not answer in time.
+    #[error("unavailable: the board did not answer within {0:?}")]
+    Unavailable(std::time::Duration),
+    /// The board is stopped.
+    #[error("the board is stopped: {0}")]
+    Stopped(Arc<str>),
+}
+
+impl OperateError {
+    /// A stable name for this kind of error.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NoDeadLetter(_) => "no-dead-letter",
+            Self::LookUp(source) => source.code(),
+            Self::Rejected(rejection) => rejection.code(),
+            Self::Operator(_) => "name",
+            Self::Unavailable(_) => "unavailable",
+            Self::Stopped(_) => "stopped",
+        }
+    }
+
+    /// Whether the same command may be carried out later.
+    #[must_use]
+    pub const fn retryable(&self) -> bool {
+        match self {
+            Self::LookUp(source) => source.retryable(),
+            Self::Rejected(rejection) => rejection.retryable(),
+            Self::Unavailable(_) => true,
+            Self::NoDeadLetter(_) | Self::Operator(_) | Self::Stopped(_) => false,
+        }
+    }
+}
+
+impl From<Failure> for OperateError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Rejected(rejection) => Self::Rejected(rejection),
+            Failure::Unstorable(_) => Self::Stopped("the log refuses to store it".into()),
+            Failure::Timeout(patience) => Self::Unavailable(patience),
+            Failure::Stopped(why) => Self::Stopped(why),
+        }
+    }
+}

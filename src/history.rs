@@ -1,0 +1,175 @@
+//! The history of an activation, open or closed: its attempts with their ends and reports, read
+//! from the log by the seqs that the record names.
+
+use std::collections::BTreeMap;
+
+use artel_core::board::{Activation, Gate, Phase, State};
+use artel_core::catalogue::Catalogue;
+use artel_core::event::{AttemptEnd, Event, Next};
+use artel_core::ids::{ActivationId, AgentNo, AttemptNo, CorrelationId, Seq, SubscriptionNo};
+use artel_core::log::{ClosedActivation, Log, Outcome};
+use artel_core::names::{AgentName, QueueName, StepName};
+use artel_core::time::Timestamp;
+
+use crate::error::ReadError;
+use crate::report::AttemptReport;
+
+/// How many bytes of the log one look at an event may read.
+const READ_LEN: usize = 1;
+
+/// A unit of work as a reader sees it.
+#[derive(Clone, Debug)]
+pub struct ActivationView {
+    /// Which one.
+    pub id: ActivationId,
+    /// Whose it is.
+    pub agent: AgentName,
+    /// The subscription that was met.
+    pub subscription: SubscriptionNo,
+    /// The artifacts to work on, by seq.
+    pub inputs: Vec<Seq>,
+    /// The tree of work it belongs to.
+    pub correlation: CorrelationId,
+    /// What has become of it.
+    pub standing: Standing,
+    /// How many attempts it has had.
+    pub attempts: u32,
+    /// The dead-letter queue of its agent.
+    pub queue: QueueName,
+    /// Steps whose results are recorded.
+    pub steps: Vec<StepName>,
+    pub(crate) trail: Vec<Seq>,
+}
+
+/// What has become of a unit of work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It waits.
+    Waiting(Gate),
+    /// An attempt of it runs.
+    Running,
+    /// It is over.
+    Closed {
+        /// How it ended.
+        outcome: Outcome,
+        /// When, by the board's wall clock.
+        at: Timestamp,
+    },
+}
+
+/// One execution, as a reader sees it.
+#[derive(Clone, Debug)]
+pub struct AttemptView {
+    /// Which one, from 1.
+    pub number: AttemptNo,
+    /// When it began, by the board's wall clock.
+    pub started: Timestamp,
+    /// When it ended; none while it runs.
+    pub ended: Option<Timestamp>,
+    /// How it ended.
+    pub end: Option<AttemptEnd>,
+    /// What became of the activation.
+    pub next: Option<Next>,
+    /// Its error chain and log lines; empty when it left none, or they were erased.
+    pub report: AttemptReport,
+}
+
+impl ActivationView {
+    pub(crate) fn open(id: ActivationId, activation: &Activation, state: &State) -> Option<Self> {
+        let definition = &state.agent(activation.agent)?.definition;
+        let standing = match activation.phase {
+            Phase::Running(_) => Standing::Running,
+            Phase::Waiting { .. } => Standing::Waiting(state.gate(id)?),
+        };
+        Some(Self {
+            id,
+            agent: definition.name.clone(),
+            subscription: activation.subscription,
+            inputs: activation.inputs.to_vec(),
+            correlation: activation.correlation,
+            standing,
+            attempts: activation.attempts,
+            queue: definition.dead_letter_queue.clone(),
+            steps: activation.steps.iter().map(|(name, _)| name.clone()).collect(),
+            trail: activation.trail.to_vec(),
+        })
+    }
+
+    pub(crate) fn closed(closed: ClosedActivation, state: &State) -> Option<Self> {
+        let definition = &state.agent(closed.agent)?.definition;
+        Some(Self {
+            id: closed.activation,
+            agent: definition.name.clone(),
+            subscription: closed.subscription,
+            inputs: closed.inputs.to_vec(),
+            correlation: closed.correlation,
+            standing: Standing::Closed { outcome: closed.outcome, at: closed.at },
+            attempts: closed.attempts,
+            queue: definition.dead_letter_queue.clone(),
+            steps: closed.steps.into_iter().map(|(name, _)| name).collect(),
+            trail: closed.trail,
+        })
+    }
+
+    /// The attempts of this activation, oldest first.
+    ///
+    /// # Errors
+    /// When the log cannot be read or is damaged.
+    pub(crate) async fn attempts(&self, log: &dyn Log) -> Result<Vec<AttemptView>, ReadError> {
+        let reports = log.contents(&self.trail).await.map_err(ReadError::Log)?;
+        let reports: BTreeMap<Seq, AttemptReport> = reports
+            .into_iter()
+            .filter_map(|row| Some((row.seq, AttemptReport::decode(&row.bytes).ok()?)))
+            .collect();
+        let mut attempts: Vec<AttemptView> = Vec::new();
+        for &seq in &self.trail {
+            let Some((at, event)) = event_at(log, seq).await? else { continue };
+            match event {
+                Event::AttemptStarted { attempt, .. } => attempts.push(AttemptView {
+                    number: attempt.attempt,
+                    started: at,
+                    ended: None,
+                    end: None,
+                    next: None,
+                    report: AttemptReport::default(),
+                }),
+                Event::AttemptEnded { end, next, .. } => {
+                    if let Some(attempt) = attempts.last_mut() {
+                        attempt.ended = Some(at);
+                        attempt.end = Some(end);
+                        attempt.next = Some(next);
+                        attempt.report = reports.get(&seq).cloned().unwrap_or_default();
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(attempts)
+    }
+}
+
+/// One event of a log, with its time.
+async fn event_at(log: &dyn Log, seq: Seq) -> Result<Option<(Timestamp, Event)>, ReadError> {
+    let batches = log.read(seq, READ_LEN).await.map_err(ReadError::Log)?;
+    let Some(batch) = batches.into_iter().next() else { return Ok(None) };
+    let damaged = |source| {
+        let place = "this board".to_owned();
+        ReadError::Log(artel_core::log::Error::Batch { place, source })
+    };
+    let mut next = batch.header.first.get();
+    for decision in batch.decisions().map_err(damaged)? {
+        let first = next;
+        next += decision.events.len() as u64;
+        if seq.get() < next {
+            let index = usize::try_from(seq.get() - first).unwrap_or(usize::MAX);
+            return Ok(decision.events.into_iter().nth(index).map(|event| (decision.at, event)));
+        }
+    }
+    Ok(None)
+}
+
+/// The number of an agent that a person named.
+pub(crate) fn agent_no(names: &Catalogue, name: &str) -> Result<AgentNo, ReadError> {
+    let found = AgentName::new(name).ok().and_then(|name| names.agent_no(&name));
+    found.ok_or_else(|| ReadError::Unknown { what: "agent", name: name.to_owned() })
+}

@@ -1,0 +1,80 @@
+//! A publication: an artifact on its way to the board, with what its publisher says about it.
+
+use std::sync::Arc;
+
+use artel_core::artifact::{Artifact, ErasedArtifact};
+use artel_core::ids::{ArtifactId, CorrelationId};
+use smol_str::SmolStr;
+
+/// An artifact to publish, with what its type does not say by itself.
+///
+/// Every artifact converts into one, so `running.publish(review)` needs none of this.
+#[derive(Clone)]
+#[must_use = "a publication does nothing until it is published"]
+pub struct Publication {
+    pub(crate) value: Arc<dyn ErasedArtifact>,
+    pub(crate) id: Option<ArtifactId>,
+    pub(crate) correlation: Option<CorrelationId>,
+    pub(crate) idempotency_key: Option<SmolStr>,
+    pub(crate) tags: Vec<SmolStr>,
+}
+
+impl std::fmt::Debug for Publication {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Publication")
+            .field("type", &self.value.type_name())
+            .field("id", &self.id)
+            .field("correlation", &self.correlation)
+            .field("idempotency_key", &self.idempotency_key)
+            .field("tags", &self.tags)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Publication {
+    /// Publishes this value.
+    pub fn new<T: Artifact>(value: T) -> Self {
+        Self::shared(Arc::new(value))
+    }
+
+    /// Publishes a value that others share.
+    pub fn shared<T: Artifact>(value: Arc<T>) -> Self {
+        Self::erased(value)
+    }
+
+    pub(crate) fn erased(value: Arc<dyn ErasedArtifact>) -> Self {
+        Self { value, id: None, correlation: None, idempotency_key: None, tags: Vec::new() }
+    }
+
+    /// Gives the artifact this id, which the publisher made and may use again: publishing the same
+    /// id with the same payload gives the first artifact back.
+    pub fn id(mut self, id: ArtifactId) -> Self {
+        self.id = Some(id);
+        self
+    }
+
+    /// Makes the artifact part of this tree of work, instead of the beginning of a new one.
+    pub fn correlation(mut self, correlation: CorrelationId) -> Self {
+        self.correlation = Some(correlation);
+        self
+    }
+
+    /// Makes a second publish with this key and the same payload the same publish. Wins over the
+    /// key that the type names.
+    pub fn idempotency_key(mut self, key: impl Into<SmolStr>) -> Self {
+        self.idempotency_key = Some(key.into());
+        self
+    }
+
+    /// Adds a tag to those that the type names.
+    pub fn tag(mut self, tag: impl Into<SmolStr>) -> Self {
+        self.tags.push(tag.into());
+        self
+    }
+}
+
+impl<T: Artifact> From<T> for Publication {
+    fn from(value: T) -> Self {
+        Self::new(value)
+    }
+}

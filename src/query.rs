@@ -1,0 +1,153 @@
+//! Queries: which artifacts to list, by name, as a person or a program would say it.
+
+use artel_core::artifact::Artifact;
+use artel_core::catalogue::Catalogue;
+use artel_core::ids::{CorrelationId, Seq};
+use artel_core::log::{ArtifactQuery, Direction, Log};
+use artel_core::names::{AgentName, Tag};
+use artel_core::time::Timestamp;
+use smol_str::SmolStr;
+
+use crate::error::ReadError;
+use crate::stored::Stored;
+
+/// Which artifacts to list. All conditions hold together; without any, every artifact is listed,
+/// oldest first, 100 at a time.
+#[derive(Clone, Debug, Default)]
+#[must_use = "a query does nothing until it is asked"]
+pub struct Query {
+    types: Vec<SmolStr>,
+    agents: Vec<SmolStr>,
+    correlation: Option<CorrelationId>,
+    tags: Vec<SmolStr>,
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+    cursor: Option<Seq>,
+    newest_first: bool,
+    limit: Option<u32>,
+}
+
+/// Some of the artifacts that a query lists.
+#[derive(Clone, Debug)]
+pub struct Listing {
+    /// The artifacts, in the order asked for.
+    pub artifacts: Vec<Stored>,
+    /// Where the next page begins, for [`Query::after`]; none when this is the last one.
+    pub next: Option<Seq>,
+    /// The seq that this answer is complete to.
+    pub as_of: Seq,
+}
+
+impl Query {
+    /// How many artifacts a page has, unless the query says otherwise.
+    pub const LIMIT: u32 = 100;
+    /// How many artifacts a page may have.
+    pub const LIMIT_MAX: u32 = 10_000;
+
+    /// Artifacts of this type.
+    pub fn of<T: Artifact>() -> Self {
+        Self::default().type_name(T::NAME)
+    }
+
+    /// Artifacts of this type, or of another one that was named.
+    pub fn type_name(mut self, name: impl Into<SmolStr>) -> Self {
+        self.types.push(name.into());
+        self
+    }
+
+    /// Artifacts that this agent made, or another one that was named.
+    pub fn agent(mut self, name: impl Into<SmolStr>) -> Self {
+        self.agents.push(name.into());
+        self
+    }
+
+    /// Artifacts of this tree of work.
+    pub const fn correlation(mut self, correlation: CorrelationId) -> Self {
+        self.correlation = Some(correlation);
+        self
+    }
+
+    /// Artifacts with this tag, and every other one that was named.
+    pub fn tag(mut self, tag: impl Into<SmolStr>) -> Self {
+        self.tags.push(tag.into());
+        self
+    }
+
+    /// Artifacts committed at or after this moment.
+    pub const fn since(mut self, since: Timestamp) -> Self {
+        self.since = Some(since);
+        self
+    }
+
+    /// Artifacts committed before this moment.
+    pub const fn until(mut self, until: Timestamp) -> Self {
+        self.until = Some(until);
+        self
+    }
+
+    /// The page that begins behind this seq, which [`Listing::next`] gave.
+    pub const fn after(mut self, cursor: Seq) -> Self {
+        self.cursor = Some(cursor);
+        self
+    }
+
+    /// Descending seq.
+    pub const fn newest_first(mut self) -> Self {
+        self.newest_first = true;
+        self
+    }
+
+    /// At most this many a page, 1 to [`Self::LIMIT_MAX`].
+    pub fn limit(mut self, limit: u32) -> Self {
+        self.limit = Some(limit.clamp(1, Self::LIMIT_MAX));
+        self
+    }
+
+    pub(crate) const fn names_correlation(&self) -> bool {
+        self.correlation.is_some()
+    }
+
+    fn resolve(&self, names: &Catalogue, up_to: Seq) -> Result<ArtifactQuery, ReadError> {
+        let unknown = |what, name: &str| ReadError::Unknown { what, name: name.to_owned() };
+        let types = self.types.iter().map(|name| {
+            names.type_no(name).ok_or_else(|| unknown("type", name))
+        });
+        let agents = self.agents.iter().map(|name| {
+            let agent = AgentName::new(name.clone()).ok().and_then(|name| names.agent_no(&name));
+            agent.ok_or_else(|| unknown("agent", name))
+        });
+        let tags = self
+            .tags
+            .iter()
+            .map(|tag| Tag::new(tag.clone()).map_err(|_| unknown("artifact with the tag", tag)));
+        Ok(ArtifactQuery {
+            types: types.collect::<Result<_, _>>()?,
+            agents: agents.collect::<Result<_, _>>()?,
+            correlation: self.correlation,
+            tags: tags.collect::<Result<_, _>>()?,
+            since: self.since,
+            until: self.until,
+            cursor: self.cursor,
+            up_to,
+            direction: if self.newest_first {
+                Direction::NewestFirst
+            } else {
+                Direction::OldestFirst
+            },
+            limit: self.limit.unwrap_or(Self::LIMIT),
+        })
+    }
+
+    /// Asks a log, seeing nothing that was committed after `up_to`.
+    pub(crate) async fn ask(
+        &self,
+        log: &dyn Log,
+        names: &Catalogue,
+        up_to: Seq,
+    ) -> Result<Listing, ReadError> {
+        let query = self.resolve(names, up_to)?;
+        let page = log.artifacts(&query).await.map_err(ReadError::Log)?;
+        let artifacts = page.items.into_iter().map(|item| Stored::new(item, names)).collect();
+        Ok(Listing { artifacts, next: page.next, as_of: page.as_of })
+    }
+}

@@ -1,0 +1,309 @@
+//! A board as a reader sees it: from another process, without owning it, without its program.
+
+use std::sync::Arc;
+
+use artel_core::board::State;
+use artel_core::catalogue::Catalogue;
+use artel_core::hash::Hash;
+use artel_core::ids::{ActivationId, ArtifactId, CorrelationId, Seq};
+use artel_core::log::{ActivationQuery, Description, Direction, Head, Log, OutcomeFilter, Owner};
+use artel_core::record;
+use artel_eventbus::Tail;
+use artel_persistence::OpenOptions;
+
+use crate::committer::{Loaded, fold, load};
+use crate::error::{LoadError, OpenError, ReadError};
+use crate::history::{ActivationView, AttemptView, agent_no};
+use crate::query::{Listing, Query};
+use crate::stored::Stored;
+
+/// A board that is only read: the fold of its log up to the moment at which it was opened or
+/// refreshed, and what its store can look up.
+#[derive(Debug)]
+pub struct Reader {
+    log: Arc<dyn Log>,
+    loaded: Loaded,
+    names: Arc<Catalogue>,
+}
+
+/// Which activations to list. All conditions hold together.
+#[derive(Clone, Debug, Default)]
+pub struct ActivationFilter {
+    /// Only those with one of these outcomes; with any, only closed ones.
+    pub outcomes: Vec<OutcomeFilter>,
+    /// Only open ones.
+    pub open: bool,
+    /// Only those of this agent.
+    pub agent: Option<String>,
+    /// Only those of this tree of work.
+    pub correlation: Option<CorrelationId>,
+    /// Only those with an id above this one.
+    pub after: Option<Seq>,
+    /// At most this many; 0 means 100.
+    pub limit: u32,
+}
+
+/// Some of the activations that a filter lists, oldest first.
+#[derive(Clone, Debug)]
+pub struct ActivationListing {
+    /// The activations.
+    pub activations: Vec<ActivationView>,
+    /// Where the next page begins; none when this is the last one.
+    pub next: Option<Seq>,
+}
+
+/// What a full check of a board found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verified {
+    /// How many batches were read and hashed.
+    pub batches: u64,
+    /// The last event.
+    pub seq: Seq,
+    /// The hash of the folded state.
+    pub state_hash: Hash,
+    /// The seq of the newest snapshot, which the fold agreed with; none without one.
+    pub snapshot: Option<Seq>,
+}
+
+/// A board that is not what it should be.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// The log cannot be folded from its beginning.
+    #[error("the log does not verify")]
+    Fold(#[source] LoadError),
+    /// The log cannot be read.
+    #[error("cannot read the board")]
+    Read(#[source] artel_core::log::Error),
+    /// The newest snapshot is not the fold of the log.
+    #[error(
+        "the snapshot at seq {seq} is not the fold of the log: it has hash {recorded}, the fold \
+         has {folded}; the log is the truth, so remove the snapshot"
+    )]
+    Snapshot {
+        /// The seq of the snapshot.
+        seq: Seq,
+        /// What the snapshot hashes to.
+        recorded: Hash,
+        /// What the fold hashes to.
+        folded: Hash,
+    },
+}
+
+impl Reader {
+    /// Opens the board at a URL for reading. It may have an owner, which is not disturbed.
+    ///
+    /// # Errors
+    /// When there is no board, or its log cannot be read or folded.
+    pub async fn open(url: impl Into<String>) -> Result<Self, OpenError> {
+        let url = url.into();
+        let log = artel_persistence::open(&url, OpenOptions::read_only())
+            .await
+            .map_err(|source| OpenError::Log { url: url.clone(), source })?;
+        Self::of(log).await.map_err(|source| OpenError::Load { url, source })
+    }
+
+    /// Reads a log that is open already.
+    ///
+    /// # Errors
+    /// When the log cannot be read or folded.
+    pub async fn of(log: Arc<dyn Log>) -> Result<Self, LoadError> {
+        let loaded = load(&*log, Seq(u64::MAX), |_, _| {}).await?;
+        let names = Arc::new(Catalogue::of(&loaded.state));
+        Ok(Self { log, loaded, names })
+    }
+
+    /// Folds what has been appended since.
+    ///
+    /// # Errors
+    /// When the log cannot be read or folded; the reader is then of no further use.
+    pub async fn refresh(&mut self) -> Result<(), LoadError> {
+        fold(&*self.log, &mut self.loaded, Seq(u64::MAX), &mut |_, _| {}).await?;
+        self.names = Arc::new(Catalogue::of(&self.loaded.state));
+        Ok(())
+    }
+
+    /// The state, as of the last event that was folded.
+    #[must_use]
+    pub const fn state(&self) -> &State {
+        &self.loaded.state
+    }
+
+    /// The names of types and agents.
+    #[must_use]
+    pub fn names(&self) -> &Catalogue {
+        &self.names
+    }
+
+    /// What kind of log the board is kept in.
+    #[must_use]
+    pub fn describe(&self) -> Description {
+        self.log.describe()
+    }
+
+    /// Who the log is and how far it goes by now.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn head(&self) -> Result<Head, ReadError> {
+        self.log.head().await.map_err(ReadError::Log)
+    }
+
+    /// Who owns the board by now.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn owner(&self) -> Result<Option<Owner>, ReadError> {
+        self.log.owner().await.map_err(ReadError::Log)
+    }
+
+    /// An artifact by id.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn get(&self, id: ArtifactId) -> Result<Option<Stored>, ReadError> {
+        let found = self.log.artifact(id).await.map_err(ReadError::Log)?;
+        Ok(found.map(|found| Stored::new(found, &self.names)))
+    }
+
+    /// Artifacts by seq, in the order asked for; unknown seqs are left out.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn get_at(&self, seqs: &[Seq]) -> Result<Vec<Stored>, ReadError> {
+        let found = self.log.artifacts_at(seqs).await.map_err(ReadError::Log)?;
+        Ok(found.into_iter().map(|found| Stored::new(found, &self.names)).collect())
+    }
+
+    /// Artifacts by what they are.
+    ///
+    /// # Errors
+    /// When the log cannot be read, or the board has no type or agent of a name in the query.
+    pub async fn artifacts(&self, query: &Query) -> Result<Listing, ReadError> {
+        query.ask(&*self.log, &self.names, Seq(u64::MAX)).await
+    }
+
+    /// An activation, open or closed.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn activation(
+        &self,
+        id: ActivationId,
+    ) -> Result<Option<ActivationView>, ReadError> {
+        let state = self.state();
+        if let Some(activation) = state.activation(id) {
+            return Ok(ActivationView::open(id, activation, state));
+        }
+        let closed = self.log.closed(id).await.map_err(ReadError::Log)?;
+        Ok(closed.and_then(|closed| ActivationView::closed(closed, state)))
+    }
+
+    /// The attempts of an activation, oldest first.
+    ///
+    /// # Errors
+    /// When the log cannot be read or is damaged.
+    pub async fn attempts(&self, view: &ActivationView) -> Result<Vec<AttemptView>, ReadError> {
+        view.attempts(&*self.log).await
+    }
+
+    /// Activations, oldest first: open ones from the state, closed ones from the store.
+    ///
+    /// # Errors
+    /// When the log cannot be read, or the board has no agent of that name.
+    pub async fn activations(
+        &self,
+        filter: &ActivationFilter,
+    ) -> Result<ActivationListing, ReadError> {
+        let limit = if filter.limit == 0 { Query::LIMIT } else { filter.limit };
+        let limit = limit.min(Query::LIMIT_MAX);
+        let agent = filter.agent.as_deref().map(|name| agent_no(&self.names, name)).transpose()?;
+        let state = self.state();
+        let mut listed = Vec::new();
+        if filter.outcomes.is_empty() {
+            let open = state.activations().filter(|(id, activation)| {
+                filter.after.is_none_or(|after| id.0 > after)
+                    && agent.is_none_or(|agent| activation.agent == agent)
+                    && filter.correlation.is_none_or(|c| activation.correlation == c)
+            });
+            let views = open.filter_map(|(id, open)| ActivationView::open(id, open, state));
+            listed.extend(views.take(limit as usize + 1));
+        }
+        if !filter.open {
+            let query = ActivationQuery {
+                outcomes: filter.outcomes.clone(),
+                agents: agent.into_iter().collect(),
+                correlation: filter.correlation,
+                input: None,
+                cursor: filter.after,
+                direction: Direction::OldestFirst,
+                limit: limit + 1,
+            };
+            let page = self.log.closed_activations(&query).await.map_err(ReadError::Log)?;
+            let views =
+                page.items.into_iter().filter_map(|closed| ActivationView::closed(closed, state));
+            listed.extend(views);
+        }
+        listed.sort_by_key(|view| view.id);
+        // An activation that closed between the fold and the question is listed once.
+        listed.dedup_by_key(|view| view.id);
+        let more = listed.len() > limit as usize;
+        listed.truncate(limit as usize);
+        let next = listed.last().filter(|_| more).map(|view| view.id.0);
+        Ok(ActivationListing { activations: listed, next })
+    }
+
+    /// The board's events from a seq on, to the present end of the log.
+    #[must_use]
+    pub fn tail(&self, from: Seq) -> Tail {
+        Tail::read(self.log.clone(), from)
+    }
+
+    /// Folds the whole log from its beginning: every hash, every event, and the newest snapshot.
+    /// `progress` is told the seq it has come to.
+    ///
+    /// # Errors
+    /// When a batch is damaged, the chain is broken, an event does not fit, or the newest snapshot
+    /// is not the fold.
+    pub async fn verify(
+        &self,
+        mut progress: impl FnMut(Seq) + Send,
+    ) -> Result<Verified, VerifyError> {
+        let head = self.log.head().await.map_err(VerifyError::Read)?;
+        let snapshot = self.log.snapshot(head.seq).await.map_err(VerifyError::Read)?;
+        let mut loaded = Loaded {
+            state: State::default(),
+            hash: record::genesis(head.incarnation),
+            snapshot: Seq(0),
+        };
+        let mut batches = 0;
+        let mut compared = None;
+        loop {
+            let from = loaded.state.seq().next();
+            let read = self.log.read(from, 1 << 20).await.map_err(VerifyError::Read)?;
+            let Some(last) = read.last() else { break };
+            batches += read.len() as u64;
+            let until = last.header.last;
+            if let Some(snapshot) = &snapshot
+                && snapshot.seq >= from
+                && snapshot.seq <= until
+            {
+                self.fold_to(&mut loaded, snapshot.seq).await?;
+                let folded = loaded.state.hash();
+                if folded != snapshot.state_hash {
+                    let (seq, recorded) = (snapshot.seq, snapshot.state_hash);
+                    return Err(VerifyError::Snapshot { seq, recorded, folded });
+                }
+                compared = Some(snapshot.seq);
+            }
+            self.fold_to(&mut loaded, until).await?;
+            progress(until);
+        }
+        let state_hash = loaded.state.hash();
+        Ok(Verified { batches, seq: loaded.state.seq(), state_hash, snapshot: compared })
+    }
+
+    async fn fold_to(&self, loaded: &mut Loaded, until: Seq) -> Result<(), VerifyError> {
+        fold(&*self.log, loaded, until, &mut |_, _| {}).await.map_err(VerifyError::Fold)
+    }
+}

@@ -1,0 +1,252 @@
+//! A board that runs: the handle through which programs publish, ask, wait and operate.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use artel_core::board::{OpenStatus, State};
+use artel_core::command::Receipt;
+use artel_core::envelope::{Actor, Producer};
+use artel_core::hash::Hash;
+use artel_core::ids::{ArtifactId, CorrelationId, Seq, SessionId};
+use artel_eventbus::{Hub, Tail};
+use artel_scheduler::Dispatcher;
+
+use crate::attempt::Attempts;
+use crate::board::Setup;
+use crate::committer::{Committer, WhenSettled};
+use crate::error::{PublishError, ReadError};
+use crate::operator::Operator;
+use crate::publication::Publication;
+use crate::query::{Listing, Query};
+use crate::stored::Stored;
+use crate::submit::Submitter;
+use crate::tasks::Tasks;
+
+/// How long a command waits for its answer.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A board that runs in this process.
+///
+/// Dropping it ends the ownership without ceremony, as a crash would; nothing is lost, and attempts
+/// that ran run again. [`shutdown`](Self::shutdown) lets them come to an end first.
+#[derive(Debug)]
+pub struct Running {
+    pub(crate) parts: Parts,
+    open: AtomicBool,
+}
+
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) setup: Setup,
+    pub(crate) committer: Committer,
+    pub(crate) submitter: Submitter,
+    pub(crate) hub: Hub,
+    pub(crate) dispatcher: Arc<Dispatcher<Attempts>>,
+    pub(crate) session: SessionId,
+    pub(crate) tasks: Tasks,
+}
+
+/// What has become of a tree of work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Status {
+    /// Something of it runs or waits.
+    Open(OpenStatus),
+    /// Nothing of it is open, and nothing of it is a dead letter.
+    Done,
+    /// Nothing of it is open; it left dead letters.
+    DeadLetters(u32),
+    /// It was cancelled.
+    Cancelled,
+    /// The board has nothing of it.
+    Unknown,
+}
+
+impl Running {
+    pub(crate) const fn new(parts: Parts) -> Self {
+        Self { parts, open: AtomicBool::new(true) }
+    }
+
+    /// Publishes an artifact and waits until it is durable. It begins a tree of work of its own,
+    /// unless the [`Publication`] names one. Waits for room at the agenda's bound, up to 30 s.
+    ///
+    /// # Errors
+    /// When the type is unknown, the payload is refused, there is no room, or the board does not
+    /// answer. Except for [`PublishError::Unavailable`], nothing was written.
+    ///
+    /// # Cancel safety
+    /// Dropped before it returns, the artifact may be on the board or not. Publish the same id or
+    /// idempotency key again to find out.
+    pub async fn publish(&self, artifact: impl Into<Publication>) -> Result<Receipt, PublishError> {
+        let receipts = self.publish_many([artifact.into()]).await?;
+        receipts.first().copied().ok_or_else(|| PublishError::Stopped("it gave no receipt".into()))
+    }
+
+    /// Publishes artifacts, all or none, as one tree of work unless they name their own. The
+    /// receipts are in the order of the artifacts.
+    ///
+    /// # Errors
+    /// As [`publish`](Self::publish).
+    ///
+    /// # Cancel safety
+    /// As [`publish`](Self::publish).
+    pub async fn publish_many(
+        &self,
+        artifacts: impl IntoIterator<Item = impl Into<Publication>>,
+    ) -> Result<Vec<Receipt>, PublishError> {
+        if !self.open.load(Ordering::Relaxed) {
+            return Err(PublishError::Stopped("it is shutting down".into()));
+        }
+        let program = self.parts.setup.program.clone();
+        let artifacts = artifacts.into_iter().map(Into::into).collect();
+        let producer = Producer::Program(program.clone());
+        let actor = Actor::Program(program);
+        self.parts.submitter.publish(artifacts, producer, actor, PATIENCE).await
+    }
+
+    /// An artifact by id.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn get(&self, id: ArtifactId) -> Result<Option<Stored>, ReadError> {
+        let found = self.parts.setup.log.artifact(id).await.map_err(ReadError::Log)?;
+        let names = self.parts.submitter.catalogue.borrow();
+        Ok(found.map(|found| Stored::new(found, &names)))
+    }
+
+    /// Artifacts by what they are.
+    ///
+    /// # Errors
+    /// When the log cannot be read, or the board has no type or agent of a name in the query.
+    pub async fn artifacts(&self, query: &Query) -> Result<Listing, ReadError> {
+        let names = self.parts.submitter.catalogue.borrow().clone();
+        query.ask(&*self.parts.setup.log, &names, self.parts.hub.durable()).await
+    }
+
+    /// The board's events from a seq on: first those that are there, then those that come.
+    #[must_use]
+    pub fn tail(&self, from: Seq) -> Tail {
+        Tail::follow(self.parts.setup.log.clone(), self.parts.hub.subscribe(), from)
+    }
+
+    /// What has become of a tree of work, as of now.
+    ///
+    /// # Errors
+    /// When the log cannot be read, or the board is stopped.
+    pub async fn status(&self, correlation: CorrelationId) -> Result<Status, ReadError> {
+        let look = move |state: &State| state.open_status(correlation);
+        match self.parts.committer.look(look).await? {
+            Some(open) => Ok(Status::Open(open)),
+            None => self.closed_status(correlation).await,
+        }
+    }
+
+    /// Waits until nothing of a tree of work is open, and says how it ended.
+    ///
+    /// # Errors
+    /// When the log cannot be read, or the board is stopped.
+    ///
+    /// # Cancel safety
+    /// Safe to drop.
+    pub async fn settled(&self, correlation: CorrelationId) -> Result<Status, ReadError> {
+        match self.parts.committer.when_settled(correlation).await? {
+            WhenSettled::Settled { cancelled: true, .. } => Ok(Status::Cancelled),
+            WhenSettled::Settled { dead: 0, .. } => Ok(Status::Done),
+            WhenSettled::Settled { dead, .. } => Ok(Status::DeadLetters(dead)),
+            WhenSettled::NotOpen => self.closed_status(correlation).await,
+        }
+    }
+
+    async fn closed_status(&self, correlation: CorrelationId) -> Result<Status, ReadError> {
+        let closed = self.parts.setup.log.correlation(correlation).await;
+        let closed = closed.map_err(ReadError::Log)?;
+        Ok(if !closed.known {
+            Status::Unknown
+        } else if closed.cancelled {
+            Status::Cancelled
+        } else if closed.dead > 0 {
+            Status::DeadLetters(closed.dead)
+        } else {
+            Status::Done
+        })
+    }
+
+    /// Waits until nothing runs and nothing will by itself. Work of agents that no program names
+    /// may still wait.
+    ///
+    /// # Errors
+    /// When the board is stopped.
+    ///
+    /// # Cancel safety
+    /// Safe to drop.
+    pub async fn idle(&self) -> Result<(), ReadError> {
+        self.parts.committer.when_idle().await.map_err(Into::into)
+    }
+
+    /// What the live state is, seen at one moment at which all of it was durable. The closure runs
+    /// on the board's own task: it should copy what it needs and do nothing else. It may run more
+    /// than once.
+    ///
+    /// # Errors
+    /// When the board is stopped.
+    pub async fn look<T: Send + 'static>(
+        &self,
+        look: impl Fn(&State) -> T + Clone + Send + 'static,
+    ) -> Result<T, ReadError> {
+        self.parts.committer.look(look).await.map_err(Into::into)
+    }
+
+    /// The seq of the last event and the hash of the live state at it.
+    ///
+    /// # Errors
+    /// When the board is stopped.
+    pub async fn state_hash(&self) -> Result<(Seq, Hash), ReadError> {
+        self.look(|state| (state.seq(), state.hash())).await
+    }
+
+    /// An operator's commands, which carry a name and a reason.
+    ///
+    /// # Errors
+    /// When the name or the reason is empty or too long.
+    pub fn operator(&self, name: &str, reason: &str) -> Result<Operator<'_>, crate::OperateError> {
+        Operator::new(&self.parts, name, reason)
+    }
+
+    /// How far the log is durable.
+    #[must_use]
+    pub fn durable(&self) -> Seq {
+        self.parts.hub.durable()
+    }
+
+    /// Waits until the board is stopped for good, by a shutdown or because it had to.
+    ///
+    /// # Cancel safety
+    /// Safe to drop.
+    pub async fn stopped(&self) -> String {
+        let mut status = self.parts.committer.status();
+        loop {
+            if let crate::committer::Status::Stopped(why) = &*status.borrow_and_update() {
+                return why.to_string();
+            }
+            if status.changed().await.is_err() {
+                return "its committer is gone".to_owned();
+            }
+        }
+    }
+
+    /// Takes in nothing more.
+    pub(crate) fn stop_intake(&self) {
+        self.open.store(false, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop_intake();
+        self.parts.tasks.stop();
+        self.parts.dispatcher.stop_all();
+        self.parts.committer.abandon();
+    }
+}
+

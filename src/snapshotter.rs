@@ -1,0 +1,67 @@
+//! Snapshots: a task that folds the log behind the owner's back and stores the fold now and then.
+//! It never touches the live state, so taking one never stalls the board; and what it stores is a
+//! fold of what is durable, by construction.
+
+use std::sync::Arc;
+
+use artel_core::ids::Seq;
+use artel_core::log::{Log, Snapshot};
+use artel_eventbus::Hub;
+
+use crate::committer::{Loaded, load};
+use crate::tasks::Tasks;
+
+/// After how many events there is a new snapshot. Recovery folds at most about this many.
+const EVENTS: u64 = 250_000;
+
+/// Follows the log until the tasks are told to stop.
+pub(crate) async fn run(log: Arc<dyn Log>, hub: Hub, tasks: Tasks) {
+    let mut durable = hub.subscribe();
+    let mut last = match log.snapshot(Seq(u64::MAX)).await {
+        Ok(snapshot) => snapshot.map_or(Seq(0), |snapshot| snapshot.seq),
+        Err(error) => {
+            tracing::warn!(%error, "cannot look for snapshots; going on without");
+            Seq(0)
+        }
+    };
+    loop {
+        let due = |seq: &Seq| seq.get() >= last.get() + EVENTS;
+        let changed = tokio::select! {
+            biased;
+            () = tasks.stopping().cancelled() => return,
+            changed = durable.wait_for(due) => changed.map(|seq| *seq),
+        };
+        let Ok(until) = changed else { return };
+        match take(&*log, until, &tasks).await {
+            Ok(seq) => {
+                tracing::debug!(%seq, "took a snapshot");
+                last = seq.max(Seq(last.get() + 1));
+            }
+            Err(error) => {
+                tracing::warn!(error, "cannot take a snapshot; recovery will take longer");
+                // Tried again after as many events as if it had worked.
+                last = until;
+            }
+        }
+    }
+}
+
+/// Folds the log up to `until` and stores the fold.
+pub(crate) async fn take(log: &dyn Log, until: Seq, tasks: &Tasks) -> Result<Seq, String> {
+    let loaded = load(log, until, |_, _| {}).await.map_err(|error| error.to_string())?;
+    let seq = loaded.state.seq();
+    if seq <= loaded.snapshot {
+        return Ok(seq);
+    }
+    let snapshot = tasks.compute(move || encode(&loaded)).await;
+    let snapshot = snapshot.ok_or("the fold could not be encoded")?;
+    log.put_snapshot(snapshot).await.map_err(|error| error.to_string())?;
+    Ok(seq)
+}
+
+/// A fold as it is stored.
+pub(crate) fn encode(loaded: &Loaded) -> Snapshot {
+    let bytes = loaded.state.encode();
+    let state_hash = artel_core::hash::Hash::of(&bytes);
+    Snapshot { seq: loaded.state.seq(), batch_hash: loaded.hash, state_hash, bytes }
+}

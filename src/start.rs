@@ -1,0 +1,223 @@
+//! Starting a board: take it over, register the program, open its session, start its tasks.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use artel_core::board::State;
+use artel_core::catalogue::Catalogue;
+use artel_core::command::{
+    Command, OpenSession, Registration, Rejection, Request, TypeRegistration,
+};
+use artel_core::envelope::Actor;
+use artel_core::log::Durability;
+use artel_core::schema;
+use artel_core::ids::ProcessId;
+use artel_core::spawn::{Job, Spawn};
+use artel_core::time::Elapsed;
+use artel_eventbus::Hub;
+use artel_scheduler::{Dispatcher, timers};
+use tokio::sync::watch;
+
+use crate::attempt::Attempts;
+use crate::board::{self, Setup};
+use crate::clock::BoardClock;
+use crate::committer::{self, Committer, Failure, Identity, Outlets, Start};
+use crate::entropy;
+use crate::error::{StartError, TakeOverError};
+use crate::program::Program;
+use crate::running::{Parts, Running};
+use crate::snapshotter;
+use crate::submit::Submitter;
+use crate::tasks::Tasks;
+
+/// Starts a board. In development mode a board of that mode whose schemas are not the program's is
+/// moved aside, once, and a new one begun.
+pub(crate) async fn start(mut setup: Setup, program: Program) -> Result<Running, StartError> {
+    let program = Arc::new(program);
+    match attempt(&setup, &program).await {
+        Err(StartError::SchemaChanged(changed)) if setup.dev => {
+            let aside = move_aside(&mut setup, &changed).await?;
+            tracing::warn!(
+                url = setup.url,
+                moved_to = %aside.display(),
+                "a schema changed; the board was moved aside and a new one begun"
+            );
+            attempt(&setup, &program).await
+        }
+        started => started,
+    }
+}
+
+async fn move_aside(setup: &mut Setup, changed: &schema::Changed) -> Result<PathBuf, StartError> {
+    setup.log.close().await;
+    let aside = artel_persistence::move_aside(&setup.url).await.map_err(|error| {
+        tracing::error!(%changed, "the schema of a type changed");
+        StartError::MoveAside(error)
+    })?;
+    setup.log = board::create(&setup.url, &setup.name, setup.dev, &*setup.entropy)
+        .await
+        .map_err(|error| StartError::Stopped(error.to_string().into()))?;
+    Ok(aside)
+}
+
+/// Takes a board over without registering anything or offering a permit.
+pub(crate) async fn attend(setup: &Setup, program: &Arc<Program>) -> Result<Running, StartError> {
+    let process = entropy::process_id(&*setup.entropy);
+    let (parts, run) = wire(setup, program, process).await?;
+    parts.tasks.spawn("committer", run.committer);
+    Ok(Running::new(parts))
+}
+
+async fn attempt(setup: &Setup, program: &Arc<Program>) -> Result<Running, StartError> {
+    let process = entropy::process_id(&*setup.entropy);
+    let (parts, run) = wire(setup, program, process).await?;
+    let tasks = &parts.tasks;
+    tasks.spawn("committer", run.committer);
+    if let Err(error) = register(&parts.committer, setup, program).await {
+        // The board is given up whole: what was declared wrongly can be mended and started again.
+        let _ = parts.committer.close().await;
+        return Err(error);
+    }
+    spawn_timers(tasks, &parts.committer, run.clock, run.due, setup);
+    if setup.log.describe().durability > Durability::Nothing {
+        let snapshots = snapshotter::run(setup.log.clone(), parts.hub.clone(), tasks.clone());
+        tasks.spawn("snapshotter", Box::pin(snapshots));
+    }
+    let open = OpenSession { session: parts.session, process, slots: setup.slots };
+    let opened = parts.committer.owed(command(setup, Request::OpenSession(open))).await;
+    opened.map_err(stopped)?;
+    Ok(Running::new(parts))
+}
+
+/// What is started once a board is wired together.
+struct Run {
+    committer: Job,
+    clock: BoardClock,
+    due: watch::Receiver<Elapsed>,
+}
+
+/// Takes the board over and wires its parts together; nothing runs yet.
+async fn wire(
+    setup: &Setup,
+    program: &Arc<Program>,
+    process: ProcessId,
+) -> Result<(Parts, Run), StartError> {
+    let tasks = Tasks::default();
+    let session = entropy::session_id(&*setup.entropy);
+    let unreadable = |error| StartError::TakeOver(TakeOverError::Own(error));
+    let head = setup.log.head().await.map_err(unreadable)?;
+    let (committer, inbox) = committer::channel();
+    let (catalogue, catalogues) = watch::channel(Arc::new(Catalogue::default()));
+    let (due, moments) = watch::channel(Elapsed::NEVER);
+    let (room, rooms) = watch::channel(());
+    let submitter = Submitter {
+        committer: committer.clone(),
+        catalogue: catalogues,
+        room: rooms,
+        program: program.clone(),
+        log: setup.log.clone(),
+        clock: setup.clock.clone(),
+        entropy: setup.entropy.clone(),
+    };
+    let incarnation = head.incarnation;
+    let runner = Arc::new(Attempts { submitter: submitter.clone(), incarnation, session });
+    let dispatcher = Arc::new(Dispatcher::new(runner, Arc::new(tasks.clone())));
+    let hub = Hub::at(head.seq);
+    let outlets = Outlets {
+        dispatcher: dispatcher.clone(),
+        hub: hub.clone(),
+        catalogue,
+        due,
+        room,
+    };
+    let identity = Identity {
+        process,
+        program: setup.program.clone(),
+        board: setup.name.clone(),
+        session,
+        endpoint: None,
+    };
+    let start = Start {
+        log: setup.log.clone(),
+        clock: setup.clock.clone(),
+        entropy: setup.entropy.clone(),
+        identity,
+        outlets: Arc::new(outlets),
+    };
+    let (clock, run) = committer::start(inbox, start).await?;
+    let run = Run { committer: Box::pin(run), clock, due: moments };
+    let setup = setup.clone();
+    Ok((Parts { setup, committer, submitter, hub, dispatcher, session, tasks }, run))
+}
+
+fn spawn_timers(
+    tasks: &Tasks,
+    committer: &Committer,
+    clock: BoardClock,
+    due: watch::Receiver<Elapsed>,
+    setup: &Setup,
+) {
+    let (committer, setup) = (committer.clone(), setup.clone());
+    let elapse = move || {
+        let (committer, command) = (committer.clone(), command(&setup, Request::Elapse));
+        async move {
+            // A board that is stopped has no timers.
+            let _ = committer.owed(command).await;
+        }
+    };
+    let stop = tasks.stopping().clone();
+    let timers = timers::run(due, move |until| clock.remaining(until), elapse, stop);
+    tasks.spawn("timers", Box::pin(timers));
+}
+
+/// Makes the program's types and agents those of the board.
+async fn register(
+    committer: &Committer,
+    setup: &Setup,
+    program: &Arc<Program>,
+) -> Result<(), StartError> {
+    let types = program.types.values().map(|one| TypeRegistration {
+        name: one.name().clone(),
+        version: one.version(),
+        schema: one.schema().into(),
+    });
+    let agents = program.agents.values().map(|agent| agent.definition.clone());
+    let registration = Registration { types: types.collect(), agents: agents.collect() };
+    let request = Request::Register(registration);
+    match committer.owed(command(setup, request)).await {
+        Ok(_) => {}
+        Err(Failure::Rejected(rejection)) => return Err(refused(rejection)),
+        Err(failure) => return Err(stopped(failure)),
+    }
+    let numbered = program.clone();
+    let number = move |state: &State| numbered.number(state);
+    committer.look(number).await.map_err(stopped)
+}
+
+fn refused(rejection: Rejection) -> StartError {
+    match rejection {
+        Rejection::SchemaChanged { name, version, recorded, offered } => {
+            StartError::SchemaChanged(schema::Changed::between(name, version, &recorded, &offered))
+        }
+        other => StartError::Refused(other),
+    }
+}
+
+fn stopped(failure: Failure) -> StartError {
+    match failure {
+        Failure::Rejected(rejection) => StartError::Refused(rejection),
+        other => StartError::Stopped(other.to_string().into()),
+    }
+}
+
+/// A command of the program itself.
+pub(crate) fn command(setup: &Setup, request: Request) -> Command {
+    Command {
+        id: entropy::command_id(&*setup.entropy),
+        actor: Actor::Program(setup.program.clone()),
+        correlation: None,
+        trace: None,
+        seed: entropy::seed(&*setup.entropy),
+        request,
+    }
+}

@@ -1,0 +1,140 @@
+//! An artifact as a reader sees it: envelope with names, payload as JSON or as its type.
+
+use artel_core::artifact::Artifact;
+use artel_core::catalogue::Catalogue;
+use artel_core::envelope::{Envelope, Producer};
+use artel_core::ids::{ArtifactId, AttemptId, CorrelationId, Seq};
+use artel_core::log::StoredArtifact;
+use artel_core::names::{IdempotencyKey, OrderingKey, Tag, TypeName};
+use artel_core::time::Timestamp;
+use bytes::Bytes;
+
+use crate::error::ReadError;
+
+/// An artifact on a board.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    inner: StoredArtifact,
+    type_name: Option<TypeName>,
+    producer: String,
+}
+
+impl Stored {
+    pub(crate) fn new(inner: StoredArtifact, names: &Catalogue) -> Self {
+        let type_name = names.type_name(inner.envelope.type_no).cloned();
+        let producer = match &inner.envelope.producer {
+            Producer::Program(name) => name.to_string(),
+            Producer::Agent { agent, .. } => {
+                names.agent_name(*agent).map_or_else(|| format!("agent {agent}"), ToString::to_string)
+            }
+            Producer::Operator(name) => name.to_string(),
+            Producer::Board => "board".to_owned(),
+        };
+        Self { inner, type_name, producer }
+    }
+
+    const fn envelope(&self) -> &Envelope {
+        &self.inner.envelope
+    }
+
+    /// The artifact's id.
+    #[must_use]
+    pub const fn id(&self) -> ArtifactId {
+        self.envelope().id
+    }
+
+    /// The seq of the event that committed it.
+    #[must_use]
+    pub const fn seq(&self) -> Seq {
+        self.inner.seq
+    }
+
+    /// When it was committed, by the board's wall clock.
+    #[must_use]
+    pub const fn committed_at(&self) -> Timestamp {
+        self.inner.at
+    }
+
+    /// The name of its type.
+    #[must_use]
+    pub fn type_name(&self) -> &str {
+        self.type_name.as_ref().map_or("?", TypeName::as_str)
+    }
+
+    /// Who made it: the name of an agent, a program or an operator.
+    #[must_use]
+    pub fn producer(&self) -> &str {
+        &self.producer
+    }
+
+    /// The attempt that returned it, if one did.
+    #[must_use]
+    pub const fn attempt(&self) -> Option<AttemptId> {
+        match self.envelope().producer {
+            Producer::Agent { attempt, .. } => Some(attempt),
+            Producer::Program(_) | Producer::Operator(_) | Producer::Board => None,
+        }
+    }
+
+    /// The tree of work it belongs to.
+    #[must_use]
+    pub const fn correlation(&self) -> CorrelationId {
+        self.envelope().correlation
+    }
+
+    /// Other trees of work that it was made from.
+    #[must_use]
+    pub fn parents(&self) -> &[CorrelationId] {
+        &self.envelope().parents
+    }
+
+    /// The artifacts it was made from, by seq.
+    #[must_use]
+    pub fn causes(&self) -> &[Seq] {
+        &self.envelope().causes
+    }
+
+    /// How many artifacts lie between it and a publish from outside.
+    #[must_use]
+    pub const fn depth(&self) -> u16 {
+        self.envelope().depth
+    }
+
+    /// Its tags, sorted.
+    #[must_use]
+    pub fn tags(&self) -> &[Tag] {
+        &self.envelope().tags
+    }
+
+    /// What makes a second publish of it the same publish.
+    #[must_use]
+    pub const fn idempotency_key(&self) -> Option<&IdempotencyKey> {
+        self.envelope().idempotency_key.as_ref()
+    }
+
+    /// What it is worked on in order by.
+    #[must_use]
+    pub const fn ordering_key(&self) -> Option<&OrderingKey> {
+        self.envelope().ordering_key.as_ref()
+    }
+
+    /// The payload, canonical JSON; none when it was removed.
+    #[must_use]
+    pub const fn payload(&self) -> Option<&Bytes> {
+        self.inner.payload.as_ref()
+    }
+
+    /// The payload as its type.
+    ///
+    /// # Errors
+    /// When the artifact is of another type, its payload was removed, or it does not decode.
+    pub fn decode<T: Artifact>(&self) -> Result<T, ReadError> {
+        if self.type_name() != T::NAME {
+            let (id, found) = (self.id(), self.type_name().to_owned());
+            return Err(ReadError::OtherType { id, found, wanted: T::NAME });
+        }
+        let payload = self.payload().ok_or(ReadError::Removed(self.id()))?;
+        artel_core::canonical::decode(payload)
+            .map_err(|source| ReadError::Decode { id: self.id(), source })
+    }
+}

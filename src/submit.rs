@@ -1,0 +1,231 @@
+//! Submitting: from a value to a command. Everything that costs time is done here, in the task of
+//! whoever publishes: encoding, checking, hashing, matching, looking up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use artel_core::artifact::ErasedArtifact;
+use artel_core::catalogue::{Candidate, Catalogue};
+use artel_core::command::{Answer, Command, NewArtifact, Publish, Receipt, Rejection, Request};
+use artel_core::content::{Content, Value};
+use artel_core::envelope::{Actor, Draft, Envelope, Producer, Visibility};
+use artel_core::ids::{ArtifactId, CorrelationId, Seq, TypeNo};
+use artel_core::log::{Log, LookUp, LookedUp};
+use artel_core::names::{IdempotencyKey, OrderingKey, Tag};
+use artel_core::policy::limits;
+use artel_core::time::Clock;
+use smallvec::SmallVec;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::committer::{Committer, Failure};
+use crate::entropy::{self, Entropy};
+use crate::error::PublishError;
+use crate::program::{Evaluate, Program};
+use crate::publication::Publication;
+
+/// What everybody needs who puts artifacts on a board.
+#[derive(Clone, Debug)]
+pub(crate) struct Submitter {
+    pub(crate) committer: Committer,
+    pub(crate) catalogue: watch::Receiver<Arc<Catalogue>>,
+    pub(crate) room: watch::Receiver<()>,
+    pub(crate) program: Arc<Program>,
+    pub(crate) log: Arc<dyn Log>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+}
+
+/// An artifact that was encoded and checked; what is left is to match it.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    envelope: Envelope,
+    payload: Content,
+    value: Value,
+    client_id: bool,
+}
+
+/// Where an artifact comes from.
+#[derive(Clone, Debug)]
+pub(crate) struct Origin {
+    pub(crate) producer: Producer,
+    pub(crate) correlation: CorrelationId,
+    pub(crate) parents: Vec<CorrelationId>,
+    pub(crate) causes: SmallVec<[Seq; 2]>,
+    pub(crate) depth: u16,
+}
+
+impl Submitter {
+    /// Encodes and checks an artifact.
+    pub(crate) fn prepare(
+        &self,
+        publication: Publication,
+        origin: &Origin,
+        new_id: impl FnOnce() -> ArtifactId,
+    ) -> Result<Prepared, PublishError> {
+        let Publication { value, id, correlation, idempotency_key, tags } = publication;
+        let type_no = self.type_no(&*value)?;
+        let bytes = value
+            .canonical(limits::PAYLOAD_LEN)
+            .map_err(|source| PublishError::payload(&*value, source))?;
+        let name = |source| PublishError::Name { type_name: value.type_name().to_owned(), source };
+        let mut all = value.tags().map_err(name)?;
+        for tag in tags {
+            all.push(Tag::new(tag).map_err(name)?);
+        }
+        all.sort_unstable();
+        all.dedup();
+        if all.len() > limits::TAGS_MAX {
+            let (what, limit) = ("tags of an artifact", limits::TAGS_MAX as u64);
+            return Err(PublishError::Limit { what, value: all.len() as u64, limit });
+        }
+        let key: Option<IdempotencyKey> = match idempotency_key {
+            Some(key) => Some(IdempotencyKey::new(key).map_err(name)?),
+            None => value.idempotency_key().map_err(name)?,
+        };
+        let ordering_key: Option<OrderingKey> = value.ordering_key().map_err(name)?;
+        let payload_len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        let payload = Content::new(entropy::salt(&*self.entropy), bytes.into());
+        let envelope = Envelope {
+            id: id.unwrap_or_else(new_id),
+            type_no,
+            producer: origin.producer.clone(),
+            correlation: correlation.unwrap_or(origin.correlation),
+            parents: origin.parents.clone(),
+            causes: origin.causes.clone(),
+            depth: origin.depth,
+            tags: all,
+            visibility: Visibility::Public,
+            ordering_key,
+            idempotency_key: key,
+            expires_at: None,
+            trace: None,
+            payload_len,
+            payload_hash: payload.hash(),
+        };
+        let value = Value::new(value.into_any());
+        Ok(Prepared { envelope, payload, value, client_id: id.is_some() })
+    }
+
+    fn type_no(&self, value: &dyn ErasedArtifact) -> Result<TypeNo, PublishError> {
+        let catalogue = self.catalogue.borrow();
+        let unknown = || PublishError::UnknownType { type_name: value.type_name().to_owned() };
+        catalogue.type_no(value.type_name()).ok_or_else(unknown)
+    }
+
+    /// Matches artifacts against the current catalogue and looks up what has to be.
+    pub(crate) async fn match_now(&self, prepared: &[Prepared]) -> Result<Publish, PublishError> {
+        // The look-up comes first: it may not be older than what is decided with it.
+        let looked_up = self.look_up(prepared).await?;
+        let catalogue = self.catalogue.borrow().clone();
+        let artifacts = prepared.iter().map(|one| self.draft(one, &catalogue)).collect();
+        Ok(Publish { artifacts, catalogue: catalogue.number(), looked_up })
+    }
+
+    fn draft(&self, prepared: &Prepared, catalogue: &Catalogue) -> NewArtifact {
+        let Prepared { envelope, payload, value, client_id } = prepared;
+        let producer = match &envelope.producer {
+            Producer::Agent { agent, .. } => Some(*agent),
+            Producer::Program(_) | Producer::Operator(_) | Producer::Board => None,
+        };
+        let candidate = Candidate {
+            type_no: envelope.type_no,
+            producer,
+            tags: &envelope.tags,
+            payload: payload.bytes(),
+        };
+        let closures = Evaluate { program: &self.program, value };
+        let verdicts = catalogue.verdicts(candidate, &closures);
+        NewArtifact {
+            draft: Arc::new(Draft { envelope: envelope.clone(), verdicts }),
+            payload: payload.clone(),
+            value: Some(value.clone()),
+            client_id: *client_id,
+        }
+    }
+
+    async fn look_up(&self, prepared: &[Prepared]) -> Result<LookedUp, PublishError> {
+        let mut look_up = LookUp::default();
+        for one in prepared {
+            look_up.ids.extend(one.client_id.then_some(one.envelope.id));
+            look_up.keys.extend(one.envelope.idempotency_key.clone());
+        }
+        if look_up.ids.is_empty() && look_up.keys.is_empty() {
+            return Ok(LookedUp::default());
+        }
+        self.log.look_up(&look_up).await.map_err(PublishError::LookUp)
+    }
+
+    /// Waits until the catalogue is newer than the one that was refused.
+    pub(crate) async fn newer_catalogue(&self, current: artel_core::ids::CatalogueNo) {
+        let mut catalogue = self.catalogue.clone();
+        // The channel closes with the board, and then the next command says so.
+        let _ = catalogue.wait_for(|catalogue| catalogue.number() >= current).await;
+    }
+
+    /// Publishes artifacts from outside, all or none. Waits for room at a bound.
+    pub(crate) async fn publish(
+        &self,
+        publications: Vec<Publication>,
+        producer: Producer,
+        actor: Actor,
+        patience: Duration,
+    ) -> Result<Vec<Receipt>, PublishError> {
+        let deadline = Instant::now() + patience;
+        let at = self.clock.wall();
+        let origin = Origin {
+            producer,
+            correlation: entropy::correlation_id(&*self.entropy, at),
+            parents: Vec::new(),
+            causes: SmallVec::new(),
+            depth: 0,
+        };
+        let new_id = || entropy::artifact_id(&*self.entropy, at);
+        let prepared: Vec<Prepared> = publications
+            .into_iter()
+            .map(|publication| self.prepare(publication, &origin, new_id))
+            .collect::<Result<_, _>>()?;
+        check_command_len(&prepared)?;
+        let id = entropy::command_id(&*self.entropy);
+        loop {
+            let mut room = self.room.clone();
+            room.mark_unchanged();
+            let publish = self.match_now(&prepared).await?;
+            let first = publish.artifacts.first();
+            let command = Command {
+                id,
+                actor: actor.clone(),
+                correlation: first.map(|artifact| artifact.draft.envelope.correlation),
+                trace: None,
+                seed: entropy::seed(&*self.entropy),
+                request: Request::Publish(publish),
+            };
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.committer.command(command, left).await {
+                Ok(Answer::Published(receipts)) => return Ok(receipts),
+                Ok(_) => return Err(PublishError::Stopped("it gave no receipts".into())),
+                Err(Failure::Rejected(Rejection::StaleCatalogue { current, .. })) => {
+                    self.newer_catalogue(current).await;
+                }
+                Err(Failure::Rejected(Rejection::StaleLookUp { .. })) => {}
+                Err(Failure::Rejected(full @ Rejection::AgendaFull { .. })) => {
+                    let waited = tokio::time::timeout_at(deadline, room.changed()).await;
+                    if !matches!(waited, Ok(Ok(()))) {
+                        return Err(PublishError::Busy { source: full });
+                    }
+                }
+                Err(failure) => return Err(failure.into()),
+            }
+        }
+    }
+}
+
+/// Refuses a publish whose payloads are too many bytes for one command.
+pub(crate) fn check_command_len(prepared: &[Prepared]) -> Result<(), PublishError> {
+    let len: usize = prepared.iter().map(|one| one.payload.bytes().len()).sum();
+    if len > limits::COMMAND_LEN_MAX {
+        let (what, limit) = ("bytes of one publish", limits::COMMAND_LEN_MAX as u64);
+        return Err(PublishError::Limit { what, value: len as u64, limit });
+    }
+    Ok(())
+}
