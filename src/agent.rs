@@ -4,13 +4,14 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
+use smol_str::SmolStr;
+
 use artel_core::artifact::{Artifact, TypeDescriptor, descriptor};
 use artel_core::definition::{AgentDefinition, Filter, SubscriptionDefinition};
 use artel_core::names::{AgentName, QueueName, Tag, TypeName};
 use artel_core::outputs::IntoOutputs;
 use artel_core::policy::Retry;
 use artel_core::predicate::Condition;
-use smol_str::SmolStr;
 
 use crate::board::Board;
 use crate::handler::{Erased, Handler};

@@ -5,6 +5,9 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
+use tracing::Instrument;
+
 use artel_core::artifact::ErasedArtifact;
 use artel_core::board::Lease;
 use artel_core::classify::Failed;
@@ -15,8 +18,6 @@ use artel_core::ids::{CorrelationId, Incarnation, SessionId};
 use artel_core::policy::{ErrorKind, limits};
 use artel_scheduler::attempt::{self, Ended};
 use artel_scheduler::{Runner, Stop};
-use async_trait::async_trait;
-use tracing::Instrument;
 
 use crate::committer::{Cached, Failure, Input};
 use crate::context::Context;
@@ -109,12 +110,10 @@ impl Attempts {
     async fn end(&self, lease: &Lease, origin: &Origin, came: Came, cx: &Context, agent: &Agent) {
         let mut report = AttemptReport { error: Vec::new(), log: cx.take_lines() };
         let failed = match came {
-            Came::Returned(publications) => {
-                match self.prepare(publications, origin, cx, agent) {
-                    Ok(prepared) => return self.done(lease, prepared, report).await,
-                    Err(failed) => failed,
-                }
-            }
+            Came::Returned(publications) => match self.prepare(publications, origin, cx, agent) {
+                Ok(prepared) => return self.done(lease, prepared, report).await,
+                Err(failed) => failed,
+            },
             Came::Failed(failed) => failed,
             Came::Stopped => {
                 return self.report(lease, AttemptOutcome::Released, report).await;
@@ -137,7 +136,9 @@ impl Attempts {
         let invalid = |error: String| Failed::new(ErrorKind::InvalidOutput, vec![error]);
         if publications.len() > limits::OUTPUTS_MAX {
             let (len, limit) = (publications.len(), limits::OUTPUTS_MAX);
-            return Err(invalid(format!("the attempt returned {len} artifacts, the limit is {limit}")));
+            return Err(invalid(format!(
+                "the attempt returned {len} artifacts, the limit is {limit}"
+            )));
         }
         let mut all = Vec::with_capacity(publications.len());
         for mut publication in publications {

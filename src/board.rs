@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use smol_str::SmolStr;
+
 use artel_core::artifact::{Artifact, TypeDescriptor, descriptor};
 use artel_core::log::Log;
 use artel_core::names::{BoardName, ProgramName, TypeName};
 use artel_core::policy::limits;
 use artel_core::time::Clock;
 use artel_persistence::{CreateBoard, OpenOptions};
-use smol_str::SmolStr;
 
 use crate::agent::AgentBuilder;
 use crate::clock::SystemClock;
@@ -178,6 +179,12 @@ impl Board {
         BoardBuilder::new(url.into())
     }
 
+    /// The board's log, to read from.
+    #[must_use]
+    pub fn log(&self) -> Arc<dyn Log> {
+        self.setup.log.clone()
+    }
+
     /// Declares an agent. Its name is how the board knows it again after a restart.
     pub fn agent(&self, name: impl Into<SmolStr>) -> AgentBuilder<'_> {
         AgentBuilder::new(self, name.into())
@@ -226,6 +233,12 @@ impl Board {
 
 fn declare_types(declared: &mut Declared, types: Vec<TypeDescriptor>) {
     for one in types {
+        if let Some(problem) = one.problem() {
+            let name = one.name();
+            declared
+                .problems
+                .push(format!("the schema of type `{name}` cannot be used: {problem}"));
+        }
         let known: &mut BTreeMap<TypeName, TypeDescriptor> = &mut declared.program.types;
         match known.get(one.name()) {
             Some(other) if !other.is_same(&one) => {

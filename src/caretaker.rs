@@ -46,7 +46,8 @@ impl Caretaker {
             .await
             .map_err(|source| OpenError::Log { url: url.clone(), source })?;
         let bad = |source| OpenError::Name { url: url.clone(), source };
-        let head = log.head().await.map_err(|source| OpenError::Log { url: url.clone(), source })?;
+        let head =
+            log.head().await.map_err(|source| OpenError::Log { url: url.clone(), source })?;
         let name: BoardName = head.board;
         let program = ProgramName::new(config::program_name()).map_err(bad)?;
         let setup = Setup {

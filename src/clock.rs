@@ -67,9 +67,4 @@ impl BoardClock {
     pub(crate) fn remaining(&self, until: Elapsed) -> Duration {
         until.since(self.now().elapsed)
     }
-
-    /// The wall clock alone.
-    pub(crate) fn wall(&self) -> Timestamp {
-        self.clock.wall()
-    }
 }

@@ -50,7 +50,10 @@ mod tests {
 
     #[test]
     fn a_board_is_called_after_its_file() {
-        assert_eq!(board_name("sqlite:/some/where/review board.db?synchronous=normal"), "review-board");
+        assert_eq!(
+            board_name("sqlite:/some/where/review board.db?synchronous=normal"),
+            "review-board"
+        );
         assert_eq!(board_name("memory:"), "board");
     }
 }

@@ -1,12 +1,11 @@
 //! Random bytes, and the ids that are made of them: the only place that draws them.
 
-use artel_core::hash::Salt;
-use artel_core::ids::{
-    ArtifactId, CommandId, CorrelationId, Incarnation, ProcessId, SessionId,
-};
-use artel_core::time::Timestamp;
 use rand::Rng;
 use uuid::{Builder, Uuid};
+
+use artel_core::hash::Salt;
+use artel_core::ids::{ArtifactId, CommandId, CorrelationId, Incarnation, ProcessId, SessionId};
+use artel_core::time::Timestamp;
 
 /// Where random bytes come from. Tests give one with a seed.
 pub trait Entropy: Send + Sync + std::fmt::Debug {

@@ -137,6 +137,10 @@ pub enum PublishError {
 }
 
 impl PublishError {
+    pub(crate) fn unknown(value: &dyn ErasedArtifact) -> Self {
+        Self::UnknownType { type_name: value.type_name().to_owned() }
+    }
+
     pub(crate) fn payload(
         value: &dyn ErasedArtifact,
         source: artel_core::artifact::PayloadError,

@@ -111,6 +111,18 @@ impl ActivationView {
         })
     }
 
+    /// What the newest attempt left that left anything.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub(crate) async fn last_report(
+        &self,
+        log: &dyn Log,
+    ) -> Result<Option<AttemptReport>, ReadError> {
+        let reports = log.contents(&self.trail).await.map_err(ReadError::Log)?;
+        Ok(reports.iter().rev().find_map(|row| AttemptReport::decode(&row.bytes).ok()))
+    }
+
     /// The attempts of this activation, oldest first.
     ///
     /// # Errors

@@ -42,13 +42,15 @@ pub use caretaker::{CaretakeError, Caretaker};
 pub use clock::SystemClock;
 pub use context::{BoardView, Context};
 pub use entropy::{Entropy, OsEntropy};
-pub use error::{LoadError, OpenError, OperateError, PublishError, ReadError, StartError, TakeOverError};
+pub use error::{
+    LoadError, OpenError, OperateError, PublishError, ReadError, StartError, TakeOverError,
+};
 pub use handler::{Handler, Stateful, Stateless};
 pub use history::{ActivationView, AttemptView, Standing};
 pub use operator::Operator;
 pub use publication::Publication;
 pub use query::{Listing, Query};
-pub use reader::{ActivationFilter, ActivationListing, Reader, Verified, VerifyError};
+pub use reader::{ActivationFilter, ActivationListing, Reader, Verified, VerifiedStore, VerifyError};
 pub use report::AttemptReport;
 pub use running::{Running, Status};
 pub use shutdown::Shutdown;

@@ -1,10 +1,11 @@
 //! An operator's commands: ordinary commands with a person as their actor.
 
+use smol_str::SmolStr;
+
 use artel_core::command::{Answer, Command, DeadLetterRef, Rejection, Request};
 use artel_core::envelope::Actor;
 use artel_core::ids::{ActivationId, CorrelationId};
 use artel_core::names::OperatorName;
-use smol_str::SmolStr;
 
 use crate::committer::Failure;
 use crate::entropy;

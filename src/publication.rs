@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use smol_str::SmolStr;
+
 use artel_core::artifact::{Artifact, ErasedArtifact};
 use artel_core::ids::{ArtifactId, CorrelationId};
-use smol_str::SmolStr;
 
 /// An artifact to publish, with what its type does not say by itself.
 ///

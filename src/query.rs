@@ -1,12 +1,13 @@
 //! Queries: which artifacts to list, by name, as a person or a program would say it.
 
+use smol_str::SmolStr;
+
 use artel_core::artifact::Artifact;
 use artel_core::catalogue::Catalogue;
 use artel_core::ids::{CorrelationId, Seq};
 use artel_core::log::{ArtifactQuery, Direction, Log};
 use artel_core::names::{AgentName, Tag};
 use artel_core::time::Timestamp;
-use smol_str::SmolStr;
 
 use crate::error::ReadError;
 use crate::stored::Stored;
@@ -109,9 +110,8 @@ impl Query {
 
     fn resolve(&self, names: &Catalogue, up_to: Seq) -> Result<ArtifactQuery, ReadError> {
         let unknown = |what, name: &str| ReadError::Unknown { what, name: name.to_owned() };
-        let types = self.types.iter().map(|name| {
-            names.type_no(name).ok_or_else(|| unknown("type", name))
-        });
+        let types =
+            self.types.iter().map(|name| names.type_no(name).ok_or_else(|| unknown("type", name)));
         let agents = self.agents.iter().map(|name| {
             let agent = AgentName::new(name.clone()).ok().and_then(|name| names.agent_no(&name));
             agent.ok_or_else(|| unknown("agent", name))

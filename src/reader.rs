@@ -1,21 +1,30 @@
 //! A board as a reader sees it: from another process, without owning it, without its program.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use artel_core::board::State;
 use artel_core::catalogue::Catalogue;
+use artel_core::envelope::Draft;
+use artel_core::event::Event;
 use artel_core::hash::Hash;
 use artel_core::ids::{ActivationId, ArtifactId, CorrelationId, Seq};
-use artel_core::log::{ActivationQuery, Description, Direction, Head, Log, OutcomeFilter, Owner};
+use artel_core::log::{
+    ActivationQuery, Description, Direction, Head, Log, OutcomeFilter, Owner, StoredArtifact,
+};
 use artel_core::record;
-use artel_eventbus::Tail;
+use artel_eventbus::{Entry, Tail, TailError};
 use artel_persistence::OpenOptions;
 
 use crate::committer::{Loaded, fold, load};
 use crate::error::{LoadError, OpenError, ReadError};
 use crate::history::{ActivationView, AttemptView, agent_no};
 use crate::query::{Listing, Query};
+use crate::report::AttemptReport;
 use crate::stored::Stored;
+
+/// How many artifacts, reports and step results are looked up at a time when the store is checked.
+const VERIFIED_AT_ONCE: usize = 64;
 
 /// A board that is only read: the fold of its log up to the moment at which it was opened or
 /// refreshed, and what its store can look up.
@@ -37,6 +46,8 @@ pub struct ActivationFilter {
     pub agent: Option<String>,
     /// Only those of this tree of work.
     pub correlation: Option<CorrelationId>,
+    /// Only those that work on the artifact with this seq.
+    pub input: Option<Seq>,
     /// Only those with an id above this one.
     pub after: Option<Seq>,
     /// At most this many; 0 means 100.
@@ -65,6 +76,20 @@ pub struct Verified {
     pub snapshot: Option<Seq>,
 }
 
+/// What a full check of the store beside a log found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct VerifiedStore {
+    /// How many artifacts the log records: each is in the store as it is recorded, and its payload
+    /// has the recorded hash.
+    pub artifacts: u64,
+    /// How many of those have had their payload removed.
+    pub payloads_removed: u64,
+    /// How many reports and step results the log records: each has the recorded hash.
+    pub contents: u64,
+    /// How many of those were removed.
+    pub contents_removed: u64,
+}
+
 /// A board that is not what it should be.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -75,6 +100,9 @@ pub enum VerifyError {
     /// The log cannot be read.
     #[error("cannot read the board")]
     Read(#[source] artel_core::log::Error),
+    /// The events of the log cannot be read.
+    #[error("cannot read the board")]
+    Tail(#[source] TailError),
     /// The newest snapshot is not the fold of the log.
     #[error(
         "the snapshot at seq {seq} is not the fold of the log: it has hash {recorded}, the fold \
@@ -87,6 +115,20 @@ pub enum VerifyError {
         recorded: Hash,
         /// What the fold hashes to.
         folded: Hash,
+    },
+    /// The store has an artifact otherwise than the log records it, or not at all.
+    #[error("the artifact at seq {seq} is not in the store as the log records it")]
+    Artifact {
+        /// The seq of the event that committed it.
+        seq: Seq,
+    },
+    /// The store has a report or a step result otherwise than the log records it.
+    #[error(
+        "what lies beside the event at seq {seq} does not have the hash that the event records"
+    )]
+    Content {
+        /// The seq of the event.
+        seq: Seq,
     },
 }
 
@@ -187,16 +229,24 @@ impl Reader {
     ///
     /// # Errors
     /// When the log cannot be read.
-    pub async fn activation(
-        &self,
-        id: ActivationId,
-    ) -> Result<Option<ActivationView>, ReadError> {
+    pub async fn activation(&self, id: ActivationId) -> Result<Option<ActivationView>, ReadError> {
         let state = self.state();
         if let Some(activation) = state.activation(id) {
             return Ok(ActivationView::open(id, activation, state));
         }
         let closed = self.log.closed(id).await.map_err(ReadError::Log)?;
         Ok(closed.and_then(|closed| ActivationView::closed(closed, state)))
+    }
+
+    /// What the newest attempt of an activation left that left anything: its errors and log lines.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn last_report(
+        &self,
+        view: &ActivationView,
+    ) -> Result<Option<AttemptReport>, ReadError> {
+        view.last_report(&*self.log).await
     }
 
     /// The attempts of an activation, oldest first.
@@ -225,6 +275,7 @@ impl Reader {
                 filter.after.is_none_or(|after| id.0 > after)
                     && agent.is_none_or(|agent| activation.agent == agent)
                     && filter.correlation.is_none_or(|c| activation.correlation == c)
+                    && filter.input.is_none_or(|input| activation.inputs.contains(&input))
             });
             let views = open.filter_map(|(id, open)| ActivationView::open(id, open, state));
             listed.extend(views.take(limit as usize + 1));
@@ -234,7 +285,7 @@ impl Reader {
                 outcomes: filter.outcomes.clone(),
                 agents: agent.into_iter().collect(),
                 correlation: filter.correlation,
-                input: None,
+                input: filter.input,
                 cursor: filter.after,
                 direction: Direction::OldestFirst,
                 limit: limit + 1,
@@ -303,7 +354,94 @@ impl Reader {
         Ok(Verified { batches, seq: loaded.state.seq(), state_hash, snapshot: compared })
     }
 
+    /// Checks the store beside the log against the log, up to a seq: every artifact, every report
+    /// and step result must be there as its event records it, unless it was removed. `progress` is
+    /// told the seq it has come to.
+    ///
+    /// # Errors
+    /// When something is missing or different, or the board cannot be read.
+    pub async fn verify_store(
+        &self,
+        until: Seq,
+        mut progress: impl FnMut(Seq) + Send,
+    ) -> Result<VerifiedStore, VerifyError> {
+        let mut verified = VerifiedStore::default();
+        let mut tail = self.tail(Seq(1));
+        let mut part = Recorded::default();
+        loop {
+            let entry = tail.next().await.map_err(VerifyError::Tail)?;
+            let entry = entry.filter(|entry| entry.seq <= until);
+            let ended = entry.is_none();
+            if let Some(entry) = entry {
+                part.add(entry);
+            }
+            if ended || part.len() >= VERIFIED_AT_ONCE {
+                progress(part.last);
+                std::mem::take(&mut part).verify(&*self.log, &mut verified).await?;
+            }
+            if ended {
+                return Ok(verified);
+            }
+        }
+    }
+
+    /// Lets go of files and connections.
+    pub async fn close(self) {
+        self.log.close().await;
+    }
+
     async fn fold_to(&self, loaded: &mut Loaded, until: Seq) -> Result<(), VerifyError> {
         fold(&*self.log, loaded, until, &mut |_, _| {}).await.map_err(VerifyError::Fold)
+    }
+}
+
+/// What some events record of the store.
+#[derive(Default)]
+struct Recorded {
+    last: Seq,
+    artifacts: Vec<(Seq, Arc<Draft>)>,
+    contents: Vec<(Seq, Hash)>,
+}
+
+impl Recorded {
+    fn add(&mut self, entry: Entry) {
+        self.last = entry.seq;
+        match entry.event {
+            Event::ArtifactCommitted(draft) => self.artifacts.push((entry.seq, draft)),
+            Event::AttemptEnded { report: Some(hash), .. }
+            | Event::StepRecorded { result: hash, .. } => self.contents.push((entry.seq, hash)),
+            _ => {}
+        }
+    }
+
+    const fn len(&self) -> usize {
+        self.artifacts.len() + self.contents.len()
+    }
+
+    async fn verify(self, log: &dyn Log, verified: &mut VerifiedStore) -> Result<(), VerifyError> {
+        let seqs: Vec<Seq> = self.artifacts.iter().map(|(seq, _)| *seq).collect();
+        // The log checks each payload against its hash as it reads it.
+        let found = log.artifacts_at(&seqs).await.map_err(VerifyError::Read)?;
+        let found: BTreeMap<Seq, StoredArtifact> =
+            found.into_iter().map(|artifact| (artifact.seq, artifact)).collect();
+        for (seq, draft) in &self.artifacts {
+            let stored = found.get(seq).filter(|stored| stored.envelope == draft.envelope);
+            let stored = stored.ok_or(VerifyError::Artifact { seq: *seq })?;
+            verified.artifacts += 1;
+            verified.payloads_removed += u64::from(stored.payload.is_none());
+        }
+        let seqs: Vec<Seq> = self.contents.iter().map(|(seq, _)| *seq).collect();
+        let found = log.contents(&seqs).await.map_err(VerifyError::Read)?;
+        let found: BTreeMap<Seq, Hash> =
+            found.into_iter().map(|content| (content.seq, content.hash())).collect();
+        for (seq, recorded) in &self.contents {
+            verified.contents += 1;
+            match found.get(seq) {
+                None => verified.contents_removed += 1,
+                Some(hash) if hash == recorded => {}
+                Some(_) => return Err(VerifyError::Content { seq: *seq }),
+            }
+        }
+        Ok(())
     }
 }

@@ -1,8 +1,9 @@
 //! An attempt's report: its error chain and its log lines. It lies beside the log, with a salt of
 //! its own, so that it can be erased.
 
-use artel_core::policy::limits;
 use serde::{Deserialize, Serialize};
+
+use artel_core::policy::limits;
 
 /// What an attempt leaves beside its end.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,6 +9,7 @@ use artel_core::command::Receipt;
 use artel_core::envelope::{Actor, Producer};
 use artel_core::hash::Hash;
 use artel_core::ids::{ArtifactId, CorrelationId, Seq, SessionId};
+use artel_core::log::Log;
 use artel_eventbus::{Hub, Tail};
 use artel_scheduler::Dispatcher;
 
@@ -213,6 +214,12 @@ impl Running {
         Operator::new(&self.parts, name, reason)
     }
 
+    /// The board's log, to read from: whoever writes to it stops the board.
+    #[must_use]
+    pub fn log(&self) -> Arc<dyn Log> {
+        self.parts.setup.log.clone()
+    }
+
     /// How far the log is durable.
     #[must_use]
     pub fn durable(&self) -> Seq {
@@ -249,4 +256,3 @@ impl Drop for Running {
         self.parts.committer.abandon();
     }
 }
-

@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
+use tokio::time::{Instant, timeout_at};
+
 use artel_core::command::Request;
 use artel_core::ids::AttemptId;
-use tokio::time::{Instant, timeout_at};
 
 use crate::running::Running;
 use crate::start;

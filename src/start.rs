@@ -3,20 +3,21 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
 use artel_core::board::State;
 use artel_core::catalogue::Catalogue;
 use artel_core::command::{
     Command, OpenSession, Registration, Rejection, Request, TypeRegistration,
 };
 use artel_core::envelope::Actor;
-use artel_core::log::Durability;
-use artel_core::schema;
 use artel_core::ids::ProcessId;
+use artel_core::log::Durability;
+use artel_core::schema::Changed;
 use artel_core::spawn::{Job, Spawn};
 use artel_core::time::Elapsed;
 use artel_eventbus::Hub;
 use artel_scheduler::{Dispatcher, timers};
-use tokio::sync::watch;
 
 use crate::attempt::Attempts;
 use crate::board::{self, Setup};
@@ -48,7 +49,7 @@ pub(crate) async fn start(mut setup: Setup, program: Program) -> Result<Running,
     }
 }
 
-async fn move_aside(setup: &mut Setup, changed: &schema::Changed) -> Result<PathBuf, StartError> {
+async fn move_aside(setup: &mut Setup, changed: &Changed) -> Result<PathBuf, StartError> {
     setup.log.close().await;
     let aside = artel_persistence::move_aside(&setup.url).await.map_err(|error| {
         tracing::error!(%changed, "the schema of a type changed");
@@ -123,13 +124,8 @@ async fn wire(
     let runner = Arc::new(Attempts { submitter: submitter.clone(), incarnation, session });
     let dispatcher = Arc::new(Dispatcher::new(runner, Arc::new(tasks.clone())));
     let hub = Hub::at(head.seq);
-    let outlets = Outlets {
-        dispatcher: dispatcher.clone(),
-        hub: hub.clone(),
-        catalogue,
-        due,
-        room,
-    };
+    let outlets =
+        Outlets { dispatcher: dispatcher.clone(), hub: hub.clone(), catalogue, due, room };
     let identity = Identity {
         process,
         program: setup.program.clone(),
@@ -197,7 +193,7 @@ async fn register(
 fn refused(rejection: Rejection) -> StartError {
     match rejection {
         Rejection::SchemaChanged { name, version, recorded, offered } => {
-            StartError::SchemaChanged(schema::Changed::between(name, version, &recorded, &offered))
+            StartError::SchemaChanged(Changed::between(name, version, &recorded, &offered))
         }
         other => StartError::Refused(other),
     }

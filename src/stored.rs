@@ -1,5 +1,7 @@
 //! An artifact as a reader sees it: envelope with names, payload as JSON or as its type.
 
+use bytes::Bytes;
+
 use artel_core::artifact::Artifact;
 use artel_core::catalogue::Catalogue;
 use artel_core::envelope::{Envelope, Producer};
@@ -7,7 +9,6 @@ use artel_core::ids::{ArtifactId, AttemptId, CorrelationId, Seq};
 use artel_core::log::StoredArtifact;
 use artel_core::names::{IdempotencyKey, OrderingKey, Tag, TypeName};
 use artel_core::time::Timestamp;
-use bytes::Bytes;
 
 use crate::error::ReadError;
 
@@ -24,9 +25,9 @@ impl Stored {
         let type_name = names.type_name(inner.envelope.type_no).cloned();
         let producer = match &inner.envelope.producer {
             Producer::Program(name) => name.to_string(),
-            Producer::Agent { agent, .. } => {
-                names.agent_name(*agent).map_or_else(|| format!("agent {agent}"), ToString::to_string)
-            }
+            Producer::Agent { agent, .. } => names
+                .agent_name(*agent)
+                .map_or_else(|| format!("agent {agent}"), ToString::to_string),
             Producer::Operator(name) => name.to_string(),
             Producer::Board => "board".to_owned(),
         };

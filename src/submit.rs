@@ -4,6 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use smallvec::SmallVec;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
 use artel_core::artifact::ErasedArtifact;
 use artel_core::catalogue::{Candidate, Catalogue};
 use artel_core::command::{Answer, Command, NewArtifact, Publish, Receipt, Rejection, Request};
@@ -14,9 +18,6 @@ use artel_core::log::{Log, LookUp, LookedUp};
 use artel_core::names::{IdempotencyKey, OrderingKey, Tag};
 use artel_core::policy::limits;
 use artel_core::time::Clock;
-use smallvec::SmallVec;
-use tokio::sync::watch;
-use tokio::time::Instant;
 
 use crate::committer::{Committer, Failure};
 use crate::entropy::{self, Entropy};
@@ -65,9 +66,12 @@ impl Submitter {
     ) -> Result<Prepared, PublishError> {
         let Publication { value, id, correlation, idempotency_key, tags } = publication;
         let type_no = self.type_no(&*value)?;
-        let bytes = value
-            .canonical(limits::PAYLOAD_LEN)
-            .map_err(|source| PublishError::payload(&*value, source))?;
+        let known = self.program.type_of(type_no);
+        let descriptor = known.ok_or_else(|| PublishError::unknown(&*value))?;
+        let (bytes, checked) = descriptor
+            .check(&value, limits::PAYLOAD_LEN)
+            .map_err(|source| PublishError::payload(&*value, source))?
+            .into_parts();
         let name = |source| PublishError::Name { type_name: value.type_name().to_owned(), source };
         let mut all = value.tags().map_err(name)?;
         for tag in tags {
@@ -85,7 +89,7 @@ impl Submitter {
         };
         let ordering_key: Option<OrderingKey> = value.ordering_key().map_err(name)?;
         let payload_len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        let payload = Content::new(entropy::salt(&*self.entropy), bytes.into());
+        let payload = Content::new(entropy::salt(&*self.entropy), bytes);
         let envelope = Envelope {
             id: id.unwrap_or_else(new_id),
             type_no,
@@ -103,14 +107,13 @@ impl Submitter {
             payload_len,
             payload_hash: payload.hash(),
         };
-        let value = Value::new(value.into_any());
+        let value = Value::new(checked.unwrap_or(value).into_any());
         Ok(Prepared { envelope, payload, value, client_id: id.is_some() })
     }
 
     fn type_no(&self, value: &dyn ErasedArtifact) -> Result<TypeNo, PublishError> {
         let catalogue = self.catalogue.borrow();
-        let unknown = || PublishError::UnknownType { type_name: value.type_name().to_owned() };
-        catalogue.type_no(value.type_name()).ok_or_else(unknown)
+        catalogue.type_no(value.type_name()).ok_or_else(|| PublishError::unknown(value))
     }
 
     /// Matches artifacts against the current catalogue and looks up what has to be.

@@ -3,10 +3,11 @@
 
 use std::panic::AssertUnwindSafe;
 
-use artel_core::spawn::{Job, Spawn};
 use futures_util::FutureExt;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+use artel_core::spawn::{Job, Spawn};
 
 /// The tasks of one board in one process.
 #[derive(Clone, Debug, Default)]
@@ -25,15 +26,6 @@ impl Tasks {
     pub(crate) fn stop(&self) {
         self.stop.cancel();
         self.tracker.close();
-    }
-
-    /// Waits until every task has ended.
-    ///
-    /// # Cancel safety
-    /// Safe to drop.
-    pub(crate) async fn ended(&self) {
-        self.tracker.close();
-        self.tracker.wait().await;
     }
 
     /// Runs work that takes the processor for long on a thread that may be blocked.

@@ -4,21 +4,30 @@
 //! runtime. [`record`] and [`event`] are the stored format; [`log`] is the port that backends
 //! implement.
 
+pub mod artifact;
 pub mod board;
 pub mod canonical;
 pub mod catalogue;
+pub mod classify;
 pub mod command;
 pub mod content;
 pub mod definition;
+#[doc(hidden)]
+pub mod derive;
 pub mod envelope;
 pub mod event;
 pub mod hash;
 pub mod ids;
 pub mod log;
 pub mod names;
+pub mod outputs;
 pub mod policy;
 pub mod predicate;
 pub mod record;
+pub mod schema;
 pub mod seed;
 pub mod spawn;
 pub mod time;
+
+#[doc(hidden)]
+pub use crate as __private;

@@ -1,7 +1,8 @@
 //! The hub: says how far the log is durable. It carries no events, only "look again".
 
-use artel_core::ids::Seq;
 use tokio::sync::watch;
+
+use artel_core::ids::Seq;
 
 /// How far a board's log is durable, for everybody who follows it.
 #[derive(Clone, Debug)]

@@ -14,11 +14,10 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
-use artel::Artifact;
 use artel::event::{AttemptEnd, Event, Next};
 use artel::ids::{ActivationId, Seq, TypeNo};
 use artel::names::TypeName;
-use artel::policy::ErrorKind;
+use artel::{Artifact, ErrorKind};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::facts::Verdict;
@@ -165,8 +164,12 @@ impl Watcher {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use artel::envelope::{Draft, Envelope, Producer, Verdicts, Visibility};
     use artel::event::DeadReason;
-    use artel::ids::{AttemptId, AttemptNo, SessionId};
+    use artel::hash::Hash;
+    use artel::ids::{ArtifactId, AttemptId, AttemptNo, CorrelationId, SessionId};
     use artel::time::Elapsed;
 
     use super::*;
@@ -188,6 +191,32 @@ mod tests {
         Event::AttemptEnded { attempt: attempt(activation, number), end, next, report: None }
     }
 
+    fn registered(type_no: u32, name: &str) -> Event {
+        let name = TypeName::new(name).unwrap();
+        Event::TypeRegistered { type_no: TypeNo(type_no), name, version: 1, schema: "{}".into() }
+    }
+
+    fn committed(type_no: u32) -> Event {
+        let envelope = Envelope {
+            id: ArtifactId::from_bytes([0; 16]),
+            type_no: TypeNo(type_no),
+            producer: Producer::Board,
+            correlation: CorrelationId::from_bytes([0; 16]),
+            parents: Vec::new(),
+            causes: [].into_iter().collect(),
+            depth: 0,
+            tags: Vec::new(),
+            visibility: Visibility::Public,
+            ordering_key: None,
+            idempotency_key: None,
+            expires_at: None,
+            trace: None,
+            payload_len: 0,
+            payload_hash: Hash::default(),
+        };
+        Event::ArtifactCommitted(Arc::new(Draft { envelope, verdicts: Verdicts::default() }))
+    }
+
     const AGAIN: Next = Next::Retry { not_before: Elapsed(0), counted: true };
 
     fn fold(events: &[Event]) -> Counts {
@@ -196,6 +225,13 @@ mod tests {
             progress.apply(Seq(seq), event);
         }
         progress.counts()
+    }
+
+    #[test]
+    fn verdicts_are_counted_among_the_artifacts() {
+        let types = [registered(3, "review.Other"), registered(5, Verdict::NAME)];
+        let counts = fold(&[&types[..], &[committed(3), committed(5), committed(5)]].concat());
+        assert_eq!((counts.artifacts, counts.verdicts), (3, 2));
     }
 
     #[test]

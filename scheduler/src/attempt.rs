@@ -105,9 +105,6 @@ mod tests {
             tokio::task::yield_now().await;
             "wound down"
         };
-        assert_eq!(
-            run(slow, Duration::from_secs(9), &stop).await,
-            Ended::Returned("wound down")
-        );
+        assert_eq!(run(slow, Duration::from_secs(9), &stop).await, Ended::Returned("wound down"));
     }
 }

@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
-use artel_core::board::Lease;
-use artel_core::ids::AttemptId;
-use artel_core::spawn::Spawn;
 use async_trait::async_trait;
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use tokio::sync::watch;
+
+use artel_core::board::Lease;
+use artel_core::ids::AttemptId;
+use artel_core::spawn::Spawn;
 
 use crate::attempt::Stop;
 

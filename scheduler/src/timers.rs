@@ -4,9 +4,10 @@
 use std::future::Future;
 use std::time::Duration;
 
-use artel_core::time::Elapsed;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+
+use artel_core::time::Elapsed;
 
 /// Sleeps until the moment that `due` shows, calls `elapse`, and sleeps again, until `stop`.
 ///
@@ -54,8 +55,8 @@ pub async fn run<F>(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
     use std::sync::Arc;
+    use std::sync::Mutex;
 
     use tokio::time::Instant;
 

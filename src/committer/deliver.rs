@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+use tokio::sync::watch;
+
 use artel_core::board::Lease;
 use artel_core::catalogue::Catalogue;
 use artel_core::time::Elapsed;
 use artel_eventbus::Hub;
 use artel_scheduler::{Dispatcher, Runner};
-use smallvec::SmallVec;
-use tokio::sync::watch;
 
 use super::WhenSettled;
 use super::batch::Delivery;
@@ -55,8 +56,7 @@ impl<R: Runner<Inputs = Cached>> Outlets<R> {
             look();
         }
         for settled in delivery.settled {
-            let answer =
-                WhenSettled::Settled { dead: settled.dead, cancelled: settled.cancelled };
+            let answer = WhenSettled::Settled { dead: settled.dead, cancelled: settled.cancelled };
             for waiter in engine.settling.remove(&settled.correlation).unwrap_or_default() {
                 let _ = waiter.send(answer);
             }
@@ -71,8 +71,7 @@ impl<R: Runner<Inputs = Cached>> Outlets<R> {
 
     /// Starts an attempt with the inputs that the cache holds.
     pub(super) fn start(&self, engine: &Engine, lease: Lease) {
-        let inputs =
-            lease.inputs.iter().map(|&seq| engine.payloads.get(seq).cloned()).collect();
+        let inputs = lease.inputs.iter().map(|&seq| engine.payloads.get(seq).cloned()).collect();
         self.dispatcher.start(lease, inputs);
     }
 }

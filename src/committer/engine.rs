@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::mem;
 use std::sync::Arc;
 
+use tokio::sync::oneshot;
+
 use artel_core::board::{Beside, State};
 use artel_core::catalogue::Catalogue;
 use artel_core::command::{Command, Request};
@@ -15,7 +17,6 @@ use artel_core::names::{BoardName, ProgramName};
 use artel_core::policy::limits;
 use artel_core::record::{Batch, Place};
 use artel_core::time::Elapsed;
-use tokio::sync::oneshot;
 
 use super::batch::{Building, Delivery, Pending};
 use super::payloads::Payloads;
@@ -104,11 +105,7 @@ impl Engine {
     }
 
     /// Answers a command whose events were found in the log.
-    pub(super) fn answered(
-        &mut self,
-        pending: Pending,
-        answer: artel_core::command::Answer,
-    ) {
+    pub(super) fn answered(&mut self, pending: Pending, answer: artel_core::command::Answer) {
         self.building.commands.push((pending, Ok(answer)));
     }
 
@@ -125,7 +122,10 @@ impl Engine {
         if self.state.correlation(correlation).is_some() {
             self.settling.entry(correlation).or_default().push(reply);
         } else {
-            let answer = move || drop(reply.send(WhenSettled::NotOpen));
+            let answer = move || {
+                // Whoever asked may have left.
+                let _ = reply.send(WhenSettled::NotOpen);
+            };
             self.building.looks.push(Box::new(answer));
         }
     }
@@ -150,8 +150,7 @@ impl Engine {
     /// Closes the batch in the making. The append is none when it has no events.
     pub(super) fn seal(&mut self) -> (Option<Append>, Delivery) {
         let mut building = mem::take(&mut self.building);
-        let catalogue =
-            building.changes.catalogue.then(|| Arc::new(Catalogue::of(&self.state)));
+        let catalogue = building.changes.catalogue.then(|| Arc::new(Catalogue::of(&self.state)));
         let last = self.state.seq();
         let rows = mem::take(&mut building.changes.rows);
         let append = (!building.encoder.is_empty()).then(|| {
@@ -184,9 +183,7 @@ impl Engine {
 /// Bytes of contents other than payloads.
 fn content_len(command: &Command) -> usize {
     match &command.request {
-        Request::Finish(finish) => {
-            finish.report.as_ref().map_or(0, |report| report.bytes().len())
-        }
+        Request::Finish(finish) => finish.report.as_ref().map_or(0, |report| report.bytes().len()),
         Request::RecordStep(record) => record.result.bytes().len(),
         Request::TakeOver(_)
         | Request::Register(_)

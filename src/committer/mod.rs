@@ -15,11 +15,12 @@ mod run;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::{mpsc, oneshot, watch};
+
 use artel_core::board::State;
 use artel_core::command::{Answer, Command, Rejection};
 use artel_core::ids::{AttemptId, CorrelationId, SessionId};
 use artel_core::log;
-use tokio::sync::{mpsc, oneshot, watch};
 
 pub(crate) use deliver::{Cached, Outlets};
 pub(crate) use engine::Identity;
@@ -118,9 +119,7 @@ impl Committer {
             slot.send(Submission::Command(command, reply));
             answer.await.map_err(|_| self.stopped())?
         };
-        tokio::time::timeout(patience, submitted)
-            .await
-            .unwrap_or(Err(Failure::Timeout(patience)))
+        tokio::time::timeout(patience, submitted).await.unwrap_or(Err(Failure::Timeout(patience)))
     }
 
     /// Submits a command and waits for its answer for as long as the board lives: for what the

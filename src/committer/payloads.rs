@@ -5,12 +5,12 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use artel_core::content::Value;
 use artel_core::envelope::{Draft, Envelope};
 use artel_core::ids::Seq;
 use artel_core::log::{ArtifactRow, StoredArtifact};
-use artel_core::time::Timestamp;
-use bytes::Bytes;
 
 /// How many bytes of payloads are kept, envelopes counted at a flat rate.
 const LEN_MAX: usize = 64 * 1024 * 1024;
@@ -21,7 +21,6 @@ const ENTRY_LEN: usize = 512;
 #[derive(Clone, Debug)]
 pub(crate) struct Input {
     pub(crate) seq: Seq,
-    pub(crate) at: Timestamp,
     pub(crate) envelope: Shared,
     pub(crate) payload: Bytes,
     pub(crate) value: Option<Value>,
@@ -33,7 +32,6 @@ impl Input {
         let found = found?;
         Some(Self {
             seq: found.seq,
-            at: found.at,
             envelope: Shared::Stored(Arc::new(found.envelope)),
             payload: found.payload?,
             value: None,
@@ -71,7 +69,6 @@ impl Payloads {
         self.len += row.payload.bytes().len() + ENTRY_LEN;
         self.entries.push_back(Input {
             seq: row.seq,
-            at: row.at,
             envelope: Shared::Draft(row.draft.clone()),
             payload: row.payload.bytes().clone(),
             value: row.value.clone(),
@@ -85,10 +82,5 @@ impl Payloads {
     pub(crate) fn get(&self, seq: Seq) -> Option<&Input> {
         let index = self.entries.binary_search_by_key(&seq, |input| input.seq).ok()?;
         self.entries.get(index)
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.entries.clear();
-        self.len = 0;
     }
 }

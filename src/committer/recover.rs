@@ -79,7 +79,8 @@ pub(super) async fn take_over(
     let ownership = log.own(claim).await.map_err(TakeOverError::Own)?;
     let regressed = |found| TakeOverError::Regressed { known: known.seq, found };
     let head = &ownership.head;
-    if head.seq < known.seq || (head.seq == known.seq && known.seq > Seq(0) && head.hash != known.hash)
+    if head.seq < known.seq
+        || (head.seq == known.seq && known.seq > Seq(0) && head.hash != known.hash)
     {
         return Err(regressed(head.seq));
     }
@@ -165,7 +166,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
         Ok(())
     }
 
-    async fn take_over_patiently(&self) -> Result<Taken, Arc<str>> {
+    async fn take_over_patiently(&mut self) -> Result<Taken, Arc<str>> {
         let (mut wait, longest) = BACKOFF;
         loop {
             match take_over(&*self.log, &self.identity, self.durable, true).await {
@@ -173,9 +174,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
                 Err(TakeOverError::Own(error)) if error.retryable() => {
                     tracing::warn!(%error, "cannot take the board over yet");
                 }
-                Err(TakeOverError::Load(LoadError::Read { source, .. }))
-                    if source.retryable() =>
-                {
+                Err(TakeOverError::Load(LoadError::Read { source, .. })) if source.retryable() => {
                     tracing::warn!(error = %source, "cannot read the log yet");
                 }
                 Err(error) => {
@@ -192,12 +191,8 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
     fn resume(&mut self, taken: Taken, pending: Vec<Pending>, refused: bool) {
         let Taken { ownership, loaded, found } = taken;
         let before = &mut self.engine;
-        let mut engine = Engine::new(
-            loaded.state,
-            loaded.hash,
-            ownership.epoch,
-            before.clock.clone(),
-        );
+        let mut engine =
+            Engine::new(loaded.state, loaded.hash, ownership.epoch, before.clock.clone());
         engine.beside = std::mem::take(&mut before.beside);
         engine.beside.recovered(&engine.state);
         engine.settling = std::mem::take(&mut before.settling);

@@ -6,10 +6,11 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use tokio::sync::{mpsc, oneshot, watch};
+
 use artel_core::log::{self, Log};
 use artel_core::policy::limits;
 use artel_scheduler::Runner;
-use tokio::sync::{mpsc, oneshot, watch};
 
 use super::batch::{Delivery, Pending};
 use super::deliver::{Cached, Outlets};
@@ -84,8 +85,7 @@ pub(crate) async fn start<R: Runner<Inputs = Cached>>(
     outlets.hub.advance(durable.seq);
     let catalogue = artel_core::catalogue::Catalogue::of(&taken.loaded.state);
     outlets.catalogue.send_replace(Arc::new(catalogue));
-    let engine =
-        Engine::new(taken.loaded.state, taken.loaded.hash, taken.ownership.epoch, clock);
+    let engine = Engine::new(taken.loaded.state, taken.loaded.hash, taken.ownership.epoch, clock);
     let mut committer = Loop {
         log,
         entropy,
@@ -148,7 +148,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
     }
 
     /// Leaves a snapshot behind, so that the next start has little to fold.
-    async fn keep_snapshot(&self) {
+    async fn keep_snapshot(&mut self) {
         if self.log.describe().durability == log::Durability::Nothing {
             return;
         }

@@ -8,16 +8,17 @@ use std::fmt::Display;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rand::SeedableRng;
+use rand::rngs::ChaCha8Rng;
+use tokio_util::sync::CancellationToken;
+use uuid::Builder;
+
 use artel_core::board::Lease;
 use artel_core::ids::{ActivationId, ArtifactId, AttemptNo, CorrelationId, Incarnation, Seq};
 use artel_core::names::{AgentName, IdempotencyKey, OrderingKey, StepName};
 use artel_core::seed;
 use artel_core::time::Timestamp;
 use artel_scheduler::Stop;
-use rand::SeedableRng;
-use rand::rngs::ChaCha8Rng;
-use tokio_util::sync::CancellationToken;
-use uuid::Builder;
 
 pub use reads::BoardView;
 

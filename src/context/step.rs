@@ -3,6 +3,9 @@
 
 use std::future::Future;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use artel_core::canonical;
 use artel_core::classify::Error;
 use artel_core::command::{Command, RecordStep, Request};
@@ -10,8 +13,6 @@ use artel_core::content::Content;
 use artel_core::envelope::Actor;
 use artel_core::names::StepName;
 use artel_core::policy::limits;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use super::{Context, lock};
 use crate::entropy;

@@ -1,1 +1,13 @@
-//! Placeholder.
+//! Tools for tests of boards and of logs: time that stands still until a test moves it, random
+//! bytes that are the same in every run, a log that fails when it is told to, and the checks that
+//! every board must pass. For Artel's own tests, and for those of your agents.
+
+mod check;
+mod clock;
+mod entropy;
+mod faulty;
+
+pub use check::{Checked, check};
+pub use clock::VirtualClock;
+pub use entropy::SeededEntropy;
+pub use faulty::{Fault, FaultyLog};

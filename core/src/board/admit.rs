@@ -24,10 +24,8 @@ impl Beside {
         looked_up: &LookedUp,
     ) -> Option<Existing> {
         let envelope = &artifact.draft.envelope;
-        let by_key = envelope
-            .idempotency_key
-            .as_ref()
-            .and_then(|key| self.recent.by_key(key, looked_up));
+        let by_key =
+            envelope.idempotency_key.as_ref().and_then(|key| self.recent.by_key(key, looked_up));
         if by_key.is_some() || !artifact.client_id {
             return by_key;
         }
@@ -182,9 +180,9 @@ fn same_payload(artifact: &NewArtifact, other: &NewArtifact) -> Result<(), Rejec
 fn same_artifact(artifact: &NewArtifact, existing: Existing) -> Result<(), Rejection> {
     let type_no = artifact.draft.envelope.type_no;
     // The payload of an erased artifact cannot be compared: the key still stands for it.
-    let same = existing.salt.is_none_or(|salt| {
-        Content::hash_of(salt, artifact.payload.bytes()) == existing.hash
-    });
+    let same = existing
+        .salt
+        .is_none_or(|salt| Content::hash_of(salt, artifact.payload.bytes()) == existing.hash);
     if same && type_no == existing.type_no {
         return Ok(());
     }

@@ -60,9 +60,7 @@ impl Beside {
     }
 
     pub(super) fn held_by(&self, session: SessionId) -> u32 {
-        self.holding
-            .get(&session)
-            .map_or(0, |held| u32::try_from(held.len()).unwrap_or(u32::MAX))
+        self.holding.get(&session).map_or(0, |held| u32::try_from(held.len()).unwrap_or(u32::MAX))
     }
 
     pub(super) fn forget_session(&mut self, session: SessionId) {

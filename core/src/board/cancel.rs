@@ -34,10 +34,8 @@ impl State {
         activations.sort_unstable();
         activations.dedup();
         for id in activations {
-            let activation = self
-                .activations
-                .get(&id)
-                .ok_or(Rejection::NotOpen { activation: id })?;
+            let activation =
+                self.activations.get(&id).ok_or(Rejection::NotOpen { activation: id })?;
             events.push(cancelled(id, activation));
         }
         Ok(())

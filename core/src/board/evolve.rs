@@ -94,11 +94,8 @@ impl State {
             }
             Event::TypeRegistered { type_no, name, version, schema } => {
                 changes.catalogue = true;
-                let record = TypeRecord {
-                    name: name.clone(),
-                    version: *version,
-                    schema: schema.clone(),
-                };
+                let record =
+                    TypeRecord { name: name.clone(), version: *version, schema: schema.clone() };
                 push_at(&mut self.types, type_no.get(), record, "type")
             }
             Event::AgentDefined { agent, definition, subscriptions } => {

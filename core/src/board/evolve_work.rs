@@ -164,10 +164,8 @@ impl State {
 
     /// Changes an open activation and keeps the index in line.
     fn change(&mut self, id: ActivationId, change: impl FnOnce(&mut Activation)) -> Evolved {
-        let activation = self
-            .activations
-            .get_mut(&id)
-            .ok_or_else(|| format!("activation {id} is not open"))?;
+        let activation =
+            self.activations.get_mut(&id).ok_or_else(|| format!("activation {id} is not open"))?;
         let facts = facts(&self.agents, &self.subscriptions, activation);
         self.index.remove(id, activation, facts);
         change(activation);
@@ -182,10 +180,8 @@ impl State {
         outcome: Outcome,
         changes: &mut Changes,
     ) -> Evolved {
-        let activation = self
-            .activations
-            .remove(&id)
-            .ok_or_else(|| format!("activation {id} is not open"))?;
+        let activation =
+            self.activations.remove(&id).ok_or_else(|| format!("activation {id} is not open"))?;
         let facts = self.facts(&activation);
         self.index.remove(id, &activation, facts);
         if let Some(record) = self.subscriptions.get_mut(activation.subscription.get() as usize) {

@@ -42,9 +42,7 @@ impl State {
         let done = end == AttemptEnd::Done;
         events.push(Event::AttemptEnded { attempt, end, next, report });
         match &finish.outcome {
-            AttemptOutcome::Done(publish) if done => {
-                self.commit_artifacts(publish, beside, events)
-            }
+            AttemptOutcome::Done(publish) if done => self.commit_artifacts(publish, beside, events),
             _ => Ok(()),
         }
     }

@@ -6,12 +6,7 @@ use crate::event::{AttemptEnd, Event, LEVEL, SessionEnd};
 use crate::time::Now;
 
 impl State {
-    pub(super) fn decide_take_over(
-        &self,
-        take_over: &TakeOver,
-        now: Now,
-        events: &mut Vec<Event>,
-    ) {
+    pub(super) fn decide_take_over(&self, take_over: &TakeOver, now: Now, events: &mut Vec<Event>) {
         if self.header.board.is_none() {
             events.push(Event::BoardCreated {
                 name: take_over.board.clone(),

@@ -23,27 +23,21 @@ pub struct Changed {
 
 fn summary(changes: &[Change]) -> String {
     match changes {
-        [] => "nothing that people would see differs".to_owned(),
+        [] => "the two cannot be compared".to_owned(),
         [only] => only.to_string(),
         [first, more @ ..] => format!("{first}; and {} more", more.len()),
     }
 }
 
 impl Changed {
-    /// Compares the schema that a board has with that of the program.
-    ///
-    /// # Errors
-    /// When they differ.
-    pub fn check(
-        name: &TypeName,
-        version: u32,
-        recorded: &Schema,
-        current: &Schema,
-    ) -> Result<(), Self> {
-        if recorded == current {
-            return Ok(());
-        }
-        Err(Self { name: name.clone(), version, changes: diff(recorded, current) })
+    /// Compares the schema that a board has with that of a program, both as stored texts.
+    #[must_use]
+    pub fn between(name: TypeName, version: u32, recorded: &str, offered: &str) -> Self {
+        let changes = match (Schema::from_text(recorded), Schema::from_text(offered)) {
+            (Ok(recorded), Ok(offered)) => diff(&recorded, &offered),
+            (Err(_), _) | (_, Err(_)) => Vec::new(),
+        };
+        Self { name, version, changes }
     }
 
     /// Every difference, and the ways out, over several lines.

@@ -1,6 +1,5 @@
 //! The check of a payload against the schema of its type. What passed it is a [`Checked`].
 
-use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
@@ -11,6 +10,7 @@ use serde_json::Value;
 use super::expand::Error;
 use super::keyword::{Holds, holds, integer_bounds};
 use super::normal::Schema;
+use crate::artifact::ErasedArtifact;
 use crate::canonical;
 use crate::names::TypeName;
 
@@ -33,7 +33,7 @@ struct Parts {
 #[derive(Clone, Debug)]
 pub struct Checked {
     canonical: Bytes,
-    value: Option<Arc<dyn Any + Send + Sync>>,
+    value: Option<Arc<dyn ErasedArtifact>>,
 }
 
 /// A payload that is not valid for its type.
@@ -60,6 +60,9 @@ pub enum Reason {
     /// The schema says no.
     #[error("{0}")]
     Schema(String),
+    /// The value is of another type.
+    #[error("the value is a `{0}`")]
+    OtherType(&'static str),
     /// It cannot be read as the Rust type.
     #[error("it cannot be read: {0}")]
     Decode(String),
@@ -93,6 +96,7 @@ impl PayloadError {
             Reason::Canonical(_) => "payload-canonical",
             Reason::Schema(_) => "payload-schema",
             Reason::Decode(_) => "payload-decode",
+            Reason::OtherType(_) => "payload-other-type",
         }
     }
 
@@ -104,7 +108,7 @@ impl PayloadError {
 }
 
 impl Checked {
-    pub(crate) const fn new(canonical: Bytes, value: Option<Arc<dyn Any + Send + Sync>>) -> Self {
+    pub(crate) const fn new(canonical: Bytes, value: Option<Arc<dyn ErasedArtifact>>) -> Self {
         Self { canonical, value }
     }
 
@@ -116,7 +120,7 @@ impl Checked {
 
     /// The payload as canonical JSON, and as a value of its Rust type where that is known.
     #[must_use]
-    pub fn into_parts(self) -> (Bytes, Option<Arc<dyn Any + Send + Sync>>) {
+    pub fn into_parts(self) -> (Bytes, Option<Arc<dyn ErasedArtifact>>) {
         (self.canonical, self.value)
     }
 }

@@ -119,7 +119,7 @@ pub fn diff(old: &Schema, new: &Schema) -> Vec<Change> {
 }
 
 /// A schema inside one of the two that are compared.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 struct Side<'s> {
     schema: &'s Value,
     /// How many steps of a pointer lead to it.
@@ -230,17 +230,17 @@ impl Comparison {
             self.type_changed(old.schema, new.schema, at);
             return;
         }
-        self.fields(&old, &new, at);
+        self.fields(old, new, at);
         let keywords: BTreeSet<&String> = olds.keys().chain(news.keys()).collect();
         for keyword in keywords {
             let both = (olds.get(keyword), news.get(keyword));
-            self.keyword((&old, &new), keyword, both, at);
+            self.keyword((old, new), keyword, both, at);
         }
     }
 
     fn keyword(
         &mut self,
-        (old, new): (&Side<'_>, &Side<'_>),
+        (old, new): (Side<'_>, Side<'_>),
         keyword: &str,
         both: (Option<&Value>, Option<&Value>),
         at: &str,
@@ -275,14 +275,14 @@ impl Comparison {
         }
     }
 
-    fn fields(&mut self, old: &Side<'_>, new: &Side<'_>, at: &str) {
+    fn fields(&mut self, old: Side<'_>, new: Side<'_>, at: &str) {
         let names: BTreeSet<&str> = [old, new]
             .into_iter()
             .flat_map(|side| side.field_names().chain(side.required_names()))
             .collect();
         for name in names {
             let place = if at.is_empty() { name.to_owned() } else { format!("{at}.{name}") };
-            let required = |side: &Side<'_>| side.required_names().any(|required| required == name);
+            let required = |side: Side<'_>| side.required_names().any(|required| required == name);
             let (was, now) = (required(old), required(new));
             match (old.field(name), new.field(name)) {
                 (None, Some(field)) => {

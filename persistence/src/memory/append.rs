@@ -1,18 +1,18 @@
 //! Appending in memory: first everything that can be refused, then the inserts, which cannot fail.
 
 use artel_core::envelope::Producer;
-use artel_core::ids::ArtifactId;
+use artel_core::ids::{ArtifactId, Seq};
 use artel_core::log::{ArtifactRow, ClosedActivation, Error, Outcome, Rows};
 use artel_core::record::BatchHeader;
 
 use super::handle::PLACE;
-use super::state::{Artifact, State};
+use super::state::{Artifact, State, next_place};
 use crate::check::{Checked, Flaw};
 
 pub(super) fn append(state: &mut State, handle: u64, checked: Checked) -> Result<(), Error> {
     let header = checked.append.batch.header;
     continues(state, handle, &header)?;
-    if checked.earliest < state.head.at {
+    if state.head.seq > Seq(0) && checked.earliest < state.head.at {
         return Err(Flaw::Dated { at: checked.earliest.as_millis() }.into());
     }
     let Rows { artifacts, contents, keys, closed, reopened, cancelled } = checked.append.rows;
@@ -54,23 +54,24 @@ fn continues(state: &State, handle: u64, header: &BatchHeader) -> Result<(), Err
     }
     let expected = header.first.get().saturating_sub(1);
     if expected != head.seq.get() || header.previous != head.hash {
-        return Err(Error::Conflict { expected: artel_core::ids::Seq(expected), head: head.seq });
+        return Err(Error::Conflict { expected: Seq(expected), head: head.seq });
     }
     Ok(())
 }
 
 /// Enters the ids of all artifacts, or none of them when one is taken.
 fn reserve_ids(state: &mut State, artifacts: &[ArtifactRow]) -> Result<(), Error> {
-    let first = state.artifacts.len();
-    for (offset, row) in artifacts.iter().enumerate() {
+    let first = next_place(&state.artifacts);
+    for (place, row) in (first..).zip(artifacts) {
         let id: ArtifactId = row.envelope().id;
-        if let Some(taken) = state.ids.insert(id, first + offset) {
+        if let Some(taken) = state.ids.insert(id, place) {
             state.ids.insert(id, taken);
-            for entered in &artifacts[..offset] {
-                let id = entered.envelope().id;
-                if state.ids.get(&id).is_some_and(|&place| place >= first) {
-                    state.ids.remove(&id);
-                }
+            let entered = artifacts.iter().map(|row| row.envelope().id);
+            for id in entered.take_while(|entered| *entered != id) {
+                state.ids.remove(&id);
+            }
+            if taken >= first {
+                state.ids.remove(&id);
             }
             return Err(Flaw::Taken(id).into());
         }
@@ -79,7 +80,7 @@ fn reserve_ids(state: &mut State, artifacts: &[ArtifactRow]) -> Result<(), Error
 }
 
 fn insert_artifact(state: &mut State, row: ArtifactRow) {
-    let place = state.artifacts.len();
+    let place = next_place(&state.artifacts);
     let envelope = &row.draft.envelope;
     state.types.entry(envelope.type_no).or_default().push(place);
     if let Producer::Agent { agent, .. } = &envelope.producer {
@@ -109,5 +110,6 @@ fn insert_closed(state: &mut State, row: ClosedActivation) {
     if matches!(row.outcome, Outcome::Dead(_)) {
         tree.dead += 1;
     }
-    state.closed.insert(row.activation, row);
+    state.closed.insert(row.activation, next_place(&state.closed_rows));
+    state.closed_rows.push(row);
 }

@@ -128,7 +128,7 @@ impl Log for MemoryLog {
     }
 
     async fn closed(&self, activation: ActivationId) -> Result<Option<ClosedActivation>, Error> {
-        Ok(self.state()?.closed.get(&activation).cloned())
+        Ok(self.state()?.closed(activation).cloned())
     }
 
     async fn closed_activations(

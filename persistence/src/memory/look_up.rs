@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use artel_core::ids::{ArtifactId, CorrelationId, Seq};
 use artel_core::log::{ClosedWork, ContentRow, LookUp, LookedUp};
 
-use super::state::{Artifact, State};
+use super::state::{Artifact, Place, State};
 
 pub(super) fn look_up(state: &State, look_up: &LookUp) -> LookedUp {
-    let at = |&place: &usize| state.artifacts[place].existing();
+    let at = |&place: &Place| state.artifact(place).existing();
     let ids = look_up.ids.iter();
     let keys = look_up.keys.iter();
     LookedUp {
@@ -19,7 +19,7 @@ pub(super) fn look_up(state: &State, look_up: &LookUp) -> LookedUp {
 }
 
 pub(super) fn artifact(state: &State, id: ArtifactId) -> Option<Artifact> {
-    state.ids.get(&id).map(|&place| state.artifacts[place].clone())
+    state.ids.get(&id).map(|&place| state.artifact(place).clone())
 }
 
 pub(super) fn artifacts_at(state: &State, seqs: &[Seq]) -> Vec<Artifact> {

@@ -8,14 +8,14 @@ use artel_core::log::{
     ActivationQuery, ArtifactQuery, ClosedActivation, Direction, Outcome, OutcomeFilter, Page,
 };
 
-use super::state::{Artifact, State};
+use super::state::{Artifact, Place, State};
 
 pub(super) fn artifacts(state: &State, query: &ArtifactQuery) -> Page<Artifact> {
     let range = range(state, query);
     let lists = shortest(state, query, &range);
     let walk = lists.map_or(Walk::Range(range), Walk::Lists);
     let admitted = Places { walk, direction: query.direction }
-        .map(|place| &state.artifacts[place])
+        .map(|place| state.artifact(place))
         .filter(|artifact| query.admits(artifact.at, &artifact.draft.envelope))
         .cloned();
     let (items, next) = page(admitted, query.limit, |artifact| artifact.seq);
@@ -38,7 +38,7 @@ pub(super) fn closed_activations(
         Direction::NewestFirst => Box::new(candidates.rev()),
     };
     let admitted = walk
-        .filter_map(|activation| state.closed.get(&activation))
+        .filter_map(|activation| state.closed(activation))
         .filter(|closed| admits(query, closed))
         .cloned();
     let (items, next) = page(admitted, query.limit, |closed| closed.activation.0);
@@ -46,16 +46,20 @@ pub(super) fn closed_activations(
 }
 
 /// The artifacts that lie within the cursor, `up_to` and the times.
-fn range(state: &State, query: &ArtifactQuery) -> Range<usize> {
-    let after = |seq| state.artifacts.partition_point(|artifact| artifact.seq <= seq);
-    let from = |at| state.artifacts.partition_point(|artifact| artifact.at < at);
+fn range(state: &State, query: &ArtifactQuery) -> Range<Place> {
+    let place = |before: &dyn Fn(&Artifact) -> bool| {
+        let place = state.artifacts.partition_point(before);
+        Place::try_from(place).expect("a place in the list is one")
+    };
+    let after = |seq| place(&|artifact| artifact.seq <= seq);
+    let from = |at| place(&|artifact| artifact.at < at);
     let mut start = query.since.map_or(0, from);
-    let mut end = after(query.up_to).min(query.until.map_or(usize::MAX, from));
+    let mut end = after(query.up_to).min(query.until.map_or(Place::MAX, from));
     match (query.cursor, query.direction) {
         (None, _) => {}
         (Some(cursor), Direction::OldestFirst) => start = start.max(after(cursor)),
         (Some(cursor), Direction::NewestFirst) => {
-            end = end.min(state.artifacts.partition_point(|artifact| artifact.seq < cursor));
+            end = end.min(place(&|artifact| artifact.seq < cursor));
         }
     }
     start..end.max(start)
@@ -65,14 +69,14 @@ fn range(state: &State, query: &ArtifactQuery) -> Range<usize> {
 fn shortest<'a>(
     state: &'a State,
     query: &ArtifactQuery,
-    range: &Range<usize>,
-) -> Option<Vec<&'a [usize]>> {
-    let cut = |places: &'a [usize]| {
+    range: &Range<Place>,
+) -> Option<Vec<&'a [Place]>> {
+    let cut = |places: &'a [Place]| {
         let start = places.partition_point(|&place| place < range.start);
         let end = places.partition_point(|&place| place < range.end);
         &places[start..end]
     };
-    let mut indexes: Vec<Vec<&'a [usize]>> = Vec::new();
+    let mut indexes: Vec<Vec<&'a [Place]>> = Vec::new();
     if let Some(correlation) = query.correlation {
         let tree = state.trees.get(&correlation);
         indexes.push(vec![tree.map_or(&[][..], |tree| cut(&tree.artifacts))]);
@@ -99,8 +103,8 @@ fn shortest<'a>(
 
 /// What places come from: all of a range, or some ascending lists without a common place.
 enum Walk<'a> {
-    Range(Range<usize>),
-    Lists(Vec<&'a [usize]>),
+    Range(Range<Place>),
+    Lists(Vec<&'a [Place]>),
 }
 
 struct Places<'a> {
@@ -109,9 +113,9 @@ struct Places<'a> {
 }
 
 impl Iterator for Places<'_> {
-    type Item = usize;
+    type Item = Place;
 
-    fn next(&mut self) -> Option<usize> {
+    fn next(&mut self) -> Option<Place> {
         match (&mut self.walk, self.direction) {
             (Walk::Range(range), Direction::OldestFirst) => range.next(),
             (Walk::Range(range), Direction::NewestFirst) => range.next_back(),

@@ -65,22 +65,27 @@ impl Shared {
 /// A map whose hasher is the same in every process. It is never iterated over.
 pub(super) type Index<K, V> = HashMap<K, V, BuildHasherDefault<DefaultHasher>>;
 
+/// A place in a list of [`State`].
+pub(super) type Place = u32;
+
 /// Places in [`State::artifacts`], ascending.
-pub(super) type Places = Vec<usize>;
+pub(super) type Places = Vec<Place>;
 
 pub(super) struct State {
     pub(super) head: Head,
     pub(super) owner: Option<Held>,
     pub(super) batches: Vec<Batch>,
     pub(super) artifacts: Vec<Artifact>,
-    pub(super) ids: Index<ArtifactId, usize>,
+    pub(super) ids: Index<ArtifactId, Place>,
     pub(super) types: Index<TypeNo, Places>,
     pub(super) agents: Index<AgentNo, Places>,
     pub(super) tags: Index<Tag, Places>,
     pub(super) trees: Index<CorrelationId, Tree>,
-    pub(super) keys: Index<IdempotencyKey, usize>,
+    pub(super) keys: Index<IdempotencyKey, Place>,
     pub(super) contents: Vec<ContentRow>,
-    pub(super) closed: BTreeMap<ActivationId, ClosedActivation>,
+    /// In the order in which they were closed. One that was opened again stays as a left-over.
+    pub(super) closed_rows: Vec<ClosedActivation>,
+    pub(super) closed: BTreeMap<ActivationId, Place>,
     pub(super) not_done: BTreeSet<ActivationId>,
     pub(super) worked_on: Index<Seq, SmallVec<[ActivationId; 2]>>,
     /// Ascending, at most two.
@@ -105,7 +110,7 @@ pub(super) struct Artifact {
 /// What is known of one tree of work.
 #[derive(Default)]
 pub(super) struct Tree {
-    pub(super) artifacts: SmallVec<[usize; 4]>,
+    pub(super) artifacts: SmallVec<[Place; 4]>,
     /// In the order in which they were closed; one that was closed again is in it twice.
     pub(super) closed: SmallVec<[ActivationId; 2]>,
     pub(super) dead: u32,
@@ -135,6 +140,7 @@ impl State {
             trees: Index::default(),
             keys: Index::default(),
             contents: Vec::new(),
+            closed_rows: Vec::new(),
             closed: BTreeMap::new(),
             not_done: BTreeSet::new(),
             worked_on: Index::default(),
@@ -142,16 +148,34 @@ impl State {
         }
     }
 
-    /// Takes a closed activation out, if it is there.
+    pub(super) fn artifact(&self, place: Place) -> &Artifact {
+        &self.artifacts[place as usize]
+    }
+
+    /// A closed activation, if it is not open again.
+    pub(super) fn closed(&self, activation: ActivationId) -> Option<&ClosedActivation> {
+        self.closed.get(&activation).map(|&place| &self.closed_rows[place as usize])
+    }
+
+    /// Takes a closed activation out of what is closed, if it is there.
     pub(super) fn reopen(&mut self, activation: ActivationId) {
-        let Some(closed) = self.closed.remove(&activation) else { return };
+        let Some(place) = self.closed.remove(&activation) else { return };
         self.not_done.remove(&activation);
+        let closed = &self.closed_rows[place as usize];
         if let (Outcome::Dead(_), Some(tree)) =
             (closed.outcome, self.trees.get_mut(&closed.correlation))
         {
             tree.dead -= 1;
         }
     }
+}
+
+/// The place of the next row of a list.
+///
+/// # Panics
+/// When the list has four thousand million rows, which no memory holds.
+pub(super) fn next_place<T>(list: &[T]) -> Place {
+    Place::try_from(list.len()).expect("memory ends before the places do")
 }
 
 impl Artifact {

@@ -47,12 +47,8 @@ fn gates_are_asked_in_order() {
     let mut board = Board::with(&[narrow.clone(), agent("two", "B")], 2);
     board.publish(&[new("A"), new("A"), new("B"), new("B")]).unwrap();
     let running: Vec<_> = board.leases.iter().map(|lease| lease.attempt.activation).collect();
-    let waiting: Vec<_> = board
-        .state
-        .activations()
-        .map(|(id, _)| id)
-        .filter(|id| !running.contains(id))
-        .collect();
+    let waiting: Vec<_> =
+        board.state.activations().map(|(id, _)| id).filter(|id| !running.contains(id)).collect();
     assert_eq!(board.state.gate(waiting[0]), Some(Gate::AgentConcurrency));
     assert_eq!(board.state.gate(waiting[1]), Some(Gate::Permit));
     assert_eq!(board.state.gate(running[0]), None);

@@ -1,9 +1,9 @@
 //! Attempts: their ends, their outputs, what becomes of the activation.
 
 use super::*;
+use crate::command::RecordStep;
 use crate::content::Content;
 use crate::event::{AttemptEnd, DeadReason, Next};
-use crate::command::RecordStep;
 use crate::names::StepName;
 use crate::policy::limits;
 

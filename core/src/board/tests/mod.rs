@@ -215,10 +215,8 @@ impl Board {
     pub(super) fn outgoing(&mut self, news: &[New], producer: &Producer) -> Publish {
         let catalogue = Catalogue::of(&self.state);
         let shared = CorrelationId::new(uuid(self.next_id()));
-        let artifacts = news
-            .iter()
-            .map(|new| self.artifact(new, producer, &catalogue, shared))
-            .collect();
+        let artifacts =
+            news.iter().map(|new| self.artifact(new, producer, &catalogue, shared)).collect();
         let looked_up = LookedUp { as_of: self.state.seq(), ..LookedUp::default() };
         Publish { artifacts, catalogue: catalogue.number(), looked_up }
     }
@@ -237,8 +235,7 @@ impl Board {
             Producer::Agent { agent, .. } => Some(*agent),
             _ => None,
         };
-        let candidate =
-            Candidate { type_no, producer: agent, tags: &[], payload: payload.bytes() };
+        let candidate = Candidate { type_no, producer: agent, tags: &[], payload: payload.bytes() };
         let verdicts = catalogue.verdicts(candidate, &NoClosures);
         let envelope = Envelope {
             id: ArtifactId::new(uuid(id)),

@@ -63,6 +63,7 @@ fn a_wall_clock_that_jumps_moves_no_timer() {
     board.pass(Duration::from_secs(1));
     assert_eq!(board.leases.len(), 1, "the delay ran on the board's own clock");
     board.publish(&[new("B")]).unwrap();
-    let jumps = board.events().iter().filter(|(_, e)| matches!(e, Event::ClockJumped { .. })).count();
+    let jumps =
+        board.events().iter().filter(|(_, e)| matches!(e, Event::ClockJumped { .. })).count();
     assert_eq!(jumps, 1, "a jump is recorded once");
 }

@@ -1,0 +1,45 @@
+//! The verbs of `artel board`.
+
+use clap::{Args, Subcommand};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BoardVerb {
+    /// Says what the board is, who owns it, and how its agents stand
+    #[command(after_help = "\
+Examples:
+  artel board show
+  artel board show --board review.artel.db
+  artel board show --json | jq '.agents[] | select(.dead > 0)'")]
+    Show,
+    /// Reads the whole log and checks every hash, event, snapshot and payload
+    ///
+    /// Folds the log from its first event, checks each batch's hash and the chain of them, compares
+    /// the newest snapshot with the fold, and reads every artifact, whose payload must have its
+    /// recorded hash. Exit code 1 when something is not what it should be.
+    #[command(after_help = "\
+Examples:
+  artel board verify
+  artel board verify --board backup.db && echo the backup is whole")]
+    Verify,
+    /// Prints the last seq and the hash of the state at it
+    ///
+    /// Two boards with the same line have had the same history.
+    #[command(after_help = "\
+Examples:
+  artel board hash
+  diff <(artel board hash) <(artel board hash --board copy.db)")]
+    Hash,
+    /// Removes the board with everything in it
+    #[command(after_help = "\
+Examples:
+  artel board rm --board review.artel.db
+  artel board rm --board review.artel.db --yes")]
+    Rm(BoardRm),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct BoardRm {
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) yes: bool,
+}

@@ -1,0 +1,107 @@
+//! What may be written on the command line: nouns, their verbs, and what holds for all of them.
+
+mod activation;
+mod artifact;
+mod board;
+mod dlq;
+mod event;
+mod value;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use activation::{ActivationCancel, ActivationLs, ActivationShow, ActivationVerb};
+pub(crate) use artifact::{ArtifactLs, ArtifactShow, ArtifactVerb};
+pub(crate) use board::{BoardRm, BoardVerb};
+pub(crate) use dlq::{DlqLs, DlqSelect, DlqShow, DlqVerb};
+pub(crate) use event::{EventTail, EventVerb};
+pub(crate) use value::ArtifactRef;
+
+/// Looks at the boards of Artel, and operates them.
+///
+/// Every verb works on a board's log, whether or not the program of the board runs. Verbs only
+/// read, except `board rm`, `activation cancel`, `dlq redrive` and `dlq drop`.
+#[derive(Debug, Parser)]
+#[command(
+    name = "artel",
+    version,
+    disable_help_subcommand = true,
+    max_term_width = 100,
+    after_help = "\
+Examples:
+  artel board show                            the board in artel.db
+  artel --board review.artel.db dlq ls        the dead letters of another one
+  artel artifact ls --json | jq .artifacts    for programs
+
+Exit codes:
+  0  done, or yes
+  1  the answer is no: not found, or not what it should be
+  2  the command line is wrong
+  3  the board cannot be opened or read
+  4  refused: another process owns the board, or its state does not allow it
+
+Environment:
+  ARTEL_BOARD     the board, where --board is not given
+  ARTEL_OPERATOR  who operates the board, where --by is not given; else USER
+  RUST_LOG        diagnostics on the error output, such as `artel=debug`; warnings by default
+  NO_COLOR        no colours, where --color is not given"
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) noun: Noun,
+}
+
+/// What every verb takes.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Global {
+    /// The board: a URL such as sqlite:review.db, or the path of a file [env: ARTEL_BOARD]
+    /// [default: sqlite:artel.db]
+    #[arg(long, global = true, value_name = "URL", help_heading = "Global options")]
+    pub(crate) board: Option<String>,
+    /// Answer as JSON, errors included
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub(crate) json: bool,
+    /// When text for people has colours
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "WHEN",
+        help_heading = "Global options"
+    )]
+    pub(crate) color: Color,
+}
+
+/// When text for people has colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    #[default]
+    Auto,
+    /// In files and pipes too
+    Always,
+    /// Never
+    Never,
+}
+
+/// What a verb is about.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Noun {
+    /// The board as a whole
+    #[command(subcommand)]
+    Board(BoardVerb),
+    /// What is on the board
+    #[command(subcommand)]
+    Artifact(ArtifactVerb),
+    /// The units of work
+    #[command(subcommand)]
+    Activation(ActivationVerb),
+    /// The dead letters: work that will not be tried again by itself
+    #[command(subcommand)]
+    Dlq(DlqVerb),
+    /// What happened
+    #[command(subcommand)]
+    Event(EventVerb),
+}

@@ -1,0 +1,227 @@
+//! What the library has as values, as the answers say it: with names instead of numbers, and texts
+//! instead of types. Text for people and JSON are made of the same descriptions.
+
+use artel::definition::{Filter, SubscriptionDefinition};
+use artel::envelope::{Clause, Producer, TraceContext};
+use artel::event::Next;
+use artel::ids::{ActivationId, AgentNo, Seq, SubscriptionNo, TypeNo};
+use artel::state::{Gate, State};
+use artel::{ActivationView, AttemptView, Standing, Stored};
+use serde_json::value::RawValue;
+
+use crate::{times, wire, words};
+
+/// The name of an agent.
+pub(crate) fn agent(state: &State, agent: AgentNo) -> String {
+    let record = state.agent(agent);
+    record.map_or_else(|| format!("agent {agent}"), |record| record.definition.name.to_string())
+}
+
+/// The name of the agent whose subscription it is.
+pub(crate) fn agent_of(state: &State, subscription: SubscriptionNo) -> String {
+    let record = state.subscription(subscription);
+    record.map_or_else(|| format!("subscription {subscription}"), |one| agent(state, one.agent))
+}
+
+/// The name of a type.
+pub(crate) fn type_name(state: &State, type_no: TypeNo) -> String {
+    let record = state.type_record(type_no);
+    record.map_or_else(|| format!("type {type_no}"), |record| record.name.to_string())
+}
+
+/// Who made an artifact, and in which attempt.
+pub(crate) fn producer(state: &State, producer: &Producer) -> (String, Option<String>) {
+    match producer {
+        Producer::Program(name) => (name.to_string(), None),
+        Producer::Agent { agent: no, attempt } => (agent(state, *no), Some(attempt.to_string())),
+        Producer::Operator(name) => (name.to_string(), None),
+        Producer::Board => ("board".to_owned(), None),
+    }
+}
+
+pub(crate) fn texts(items: &[impl ToString]) -> Vec<String> {
+    items.iter().map(ToString::to_string).collect()
+}
+
+pub(crate) fn seqs(seqs: &[Seq]) -> Vec<u64> {
+    seqs.iter().map(|seq| seq.get()).collect()
+}
+
+/// Bytes that are JSON, as they are.
+pub(crate) fn raw(bytes: &[u8]) -> Option<Box<RawValue>> {
+    serde_json::from_slice(bytes).ok()
+}
+
+pub(crate) fn trace(trace: &TraceContext) -> wire::Trace {
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    wire::Trace {
+        trace_id: hex(&trace.trace_id),
+        span_id: hex(&trace.span_id),
+        flags: trace.flags,
+    }
+}
+
+pub(crate) fn artifact(stored: &Stored) -> wire::Artifact {
+    wire::Artifact {
+        payload: stored.payload().and_then(|payload| raw(payload)),
+        ..bare_artifact(stored)
+    }
+}
+
+/// An artifact without its payload.
+pub(crate) fn bare_artifact(stored: &Stored) -> wire::Artifact {
+    wire::Artifact {
+        id: stored.id().to_string(),
+        seq: stored.seq().get(),
+        committed_at: times::millis(stored.committed_at()),
+        type_name: stored.type_name().to_owned(),
+        producer: stored.producer().to_owned(),
+        attempt: stored.attempt().map(|attempt| attempt.to_string()),
+        correlation: stored.correlation().to_string(),
+        parents: texts(stored.parents()),
+        causes: seqs(stored.causes()),
+        depth: stored.depth(),
+        tags: texts(stored.tags()),
+        idempotency_key: stored.idempotency_key().map(ToString::to_string),
+        ordering_key: stored.ordering_key().map(ToString::to_string),
+        payload: None,
+    }
+}
+
+pub(crate) fn activation(view: &ActivationView, state: &State) -> wire::Activation {
+    let (gate, not_before) = match view.standing {
+        Standing::Waiting(gate) => match gate {
+            Gate::NotBefore(moment) => (Some(gate), Some(times::on_wall(state, moment))),
+            Gate::Unregistered
+            | Gate::BoardConcurrency
+            | Gate::AgentConcurrency
+            | Gate::Permit => (Some(gate), None),
+        },
+        Standing::Running | Standing::Closed { .. } => (None, None),
+    };
+    let ended = match view.standing {
+        Standing::Closed { at, .. } => Some(times::millis(at)),
+        Standing::Waiting(_) | Standing::Running => None,
+    };
+    wire::Activation {
+        id: number(view.id),
+        agent: view.agent.to_string(),
+        subscription: view.subscription.get(),
+        input_seqs: seqs(&view.inputs),
+        correlation: view.correlation.to_string(),
+        standing: words::standing(&view.standing),
+        gate: gate.map(Gate::as_str),
+        not_before: not_before.map(times::millis),
+        reason: words::dead_reason(&view.standing),
+        ended_at: ended,
+        attempts: view.attempts,
+        queue: view.queue.to_string(),
+        steps: texts(&view.steps),
+    }
+}
+
+pub(crate) const fn number(id: ActivationId) -> u64 {
+    id.0.get()
+}
+
+pub(crate) fn attempt(view: &AttemptView, state: &State) -> wire::Attempt {
+    let took = view.ended.map(|ended| ended.since(view.started).as_millis());
+    let (not_before, reason) = match view.next {
+        Some(Next::Retry { not_before, .. }) => (Some(times::on_wall(state, not_before)), None),
+        Some(Next::Dead(reason)) => (None, Some(words::reason(reason))),
+        Some(Next::Closed) | None => (None, None),
+    };
+    let kind = view.end.and_then(words::error_kind);
+    wire::Attempt {
+        number: view.number.get(),
+        started_at: times::millis(view.started),
+        ended_at: view.ended.map(times::millis),
+        took_ms: took.and_then(|took| u64::try_from(took).ok()),
+        end: view.end.map(words::end),
+        error_kind: kind.map(artel::ErrorKind::as_str),
+        next: view.next.map(words::next),
+        not_before: not_before.map(times::millis),
+        reason,
+        error: view.report.error.clone(),
+        log: view.report.log.clone(),
+    }
+}
+
+pub(crate) fn subscription(definition: &SubscriptionDefinition) -> wire::Subscription {
+    wire::Subscription {
+        types: texts(&definition.types),
+        from: texts(&definition.from),
+        tags_all: texts(&definition.tags_all),
+        tags_any: texts(&definition.tags_any),
+        filter: filter(&definition.filter),
+        priority: definition.priority,
+    }
+}
+
+fn filter(filter: &Filter) -> Option<String> {
+    match filter {
+        Filter::All => None,
+        Filter::Fields(predicate) => Some(predicate.to_string()),
+        Filter::Closure { .. } => Some("a closure of its program".to_owned()),
+    }
+}
+
+/// A subscription in one line: `review.Verdict from licence tagged a and b where score > 80`.
+pub(crate) fn sentence(wanted: &wire::Subscription) -> String {
+    let mut text = wanted.types.join(" or ");
+    let mut add = |word: &str, items: &[String], with: &str| {
+        if !items.is_empty() {
+            text.push_str(&format!(" {word} {}", items.join(with)));
+        }
+    };
+    add("from", &wanted.from, " or ");
+    add("tagged", &wanted.tags_all, " and ");
+    add("tagged", &wanted.tags_any, " or ");
+    if let Some(filter) = &wanted.filter {
+        text.push_str(&format!(" where {filter}"));
+    }
+    text
+}
+
+/// What the clause that said no asks for.
+pub(crate) fn asks_for(clause: Clause, wanted: Option<&wire::Subscription>) -> String {
+    let Some(wanted) = wanted else { return "the subscription is not known".to_owned() };
+    let filter = wanted.filter.as_deref().unwrap_or("nothing");
+    match clause {
+        Clause::Producer => format!("made by {}", wanted.from.join(" or ")),
+        Clause::SelfTrigger => "made by another agent than itself".to_owned(),
+        Clause::TagsAll => format!("tagged {}", wanted.tags_all.join(" and ")),
+        Clause::TagsAny => format!("tagged {}", wanted.tags_any.join(" or ")),
+        Clause::Filter => filter.to_owned(),
+        Clause::FilterError => format!("{filter}, which a field of this payload does not allow"),
+        Clause::FilterPanic => format!("{filter}, which panicked"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subscription_reads_as_a_sentence() {
+        let text = |text: &str| text.to_owned();
+        let mut wanted = wire::Subscription {
+            types: vec![text("review.Verdict")],
+            from: vec![text("licence"), text("size")],
+            tags_all: vec![text("a"), text("b")],
+            tags_any: Vec::new(),
+            filter: Some(text("score > 80")),
+            priority: 5,
+        };
+        assert_eq!(
+            sentence(&wanted),
+            "review.Verdict from licence or size tagged a and b where score > 80"
+        );
+        assert_eq!(asks_for(Clause::TagsAll, Some(&wanted)), "tagged a and b");
+        assert_eq!(asks_for(Clause::Filter, Some(&wanted)), "score > 80");
+        wanted.filter = None;
+        wanted.from.clear();
+        wanted.tags_all.clear();
+        assert_eq!(sentence(&wanted), "review.Verdict");
+    }
+}

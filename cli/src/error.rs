@@ -1,0 +1,290 @@
+//! What a verb fails with: the message and its causes, a stable code, the exit code, and the next
+//! step to take.
+
+use std::error::Error as StdError;
+use std::io;
+
+use artel::ids::ActivationId;
+use artel::{
+    CaretakeError, LoadError, OpenError, OperateError, ReadError, TailError, VerifyError, log,
+};
+
+use crate::wire;
+
+/// Why a verb did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error("cannot read on")]
+    Load(#[from] LoadError),
+    #[error(transparent)]
+    Tail(#[from] TailError),
+    #[error(transparent)]
+    Caretake(#[from] CaretakeError),
+    #[error(transparent)]
+    Operate(#[from] OperateError),
+    #[error("cannot remove the board")]
+    Remove(#[source] log::Error),
+    /// The check of a board found something.
+    #[error(transparent)]
+    Unsound(Box<dyn StdError + Send + Sync>),
+    #[error("there is no {what} {id}")]
+    NotFound { what: &'static str, id: String },
+    #[error("activation {id} is not a dead letter: it is {standing}")]
+    NotDead { id: ActivationId, standing: &'static str },
+    #[error("{source}; {done} were changed before")]
+    Partly { done: u32, source: Box<Self> },
+    #[error("the board was kept")]
+    Kept,
+    #[error("nobody is here to confirm that the board is to be removed")]
+    Unconfirmed,
+    #[error("nobody is named who asks for this")]
+    NoOperator,
+    #[error("cannot write the answer")]
+    Output(#[source] io::Error),
+    #[error("cannot start")]
+    Runtime(#[source] io::Error),
+}
+
+/// The exit codes, which `docs/cli.md` and `--help` list.
+pub(crate) mod exit {
+    pub(crate) const NO: u8 = 1;
+    pub(crate) const USAGE: u8 = 2;
+    pub(crate) const UNREADABLE: u8 = 3;
+    pub(crate) const REFUSED: u8 = 4;
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+impl From<VerifyError> for Error {
+    fn from(error: VerifyError) -> Self {
+        Self::judged(error)
+    }
+}
+
+impl Error {
+    /// What the check of a board makes of an error: an answer, unless the board could not be read
+    /// at all.
+    pub(crate) fn judged(error: impl StdError + Send + Sync + 'static) -> Self {
+        Self::Unsound(Box::new(error))
+    }
+
+    /// Whether whoever reads the answer has left.
+    pub(crate) fn is_broken_pipe(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+
+    /// What the log said, where it is what failed.
+    fn log(&self) -> Option<&log::Error> {
+        if let Self::Partly { source, .. } = self {
+            return source.log();
+        }
+        let mut cause = self.source();
+        if let Self::Unsound(error) = self {
+            cause = Some(&**error);
+        }
+        while let Some(error) = cause {
+            if let Some(log) = error.downcast_ref() {
+                return Some(log);
+            }
+            cause = error.source();
+        }
+        None
+    }
+
+    /// Whether the log, or what lies beside it, is not what was written.
+    fn is_damage(&self) -> bool {
+        self.log().is_none_or(|error| {
+            matches!(error, log::Error::Damaged { .. } | log::Error::Batch { .. })
+        })
+    }
+
+    /// The exit code.
+    pub(crate) fn exit(&self) -> u8 {
+        if let Some(log::Error::Owned { .. }) = self.log() {
+            return exit::REFUSED;
+        }
+        match self {
+            Self::Unsound(_) if self.is_damage() => exit::NO,
+            Self::NotFound { .. } | Self::NotDead { .. } | Self::Kept => exit::NO,
+            Self::Read(ReadError::Unknown { .. }) => exit::NO,
+            Self::Operate(OperateError::NoDeadLetter(_) | OperateError::Rejected(_)) => {
+                exit::REFUSED
+            }
+            Self::Partly { source, .. } => source.exit(),
+            Self::Unconfirmed | Self::NoOperator | Self::Operate(OperateError::Operator(_)) => {
+                exit::USAGE
+            }
+            Self::Open(_)
+            | Self::Read(_)
+            | Self::Load(_)
+            | Self::Tail(_)
+            | Self::Caretake(_)
+            | Self::Operate(_)
+            | Self::Remove(_)
+            | Self::Unsound(_)
+            | Self::Output(_)
+            | Self::Runtime(_) => exit::UNREADABLE,
+        }
+    }
+
+    /// A stable name for this kind of error.
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::Operate(error) => error.code(),
+            Self::Read(error) => error.code(),
+            Self::Unsound(_) if self.is_damage() => "unsound",
+            Self::Partly { source, .. } => source.code(),
+            Self::NotFound { .. } => "not-found",
+            Self::NotDead { .. } => "not-dead",
+            Self::Kept => "kept",
+            Self::Unconfirmed => "unconfirmed",
+            Self::NoOperator => "no-operator",
+            Self::Output(_) => "output",
+            Self::Runtime(_) => "runtime",
+            Self::Open(OpenError::Name { .. }) => "name",
+            Self::Open(_) | Self::Load(_) | Self::Tail(_) | Self::Unsound(_) => {
+                self.log().map_or("log-damaged", log::Error::code)
+            }
+            Self::Caretake(_) | Self::Remove(_) => self.log().map_or("start", log::Error::code),
+        }
+    }
+
+    fn retryable(&self) -> bool {
+        match self {
+            Self::Operate(error) => error.retryable(),
+            Self::Read(error) => error.retryable(),
+            _ => self.log().is_some_and(log::Error::retryable),
+        }
+    }
+
+    /// The next step.
+    pub(crate) fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Partly { source, .. } => return source.hint(),
+            Self::NotFound { what: "activation", .. } => {
+                "`artel activation ls` lists activations; an activation's id is the seq of the \
+                 event that created it"
+            }
+            Self::NotFound { .. } => {
+                "`artel artifact ls` lists artifacts; name one by its id or its seq"
+            }
+            Self::NotDead { id, .. } => {
+                return Some(format!("`artel activation show {id}` shows it"));
+            }
+            Self::Operate(OperateError::NoDeadLetter(id)) => {
+                return Some(format!("`artel activation show {id}` says what has become of it"));
+            }
+            Self::Operate(OperateError::Rejected(artel::Rejection::NotDead {
+                activation, ..
+            })) => {
+                return Some(format!("`artel activation show {activation}` shows it"));
+            }
+            Self::Operate(OperateError::Rejected(_)) => "`artel activation ls --open` lists those",
+            Self::Read(ReadError::Unknown { .. }) => "`artel board show` lists types and agents",
+            Self::Unconfirmed => "give --yes",
+            Self::NoOperator => "give --by NAME, or set ARTEL_OPERATOR",
+            Self::Unsound(_) if self.is_damage() => {
+                "restore the board from a backup; `artel board verify --board COPY` checks that too"
+            }
+            _ => return self.log().and_then(log_hint),
+        };
+        Some(hint.to_owned())
+    }
+
+    /// The error for programs.
+    pub(crate) fn wire(&self) -> wire::Failure {
+        let mut chain = self.chain();
+        let message = chain.remove(0);
+        wire::Failure {
+            error: wire::Problem {
+                code: self.code(),
+                message,
+                causes: chain,
+                hint: self.hint(),
+                exit_code: self.exit(),
+                retryable: self.retryable(),
+            },
+        }
+    }
+
+    /// The message and its causes, outermost first.
+    pub(crate) fn chain(&self) -> Vec<String> {
+        let mut chain = vec![self.to_string()];
+        let mut cause = if matches!(self, Self::Partly { .. }) { None } else { self.source() };
+        while let Some(error) = cause {
+            chain.push(error.to_string());
+            cause = error.source();
+        }
+        chain
+    }
+}
+
+/// What to do about an error of the log.
+fn log_hint(error: &log::Error) -> Option<String> {
+    let hint = match error {
+        log::Error::Owned { owner, .. } => {
+            return Some(format!(
+                "stop `{}` and give the command again; every verb that only reads works meanwhile",
+                owner.program
+            ));
+        }
+        log::Error::Missing { .. } | log::Error::Foreign { .. } | log::Error::Url { .. } => {
+            "name the board with --board sqlite:PATH, or in ARTEL_BOARD"
+        }
+        log::Error::Newer { .. } => "read it with the release of artel that wrote it, or a later one",
+        log::Error::Damaged { .. } | log::Error::Batch { .. } => {
+            "`artel board verify` says what else is wrong"
+        }
+        log::Error::Unavailable { .. } => {
+            "see whether the place can be read and written by this user"
+        }
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn owned() -> log::Error {
+        let owner = log::Owner { pid: Some(7), program: "review".to_owned(), endpoint: None };
+        log::Error::Owned { place: "a.db".to_owned(), owner }
+    }
+
+    #[test]
+    fn a_refusal_names_the_owner_and_the_way_out() {
+        let error = Error::Remove(owned());
+        assert_eq!((error.exit(), error.code()), (4, "log-owned"));
+        let chain = error.chain().join(": ");
+        assert_eq!(chain, "cannot remove the board: the board at `a.db` is owned by `review` (process 7)");
+        assert!(error.hint().unwrap().starts_with("stop `review` and"));
+        assert!(error.retryable());
+    }
+
+    #[test]
+    fn damage_is_an_answer_to_verify_only() {
+        let damaged = || log::Error::Damaged { place: "a.db".to_owned(), problem: "cut".to_owned() };
+        assert_eq!(Error::judged(damaged()).exit(), 1);
+        assert_eq!(Error::Read(ReadError::Log(damaged())).exit(), 3);
+        let missing = log::Error::Missing { place: "a.db".to_owned() };
+        assert_eq!(Error::judged(missing).exit(), 3);
+    }
+
+    #[test]
+    fn what_was_done_before_an_error_is_said() {
+        let source = Box::new(Error::Operate(OperateError::Unavailable(std::time::Duration::ZERO)));
+        let error = Error::Partly { done: 1_000, source };
+        assert_eq!(error.exit(), 3);
+        assert!(error.chain().join(": ").ends_with("; 1000 were changed before"));
+        assert_eq!(error.chain().len(), 1);
+    }
+}

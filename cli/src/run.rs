@@ -1,0 +1,96 @@
+//! From the command line to the exit code.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+use tracing_subscriber::EnvFilter;
+
+use crate::args::Cli;
+use crate::config::{self, Config};
+use crate::error::{Error, exit};
+use crate::output::{Output, Paint, clean_line, painted};
+use crate::verbs;
+use crate::wire;
+
+/// Carries out the command line of `artel`, the program's name first, and says how it ended.
+///
+/// The answer goes to the standard output, errors and diagnostics to the error output. What the exit
+/// code means stands in `docs/cli.md`.
+pub fn run(args: impl IntoIterator<Item = impl Into<OsString>>) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
+    let cli = match Cli::try_parse_from(&args) {
+        Ok(cli) => cli,
+        Err(error) => return misused(&args, &error),
+    };
+    let config = Config::resolve(&cli.global);
+    show_diagnostics();
+    let mut out = Output::standard(&config);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    let ended = runtime
+        .map_err(Error::Runtime)
+        .and_then(|runtime| runtime.block_on(verbs::carry_out(cli.noun, &config, &mut out)));
+    match ended.and_then(|()| Ok(out.flush()?)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
+        Err(error) => {
+            // What was answered so far comes first; a reader who has left changes nothing.
+            let _ = out.flush();
+            tell(&error, &config);
+            ExitCode::from(error.exit())
+        }
+    }
+}
+
+/// Shows warnings, or what RUST_LOG asks for, on the error output. A program that has set up its own
+/// keeps it.
+fn show_diagnostics() {
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(config::diagnostics()))
+        .with_writer(std::io::stderr)
+        .try_init();
+}
+
+/// Tells an error: one line with its causes, and one with the next step; or as JSON.
+fn tell(error: &Error, config: &Config) {
+    let mut text = if config.json {
+        serde_json::to_string(&error.wire()).unwrap_or_default()
+    } else {
+        let label = painted(config.color.err, Paint::Red, "error:");
+        let mut text = format!("{label} {}", clean_line(&error.chain().join(": ")));
+        if let Some(hint) = error.hint() {
+            let label = painted(config.color.err, Paint::Bold, "hint:");
+            text.push_str(&format!("\n{label} {hint}"));
+        }
+        text
+    };
+    text.push('\n');
+    // Nobody is left to be told that nobody can be told.
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
+/// A command line that cannot be carried out, or asks for help.
+fn misused(args: &[OsString], error: &clap::Error) -> ExitCode {
+    let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    if asked || !args.iter().any(|arg| arg == "--json") {
+        let _ = error.print();
+    } else {
+        let rendered = error.render().to_string();
+        let mut lines = rendered.lines().map(str::trim).filter(|line| !line.is_empty());
+        let message = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        let problem = wire::Problem {
+            code: "usage",
+            message,
+            causes: Vec::new(),
+            hint: Some("--help shows what may be written".to_owned()),
+            exit_code: exit::USAGE,
+            retryable: false,
+        };
+        let failure = wire::Failure { error: problem };
+        let text = serde_json::to_string(&failure).unwrap_or_default();
+        let _ = writeln!(std::io::stderr(), "{text}");
+    }
+    if asked { ExitCode::SUCCESS } else { ExitCode::from(exit::USAGE) }
+}

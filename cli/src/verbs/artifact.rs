@@ -1,0 +1,206 @@
+//! `artel artifact ls | show`.
+
+use artel::envelope::{Draft, Verdicts};
+use artel::event::Event;
+use artel::ids::Seq;
+use artel::time::Clock;
+use artel::{ActivationFilter, Query, Reader, Stored, SystemClock};
+
+use super::show;
+use crate::args::{ArtifactLs, ArtifactRef, ArtifactShow};
+use crate::config::Config;
+use crate::error::Error;
+use crate::output::Output;
+use crate::table::{Column, Table};
+use crate::{describe, times, wire, words};
+
+pub(super) async fn ls(args: &ArtifactLs, config: &Config, out: &mut Output) -> Result<(), Error> {
+    let reader = Reader::open(&config.board).await?;
+    let listing = reader.artifacts(&query(args)).await?;
+    let answer = wire::Artifacts {
+        artifacts: listing.artifacts.iter().map(describe::artifact).collect(),
+        next: listing.next.map(|next| next.get()),
+        as_of: listing.as_of.get(),
+    };
+    if out.json {
+        return Ok(out.json(&answer)?);
+    }
+    if answer.artifacts.is_empty() {
+        return Ok(out.line("no artifacts")?);
+    }
+    out.table(&show::artifacts(&answer.artifacts))?;
+    if let Some(next) = answer.next {
+        out.line(&format!("there are more: --after {next}"))?;
+    }
+    Ok(())
+}
+
+fn query(args: &ArtifactLs) -> Query {
+    let now = SystemClock::default().wall();
+    let mut query = Query::default().limit(args.limit);
+    for name in &args.types {
+        query = query.type_name(name);
+    }
+    for name in &args.agent {
+        query = query.agent(name);
+    }
+    for tag in &args.tag {
+        query = query.tag(tag);
+    }
+    if let Some(correlation) = args.correlation {
+        query = query.correlation(correlation);
+    }
+    if let Some(since) = args.since {
+        query = query.since(since.resolve(now));
+    }
+    if let Some(until) = args.until {
+        query = query.until(until.resolve(now));
+    }
+    if let Some(after) = args.after {
+        query = query.after(after);
+    }
+    if args.newest { query.newest_first() } else { query }
+}
+
+pub(super) async fn show(
+    args: &ArtifactShow,
+    config: &Config,
+    out: &mut Output,
+) -> Result<(), Error> {
+    let reader = Reader::open(&config.board).await?;
+    let stored = match args.artifact {
+        ArtifactRef::Id(id) => reader.get(id).await?,
+        ArtifactRef::Seq(seq) => reader.get_at(&[seq]).await?.pop(),
+    };
+    let missing = || Error::NotFound { what: "artifact", id: args.artifact.to_string() };
+    let stored = stored.ok_or_else(missing)?;
+    let entry = reader.tail(stored.seq()).next().await?.ok_or_else(missing)?;
+    let Event::ArtifactCommitted(draft) = entry.event else { return Err(missing()) };
+    let detail = detail(&reader, &stored, &draft).await?;
+    if out.json {
+        return Ok(out.json(&detail)?);
+    }
+    tell(&detail, out)
+}
+
+async fn detail(
+    reader: &Reader,
+    stored: &Stored,
+    draft: &Draft,
+) -> Result<wire::ArtifactDetail, Error> {
+    let envelope = &draft.envelope;
+    let state = reader.state();
+    Ok(wire::ArtifactDetail {
+        artifact: describe::artifact(stored),
+        type_version: state.type_record(envelope.type_no).map_or(0, |record| record.version),
+        expires_at: envelope.expires_at.map(times::millis),
+        trace: envelope.trace.as_ref().map(describe::trace),
+        payload_len: envelope.payload_len,
+        payload_hash: envelope.payload_hash.to_string(),
+        made_from: show::bare(reader, stored.causes()).await?,
+        woken: woken(reader, &draft.verdicts, stored.seq()).await?,
+        not_woken: not_woken(reader, &draft.verdicts),
+        not_woken_more: draft.verdicts.declined_more,
+    })
+}
+
+/// The subscriptions that an artifact met, with what works on it for each.
+async fn woken(reader: &Reader, verdicts: &Verdicts, seq: Seq) -> Result<Vec<wire::Woken>, Error> {
+    let filter =
+        ActivationFilter { input: Some(seq), limit: Query::LIMIT_MAX, ..Default::default() };
+    let activations = reader.activations(&filter).await?.activations;
+    let woken = verdicts.woken.iter().map(|&subscription| {
+        let work = activations.iter().find(|view| view.subscription == subscription);
+        wire::Woken {
+            subscription: subscription.get(),
+            agent: describe::agent_of(reader.state(), subscription),
+            activation: work.map(|view| describe::number(view.id)),
+            standing: work.map(|view| words::standing(&view.standing)),
+        }
+    });
+    Ok(woken.collect())
+}
+
+fn not_woken(reader: &Reader, verdicts: &Verdicts) -> Vec<wire::NotWoken> {
+    let state = reader.state();
+    let declined = verdicts.declined.iter().map(|&(subscription, clause)| {
+        let record = state.subscription(subscription);
+        let wanted = record.map(|record| describe::subscription(&record.definition));
+        wire::NotWoken {
+            subscription: subscription.get(),
+            agent: describe::agent_of(state, subscription),
+            clause: words::clause(clause),
+            why: describe::asks_for(clause, wanted.as_ref()),
+        }
+    });
+    declined.collect()
+}
+
+fn tell(detail: &wire::ArtifactDetail, out: &mut Output) -> Result<(), Error> {
+    let one = &detail.artifact;
+    let attempt = one.attempt.as_ref().map_or_else(String::new, |id| format!(", attempt {id}"));
+    let mut fields = vec![
+        ("artifact", one.id.clone()),
+        ("type", format!("{} version {}", one.type_name, detail.type_version)),
+        ("seq", format!("{}, {}", one.seq, show::to_the_second(&one.committed_at))),
+        ("producer", format!("{}{attempt}", one.producer)),
+        ("correlation", one.correlation.clone()),
+        ("depth", one.depth.to_string()),
+    ];
+    let optional = [
+        ("parents", (!one.parents.is_empty()).then(|| one.parents.join(", "))),
+        ("tags", (!one.tags.is_empty()).then(|| one.tags.join(", "))),
+        ("idempotency key", one.idempotency_key.clone()),
+        ("ordering key", one.ordering_key.clone()),
+        ("expires", detail.expires_at.as_deref().map(show::to_the_second)),
+        ("trace", detail.trace.as_ref().map(|trace| trace.trace_id.clone())),
+    ];
+    fields.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value?))));
+    fields.push(("payload", format!("{} bytes", detail.payload_len)));
+    out.fields(&fields)?;
+    out.heading("payload")?;
+    show::payload(one, out)?;
+    if !detail.made_from.is_empty() {
+        out.heading("made from")?;
+        out.table(&show::artifacts(&detail.made_from))?;
+    }
+    tell_verdicts(detail, out)
+}
+
+fn tell_verdicts(detail: &wire::ArtifactDetail, out: &mut Output) -> Result<(), Error> {
+    if detail.woken.is_empty() {
+        out.heading("it woke nobody")?;
+    } else {
+        out.heading("woke")?;
+        let mut table = Table::new([
+            Column::Wrapped("AGENT"),
+            Column::Whole("ACTIVATION"),
+            Column::Whole("STANDING"),
+        ]);
+        for one in &detail.woken {
+            table.row([
+                one.agent.clone(),
+                one.activation.map_or_else(String::new, |id| id.to_string()),
+                one.standing.unwrap_or_default().to_owned(),
+            ]);
+        }
+        out.table(&table)?;
+    }
+    if detail.not_woken.is_empty() {
+        return Ok(());
+    }
+    out.heading("did not wake")?;
+    let mut table = Table::new([
+        Column::Wrapped("AGENT"),
+        Column::Whole("CLAUSE"),
+        Column::Wrapped("WHICH ASKS FOR"),
+    ]);
+    for one in &detail.not_woken {
+        table.row([one.agent.clone(), one.clause.to_owned(), one.why.clone()]);
+    }
+    out.table(&table)?;
+    if detail.not_woken_more > 0 {
+        out.line(&format!("{} more declined and are only counted", detail.not_woken_more))?;
+    }
+    Ok(())
+}

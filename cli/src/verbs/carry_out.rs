@@ -1,0 +1,27 @@
+//! Which function carries out which verb.
+
+use super::{activation, artifact, board, dlq, event, operate};
+use crate::args::{ActivationVerb, ArtifactVerb, BoardVerb, DlqVerb, EventVerb, Noun};
+use crate::config::Config;
+use crate::error::Error;
+use crate::output::Output;
+
+/// Carries out a verb.
+pub(crate) async fn carry_out(noun: Noun, config: &Config, out: &mut Output) -> Result<(), Error> {
+    match noun {
+        Noun::Board(BoardVerb::Show) => board::show(config, out).await,
+        Noun::Board(BoardVerb::Verify) => board::verify(config, out).await,
+        Noun::Board(BoardVerb::Hash) => board::hash(config, out).await,
+        Noun::Board(BoardVerb::Rm(args)) => board::rm(&args, config, out).await,
+        Noun::Artifact(ArtifactVerb::Ls(args)) => artifact::ls(&args, config, out).await,
+        Noun::Artifact(ArtifactVerb::Show(args)) => artifact::show(&args, config, out).await,
+        Noun::Activation(ActivationVerb::Ls(args)) => activation::ls(&args, config, out).await,
+        Noun::Activation(ActivationVerb::Show(args)) => activation::show(&args, config, out).await,
+        Noun::Activation(ActivationVerb::Cancel(args)) => operate::cancel(&args, config, out).await,
+        Noun::Dlq(DlqVerb::Ls(args)) => dlq::ls(&args, config, out).await,
+        Noun::Dlq(DlqVerb::Show(args)) => dlq::show(&args, config, out).await,
+        Noun::Dlq(DlqVerb::Redrive(args)) => operate::redrive(&args, config, out).await,
+        Noun::Dlq(DlqVerb::Drop(args)) => operate::drop_dead(&args, config, out).await,
+        Noun::Event(EventVerb::Tail(args)) => event::tail(&args, config, out).await,
+    }
+}

@@ -1,0 +1,115 @@
+//! `artel event tail`: the events of a log, from some seq on, for people or for programs.
+
+use std::collections::VecDeque;
+
+use artel::ids::Seq;
+use artel::{Entry, Reader};
+
+use super::happened::{self, Activations};
+use super::line;
+use crate::args::EventTail;
+use crate::config::Config;
+use crate::error::Error;
+use crate::output::Output;
+use crate::wire;
+
+/// How many of the last events are shown, unless the command says otherwise.
+const LAST: u32 = 20;
+
+/// What is told of the events that a tail brings.
+struct Telling<'a> {
+    args: &'a EventTail,
+    reader: Reader,
+    activations: Activations,
+    /// How many events may still be told; none for any number.
+    left: Option<u32>,
+}
+
+pub(super) async fn tail(args: &EventTail, config: &Config, out: &mut Output) -> Result<(), Error> {
+    let reader = Reader::open(&config.board).await?;
+    let end = reader.state().seq();
+    let mut telling =
+        Telling { args, reader, activations: Activations::default(), left: args.limit };
+    match (args.from, args.follow) {
+        (Some(from), _) => telling.on_from(from, out).await,
+        (None, true) => telling.on_from(end.next(), out).await,
+        (None, false) => telling.last(end, out).await,
+    }
+}
+
+impl Telling<'_> {
+    /// Tells the last events that are meant.
+    async fn last(&mut self, end: Seq, out: &mut Output) -> Result<(), Error> {
+        let limit = self.args.limit.unwrap_or(LAST) as usize;
+        // Those of one tree of work may lie anywhere.
+        let from = match self.args.correlation {
+            Some(_) => Seq(1),
+            None => Seq(end.get().saturating_sub(limit as u64) + 1),
+        };
+        let mut last = VecDeque::new();
+        let mut tail = self.reader.tail(from);
+        while let Some(entry) = tail.next().await? {
+            if entry.seq > end {
+                break;
+            }
+            if let Some(event) = self.describe(&entry).await? {
+                if last.len() == limit {
+                    last.pop_front();
+                }
+                last.push_back(event);
+            }
+        }
+        for event in &last {
+            tell(event, out)?;
+        }
+        Ok(())
+    }
+
+    /// Tells events from a seq on; with `--follow` for as long as somebody listens.
+    async fn on_from(&mut self, from: Seq, out: &mut Output) -> Result<(), Error> {
+        let mut tail = self.reader.tail(from);
+        loop {
+            while let Some(entry) = tail.next().await? {
+                if self.left == Some(0) {
+                    return Ok(());
+                }
+                let Some(event) = self.describe(&entry).await? else { continue };
+                tell(&event, out)?;
+                if let Some(left) = &mut self.left {
+                    *left -= 1;
+                }
+            }
+            if !self.args.follow || self.left == Some(0) {
+                return Ok(());
+            }
+            out.flush()?;
+            tokio::time::sleep(self.args.every).await;
+        }
+    }
+
+    /// An event as it is told; none when it is of another tree of work.
+    async fn describe(&mut self, entry: &Entry) -> Result<Option<wire::Event>, Error> {
+        if entry.seq > self.reader.state().seq() {
+            // It may bring names that are new.
+            self.reader.refresh().await?;
+        }
+        let subject = self.activations.subject(entry, &self.reader).await?;
+        let subject = subject.as_ref();
+        let wanted = self.args.correlation;
+        if wanted.is_some() && wanted != happened::correlation(entry, subject) {
+            return Ok(None);
+        }
+        Ok(Some(happened::tell(entry, subject, self.reader.state())))
+    }
+}
+
+fn tell(event: &wire::Event, out: &mut Output) -> Result<(), Error> {
+    if out.json {
+        return Ok(out.json(event)?);
+    }
+    let line = line::line(event);
+    let kind = format!("{:<20}", line.kind);
+    out.part(None, &line.head)?;
+    out.part(line.paint, &kind)?;
+    Ok(out.line(format!("  {}", line.rest).trim_end())?)
+}

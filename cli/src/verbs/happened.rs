@@ -1,0 +1,307 @@
+//! An event as it is told: with names beside its numbers, and with the tree of work that it is
+//! about. A command's events may be about several trees, since it also starts what is ready.
+
+use std::collections::BTreeMap;
+
+use artel::definition::AgentDefinition;
+use artel::envelope::{Actor, Draft};
+use artel::event::{AttemptEnd, Closure, Event, Next};
+use artel::hash::Hash;
+use artel::ids::{ActivationId, AttemptId, CorrelationId, Seq, SubscriptionNo};
+use artel::state::State;
+use artel::{Entry, ReadError, Reader};
+
+use crate::{describe, times, wire, words};
+
+/// What is known of the activations that events are about. Forgets them when they close.
+#[derive(Debug, Default)]
+pub(super) struct Activations {
+    known: BTreeMap<ActivationId, (String, CorrelationId)>,
+}
+
+impl Activations {
+    /// The agent and the tree of work of the activation that an event is about, if it is about one.
+    pub(super) async fn subject(
+        &mut self,
+        entry: &Entry,
+        reader: &Reader,
+    ) -> Result<Option<(String, CorrelationId)>, ReadError> {
+        let Some(id) = about(entry) else { return Ok(None) };
+        let state = reader.state();
+        let told = match &entry.event {
+            Event::ActivationCreated { subscription, correlation, .. } => {
+                Some((describe::agent_of(state, *subscription), *correlation))
+            }
+            Event::ActivationRedriven(redriven) => {
+                Some((describe::agent_of(state, redriven.subscription), redriven.correlation))
+            }
+            _ => self.known.get(&id).cloned(),
+        };
+        let told = match told {
+            Some(told) => Some(told),
+            None => {
+                let view = reader.activation(id).await?;
+                view.map(|view| (view.agent.to_string(), view.correlation))
+            }
+        };
+        if ends(&entry.event) {
+            self.known.remove(&id);
+        } else if let Some(told) = &told {
+            self.known.insert(id, told.clone());
+        }
+        Ok(told)
+    }
+}
+
+/// The activation that an event is about.
+fn about(entry: &Entry) -> Option<ActivationId> {
+    match &entry.event {
+        Event::ActivationCreated { .. } => Some(ActivationId(entry.seq)),
+        Event::AttemptStarted { attempt, .. }
+        | Event::AttemptEnded { attempt, .. }
+        | Event::StepRecorded { attempt, .. } => Some(attempt.activation),
+        Event::ActivationClosed { activation, .. } | Event::DeadLetterDropped { activation } => {
+            Some(*activation)
+        }
+        Event::ActivationRedriven(redriven) => Some(redriven.activation),
+        Event::BoardCreated { .. }
+        | Event::OwnerChanged { .. }
+        | Event::ClockJumped { .. }
+        | Event::TypeRegistered { .. }
+        | Event::AgentDefined { .. }
+        | Event::AgentRetired { .. }
+        | Event::SessionOpened { .. }
+        | Event::SessionEnded { .. }
+        | Event::ArtifactCommitted(_)
+        | Event::CorrelationCancelled { .. } => None,
+    }
+}
+
+/// Whether the activation that the event is about is over.
+fn ends(event: &Event) -> bool {
+    match event {
+        Event::AttemptEnded { next, .. } => !matches!(next, Next::Retry { .. }),
+        Event::ActivationClosed { .. } | Event::DeadLetterDropped { .. } => true,
+        _ => false,
+    }
+}
+
+/// The tree of work that an event is about; that of its command where it is about none itself.
+pub(super) fn correlation(
+    entry: &Entry,
+    subject: Option<&(String, CorrelationId)>,
+) -> Option<CorrelationId> {
+    match &entry.event {
+        Event::ArtifactCommitted(draft) => Some(draft.envelope.correlation),
+        Event::CorrelationCancelled { correlation } => Some(*correlation),
+        _ => subject.map(|(_, correlation)| *correlation).or(entry.correlation),
+    }
+}
+
+/// An event with everything that is recorded.
+pub(super) fn tell(
+    entry: &Entry,
+    subject: Option<&(String, CorrelationId)>,
+    state: &State,
+) -> wire::Event {
+    let agent = subject.map(|(agent, _)| agent.clone());
+    wire::Event {
+        seq: entry.seq.get(),
+        at: times::millis(entry.at),
+        actor: actor(&entry.actor, entry, agent.as_deref(), state),
+        command: entry.command.to_string(),
+        correlation: correlation(entry, subject).map(|id| id.to_string()),
+        trace: entry.trace.as_ref().map(describe::trace),
+        happened: happened(&entry.event, agent, state),
+    }
+}
+
+fn actor(actor: &Actor, entry: &Entry, subject: Option<&str>, state: &State) -> wire::Actor {
+    match actor {
+        Actor::Attempt(attempt) => {
+            let own = about(entry) == Some(attempt.activation);
+            let open = || Some(describe::agent(state, state.activation(attempt.activation)?.agent));
+            let agent = subject.filter(|_| own).map(str::to_owned).or_else(open);
+            wire::Actor::Attempt { attempt: attempt.to_string(), agent }
+        }
+        Actor::Program(name) => wire::Actor::Program { name: name.to_string() },
+        Actor::Operator { name, reason } => {
+            wire::Actor::Operator { name: name.to_string(), reason: reason.to_string() }
+        }
+        Actor::Board => wire::Actor::Board,
+    }
+}
+
+/// What happened to a board; what happened to work is told by [`work`].
+fn happened(event: &Event, agent: Option<String>, state: &State) -> wire::Happened {
+    match event {
+        Event::BoardCreated { name, incarnation, level, dev } => wire::Happened::BoardCreated {
+            name: name.to_string(),
+            incarnation: incarnation.to_string(),
+            level: level.get(),
+            dev: *dev,
+        },
+        Event::OwnerChanged { epoch, process, program } => wire::Happened::OwnerChanged {
+            epoch: epoch.get(),
+            process: process.to_string(),
+            program: program.to_string(),
+        },
+        Event::ClockJumped { by_ms } => wire::Happened::ClockJumped { by_ms: *by_ms },
+        Event::TypeRegistered { type_no, name, version, schema } => {
+            wire::Happened::TypeRegistered {
+                type_no: type_no.get(),
+                name: name.to_string(),
+                version: *version,
+                schema: describe::raw(schema.as_bytes()),
+            }
+        }
+        Event::AgentDefined { agent, definition, subscriptions } => wire::Happened::AgentDefined {
+            agent_no: agent.get(),
+            agent: definition.name.to_string(),
+            subscription_nos: subscriptions.iter().map(|no| no.get()).collect(),
+            definition: self::definition(definition),
+        },
+        Event::AgentRetired { agent } => wire::Happened::AgentRetired {
+            agent_no: agent.get(),
+            agent: describe::agent(state, *agent),
+        },
+        Event::SessionOpened { session, process, slots } => wire::Happened::SessionOpened {
+            session: session.to_string(),
+            process: process.to_string(),
+            slots: *slots,
+        },
+        Event::SessionEnded { session, reason } => wire::Happened::SessionEnded {
+            session: session.to_string(),
+            reason: words::session_end(*reason),
+        },
+        Event::ArtifactCommitted(draft) => committed(draft, state),
+        Event::ActivationCreated { subscription, inputs, .. } => {
+            created(*subscription, inputs, state)
+        }
+        Event::AttemptStarted { .. }
+        | Event::AttemptEnded { .. }
+        | Event::StepRecorded { .. }
+        | Event::ActivationClosed { .. }
+        | Event::ActivationRedriven(_)
+        | Event::DeadLetterDropped { .. }
+        | Event::CorrelationCancelled { .. } => work(event, agent, state),
+    }
+}
+
+fn work(event: &Event, agent: Option<String>, state: &State) -> wire::Happened {
+    match event {
+        Event::AttemptStarted { attempt, session, seed, deadline } => {
+            wire::Happened::AttemptStarted {
+                activation: describe::number(attempt.activation),
+                attempt: attempt.attempt.get(),
+                agent,
+                session: session.to_string(),
+                seed: seed.to_string(),
+                deadline_ms: deadline.as_millis(),
+            }
+        }
+        Event::AttemptEnded { attempt, end, next, report } => {
+            ended(*attempt, (*end, *next), report.as_ref(), agent)
+        }
+        Event::StepRecorded { attempt, step, result } => wire::Happened::StepRecorded {
+            activation: describe::number(attempt.activation),
+            attempt: attempt.attempt.get(),
+            agent,
+            step: step.to_string(),
+            result: result.to_string(),
+        },
+        Event::ActivationClosed { activation, why } => {
+            let (why, reason) = match why {
+                Closure::Cancelled => ("cancelled", None),
+                Closure::Dead(reason) => ("dead", Some(words::reason(*reason))),
+            };
+            let activation = describe::number(*activation);
+            wire::Happened::ActivationClosed { activation, agent, why, reason }
+        }
+        Event::ActivationRedriven(redriven) => wire::Happened::ActivationRedriven {
+            activation: describe::number(redriven.activation),
+            agent: describe::agent_of(state, redriven.subscription),
+            subscription: redriven.subscription.get(),
+            input_seqs: describe::seqs(&redriven.inputs),
+            attempts: redriven.attempts,
+        },
+        Event::DeadLetterDropped { activation } => {
+            wire::Happened::DeadLetterDropped { activation: describe::number(*activation), agent }
+        }
+        _ => wire::Happened::CorrelationCancelled {},
+    }
+}
+
+fn created(subscription: SubscriptionNo, inputs: &[Seq], state: &State) -> wire::Happened {
+    wire::Happened::ActivationCreated {
+        agent: describe::agent_of(state, subscription),
+        subscription: subscription.get(),
+        input_seqs: describe::seqs(inputs),
+    }
+}
+
+fn ended(
+    attempt: AttemptId,
+    (end, next): (AttemptEnd, Next),
+    report: Option<&Hash>,
+    agent: Option<String>,
+) -> wire::Happened {
+    let (not_before, counted, reason) = match next {
+        Next::Retry { not_before, counted } => (Some(not_before.as_millis()), Some(counted), None),
+        Next::Dead(reason) => (None, None, Some(words::reason(reason))),
+        Next::Closed => (None, None, None),
+    };
+    wire::Happened::AttemptEnded {
+        activation: describe::number(attempt.activation),
+        attempt: attempt.attempt.get(),
+        agent,
+        end: words::end(end),
+        error_kind: words::error_kind(end).map(artel::ErrorKind::as_str),
+        next: words::next(next),
+        not_before_ms: not_before,
+        counted,
+        reason,
+        report: report.map(ToString::to_string),
+    }
+}
+
+fn committed(draft: &Draft, state: &State) -> wire::Happened {
+    let envelope = &draft.envelope;
+    let (producer, attempt) = describe::producer(state, &envelope.producer);
+    let woken = draft.verdicts.woken.iter();
+    let declined = draft.verdicts.declined.iter();
+    wire::Happened::ArtifactCommitted {
+        artifact: envelope.id.to_string(),
+        type_name: describe::type_name(state, envelope.type_no),
+        producer,
+        attempt,
+        causes: describe::seqs(&envelope.causes),
+        depth: envelope.depth,
+        tags: describe::texts(&envelope.tags),
+        idempotency_key: envelope.idempotency_key.as_ref().map(ToString::to_string),
+        ordering_key: envelope.ordering_key.as_ref().map(ToString::to_string),
+        payload_len: envelope.payload_len,
+        payload_hash: envelope.payload_hash.to_string(),
+        wakes: woken.map(|&subscription| describe::agent_of(state, subscription)).collect(),
+        declined: declined
+            .map(|&(subscription, clause)| {
+                (describe::agent_of(state, subscription), words::clause(clause))
+            })
+            .collect(),
+        declined_more: draft.verdicts.declined_more,
+    }
+}
+
+fn definition(definition: &AgentDefinition) -> wire::AgentDefinition {
+    let millis =
+        |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    wire::AgentDefinition {
+        subscriptions: definition.subscriptions.iter().map(describe::subscription).collect(),
+        outputs: describe::texts(&definition.outputs),
+        attempts_max: definition.retry.attempts_max(),
+        attempt_timeout_ms: millis(definition.attempt_timeout),
+        total_timeout_ms: definition.total_timeout.map(millis),
+        concurrency: definition.concurrency,
+        queue: definition.dead_letter_queue.to_string(),
+    }
+}

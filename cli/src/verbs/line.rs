@@ -1,0 +1,150 @@
+//! An event in one line, for people: what happened, and the fields that matter, by name.
+
+use super::show::to_the_second;
+use crate::describe;
+use crate::output::Paint;
+use crate::wire::{Actor, Event, Happened};
+
+/// The parts of a line.
+pub(super) struct Line {
+    /// Seq, time and actor.
+    pub(super) head: String,
+    /// What happened, and how it stands out.
+    pub(super) kind: &'static str,
+    pub(super) paint: Option<Paint>,
+    /// To whom or what.
+    pub(super) rest: String,
+}
+
+/// An event in one line.
+pub(super) fn line(event: &Event) -> Line {
+    let (kind, rest) = board(&event.happened);
+    let actor = actor(&event.actor);
+    Line {
+        head: format!("{:>6}  {}  {actor:<18}  ", event.seq, to_the_second(&event.at)),
+        kind,
+        paint: paint(&event.happened),
+        rest,
+    }
+}
+
+fn actor(actor: &Actor) -> String {
+    match actor {
+        Actor::Attempt { attempt, agent } => {
+            format!("{} {attempt}", agent.as_deref().unwrap_or("attempt"))
+        }
+        Actor::Program { name } => format!("program {name}"),
+        Actor::Operator { name, .. } => format!("operator {name}"),
+        Actor::Board => "board".to_owned(),
+    }
+}
+
+fn paint(happened: &Happened) -> Option<Paint> {
+    match happened {
+        Happened::AttemptEnded { next: "dead", .. } | Happened::ActivationClosed { .. } => {
+            Some(Paint::Red)
+        }
+        Happened::AttemptEnded { end: "done", .. } => Some(Paint::Green),
+        Happened::AttemptEnded { .. } => Some(Paint::Yellow),
+        _ => None,
+    }
+}
+
+/// What happened to the board; work is told by [`work`].
+fn board(happened: &Happened) -> (&'static str, String) {
+    match happened {
+        Happened::BoardCreated { name, .. } => ("board created", name.clone()),
+        Happened::OwnerChanged { epoch, program, .. } => {
+            ("owner changed", format!("{program}, epoch {epoch}"))
+        }
+        Happened::ClockJumped { by_ms } => {
+            let direction = if *by_ms < 0 { "back" } else { "ahead" };
+            ("clock jumped", format!("{direction} by {} s", by_ms.unsigned_abs() / 1_000))
+        }
+        Happened::TypeRegistered { name, version, .. } => {
+            ("type registered", format!("{name} version {version}"))
+        }
+        Happened::AgentDefined { agent, definition, .. } => {
+            let wanted: Vec<String> =
+                definition.subscriptions.iter().map(describe::sentence).collect();
+            ("agent defined", format!("{agent} on {}", wanted.join("; ")))
+        }
+        Happened::AgentRetired { agent, .. } => ("agent retired", agent.clone()),
+        Happened::SessionOpened { slots, .. } => ("session opened", format!("{slots} slots")),
+        Happened::SessionEnded { reason, .. } => ("session ended", (*reason).to_owned()),
+        Happened::ArtifactCommitted { type_name, artifact, wakes, declined, .. } => {
+            let mut text = format!("{type_name} {artifact}");
+            if !wakes.is_empty() {
+                text.push_str(&format!(" wakes {}", wakes.join(", ")));
+            }
+            if !declined.is_empty() {
+                let declined: Vec<String> =
+                    declined.iter().map(|(agent, clause)| format!("{agent} ({clause})")).collect();
+                text.push_str(&format!(" not {}", declined.join(", ")));
+            }
+            ("artifact committed", text)
+        }
+        Happened::ActivationCreated { .. }
+        | Happened::AttemptStarted { .. }
+        | Happened::AttemptEnded { .. }
+        | Happened::StepRecorded { .. }
+        | Happened::ActivationClosed { .. }
+        | Happened::ActivationRedriven { .. }
+        | Happened::DeadLetterDropped { .. }
+        | Happened::CorrelationCancelled {} => work(happened),
+    }
+}
+
+fn work(happened: &Happened) -> (&'static str, String) {
+    let named = |agent: &Option<String>, id: String| match agent {
+        Some(agent) => format!("{agent} {id}"),
+        None => id,
+    };
+    match happened {
+        Happened::AttemptStarted { activation, attempt, agent, .. } => {
+            ("attempt started", named(agent, format!("{activation}/{attempt}")))
+        }
+        Happened::AttemptEnded {
+            activation,
+            attempt,
+            agent,
+            end,
+            error_kind,
+            next,
+            reason,
+            ..
+        } => {
+            let mut text = named(agent, format!("{activation}/{attempt}"));
+            text.push_str(&format!(" {end}"));
+            if let Some(kind) = error_kind {
+                text.push_str(&format!(": {kind}"));
+            }
+            if *next != "closed" {
+                text.push_str(&format!(", then {next}"));
+            }
+            if let Some(reason) = reason {
+                text.push_str(&format!(": {reason}"));
+            }
+            ("attempt ended", text)
+        }
+        Happened::StepRecorded { activation, attempt, agent, step, .. } => {
+            ("step recorded", format!("{} {step}", named(agent, format!("{activation}/{attempt}"))))
+        }
+        Happened::ActivationClosed { activation, agent, why, reason } => {
+            let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
+            let text = named(agent, activation.to_string());
+            ("activation closed", format!("{text} {why}{reason}"))
+        }
+        Happened::ActivationRedriven { activation, agent, .. } => {
+            ("dead letter redriven", format!("{agent} {activation}"))
+        }
+        Happened::DeadLetterDropped { activation, agent } => {
+            ("dead letter dropped", named(agent, activation.to_string()))
+        }
+        Happened::ActivationCreated { agent, input_seqs, .. } => {
+            let inputs: Vec<String> = input_seqs.iter().map(ToString::to_string).collect();
+            ("activation created", format!("{agent} on {}", inputs.join(", ")))
+        }
+        _ => ("correlation cancelled", String::new()),
+    }
+}

@@ -1,0 +1,15 @@
+//! The verbs: each reads a board, or operates it, and tells what it found. A file for each noun.
+
+mod activation;
+mod artifact;
+mod board;
+mod carry_out;
+mod dead;
+mod dlq;
+mod event;
+mod happened;
+mod line;
+mod operate;
+mod show;
+
+pub(crate) use carry_out::carry_out;

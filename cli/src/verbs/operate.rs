@@ -1,0 +1,216 @@
+//! `artel dlq redrive | drop` and `artel activation cancel`: the program becomes the owner of the
+//! board for a moment, records what the operator asks for, and gives the board up again.
+
+use artel::ids::ActivationId;
+use artel::log::Outcome;
+use artel::{Caretaker, OperateError, Operator, Reader, Standing};
+
+use super::dead::{Wanted, dead_letters};
+use crate::args::{ActivationCancel, DlqSelect};
+use crate::config::{self, Config};
+use crate::error::Error;
+use crate::output::Output;
+use crate::words::count;
+use crate::{describe, wire};
+
+/// How many dead letters one command changes: all of them or none.
+const PART: usize = 1_000;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Action {
+    Redrive,
+    Drop,
+    Cancel,
+}
+
+/// What an operator asks for.
+struct Asked {
+    action: Action,
+    ids: Vec<ActivationId>,
+    by: String,
+    reason: String,
+}
+
+impl Action {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Redrive => "redrive",
+            Self::Drop => "drop",
+            Self::Cancel => "cancel",
+        }
+    }
+}
+
+pub(super) async fn redrive(
+    args: &DlqSelect,
+    config: &Config,
+    out: &mut Output,
+) -> Result<(), Error> {
+    dead(Action::Redrive, args, config, out).await
+}
+
+pub(super) async fn drop_dead(
+    args: &DlqSelect,
+    config: &Config,
+    out: &mut Output,
+) -> Result<(), Error> {
+    dead(Action::Drop, args, config, out).await
+}
+
+pub(super) async fn cancel(
+    args: &ActivationCancel,
+    config: &Config,
+    out: &mut Output,
+) -> Result<(), Error> {
+    let reason = args.reason.clone();
+    let asked = Asked { action: Action::Cancel, ids: sorted(&args.ids), by: by(&args.by)?, reason };
+    let changed = carry_out(&asked, config).await?;
+    tell(&answer(&asked, changed, None), out)
+}
+
+async fn dead(
+    action: Action,
+    args: &DlqSelect,
+    config: &Config,
+    out: &mut Output,
+) -> Result<(), Error> {
+    let reader = Reader::open(&config.board).await?;
+    let ids = select(&reader, args).await?;
+    let program = reader.state().header().program.as_ref().map(ToString::to_string);
+    if args.dry_run {
+        check(&reader, &ids).await?;
+        let asked = Asked { action, ids, by: String::new(), reason: String::new() };
+        let answer = wire::Operated { dry_run: true, ..answer(&asked, 0, program) };
+        return tell(&answer, out);
+    }
+    reader.close().await;
+    let reason = args.reason.clone().unwrap_or_default();
+    let asked = Asked { action, ids, by: by(&args.by)?, reason };
+    let changed = if asked.ids.is_empty() { 0 } else { carry_out(&asked, config).await? };
+    tell(&answer(&asked, changed, program), out)
+}
+
+/// Which dead letters are meant.
+async fn select(reader: &Reader, args: &DlqSelect) -> Result<Vec<ActivationId>, Error> {
+    if !args.ids.is_empty() {
+        return Ok(sorted(&args.ids));
+    }
+    let wanted = Wanted { agent: args.agent.clone(), ..Wanted::default() };
+    let (views, _) = dead_letters(reader, &wanted, usize::MAX).await?;
+    Ok(views.iter().map(|view| view.id).collect())
+}
+
+/// Refuses what the board would refuse.
+async fn check(reader: &Reader, ids: &[ActivationId]) -> Result<(), Error> {
+    for &id in ids {
+        let standing = reader.activation(id).await?.map(|view| view.standing);
+        if !matches!(standing, Some(Standing::Closed { outcome: Outcome::Dead(_), .. })) {
+            return Err(OperateError::NoDeadLetter(id).into());
+        }
+    }
+    Ok(())
+}
+
+fn sorted(ids: &[ActivationId]) -> Vec<ActivationId> {
+    let mut ids = ids.to_vec();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
+
+/// Who asks.
+fn by(named: &Option<String>) -> Result<String, Error> {
+    named.clone().or_else(config::operator).ok_or(Error::NoOperator)
+}
+
+async fn carry_out(asked: &Asked, config: &Config) -> Result<u32, Error> {
+    let caretaker = Caretaker::open(&config.board).await?;
+    let changed = record(&caretaker, asked).await;
+    // What was acknowledged is durable, however the board is given up.
+    let _ = caretaker.close().await;
+    changed
+}
+
+async fn record(caretaker: &Caretaker, asked: &Asked) -> Result<u32, Error> {
+    let operator = caretaker.operator(&asked.by, &asked.reason)?;
+    if asked.action == Action::Cancel {
+        return Ok(operator.cancel_activations(&asked.ids).await?);
+    }
+    let mut done = 0;
+    for part in asked.ids.chunks(PART) {
+        match change(&operator, asked.action, part).await {
+            Ok(changed) => done += changed,
+            Err(error) if done == 0 => return Err(error.into()),
+            Err(error) => return Err(Error::Partly { done, source: Box::new(error.into()) }),
+        }
+    }
+    Ok(done)
+}
+
+async fn change(
+    operator: &Operator<'_>,
+    action: Action,
+    ids: &[ActivationId],
+) -> Result<u32, OperateError> {
+    match action {
+        Action::Redrive => operator.redrive(ids).await,
+        Action::Drop => operator.drop_dead(ids).await,
+        Action::Cancel => operator.cancel_activations(ids).await,
+    }
+}
+
+fn answer(asked: &Asked, changed: u32, program: Option<String>) -> wire::Operated {
+    wire::Operated {
+        action: asked.action.as_str(),
+        ids: asked.ids.iter().copied().map(describe::number).collect(),
+        changed,
+        dry_run: false,
+        runs_with: program.filter(|_| asked.action == Action::Redrive),
+    }
+}
+
+fn tell(answer: &wire::Operated, out: &mut Output) -> Result<(), Error> {
+    if out.json {
+        return Ok(out.json(answer)?);
+    }
+    let (one, many) = match answer.action {
+        "cancel" => ("activation", "activations"),
+        _ => ("dead letter", "dead letters"),
+    };
+    if answer.ids.is_empty() {
+        return Ok(out.line(&format!("no {many}"))?);
+    }
+    let ids: Vec<String> = answer.ids.iter().map(ToString::to_string).collect();
+    let ids = ids.join(", ");
+    if answer.dry_run {
+        let meant = count(answer.ids.len() as u64, one, many);
+        return Ok(out.line(&format!("would {} {meant}: {ids}", answer.action))?);
+    }
+    let changed = count(u64::from(answer.changed), one, many);
+    let (past, what_now) = match answer.action {
+        "redrive" => ("redrove", runs_with(answer.runs_with.as_deref())),
+        "drop" => ("dropped", "they stay on record and are never tried again".to_owned()),
+        _ => ("cancelled", "they stay on record and do not run".to_owned()),
+    };
+    out.line(&format!("{past} {changed}: {ids}"))?;
+    Ok(out.line(&format!("no process owned the board, so this one recorded it; {what_now}"))?)
+}
+
+fn runs_with(program: Option<&str>) -> String {
+    match program {
+        // Whoever redrove before was the owner after the board's own program.
+        None | Some("artel") => "they run when the board's program starts".to_owned(),
+        Some(program) => format!("they run when `{program}` starts"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_program_that_runs_them_is_named_unless_it_is_this_one() {
+        assert_eq!(runs_with(Some("review")), "they run when `review` starts");
+        assert_eq!(runs_with(Some("artel")), "they run when the board's program starts");
+    }
+}

@@ -1,0 +1,180 @@
+//! An activation with everything about it, for `activation show` and `dlq show`.
+
+use std::time::Duration;
+
+use artel::ids::{ActivationId, Seq};
+use artel::{ActivationView, Reader, Stored};
+
+use crate::error::Error;
+use crate::json::pretty;
+use crate::output::Output;
+use crate::table::{Column, Table};
+use crate::{describe, times, wire};
+
+/// The activation of this id.
+pub(super) async fn find(reader: &Reader, id: ActivationId) -> Result<ActivationView, Error> {
+    let found = reader.activation(id).await?;
+    found.ok_or_else(|| Error::NotFound { what: "activation", id: id.to_string() })
+}
+
+/// Everything about an activation.
+pub(super) async fn detail(
+    reader: &Reader,
+    view: &ActivationView,
+) -> Result<wire::ActivationDetail, Error> {
+    let state = reader.state();
+    let inputs = reader.get_at(&view.inputs).await?;
+    let history = reader.attempts(view).await?;
+    let wanted = state.subscription(view.subscription);
+    Ok(wire::ActivationDetail {
+        activation: describe::activation(view, state),
+        wakes_on: wanted.map(|record| describe::subscription(&record.definition)),
+        inputs: inputs.iter().map(describe::artifact).collect(),
+        history: history.iter().map(|attempt| describe::attempt(attempt, state)).collect(),
+    })
+}
+
+/// How an activation stands, in a few words.
+pub(super) fn standing(one: &wire::Activation) -> String {
+    let mut text = one.standing.to_owned();
+    if let Some(gate) = one.gate {
+        text.push_str(&format!(": {gate}"));
+    }
+    if let Some(not_before) = &one.not_before {
+        text.push_str(&format!(" {}", to_the_second(not_before)));
+    }
+    if let Some(reason) = one.reason {
+        text.push_str(&format!(": {reason}"));
+    }
+    text
+}
+
+/// A time of an answer, as people read it.
+pub(super) fn to_the_second(at: &str) -> String {
+    times::parse(at).map_or_else(|| at.to_owned(), times::seconds)
+}
+
+/// Tells everything about an activation to people.
+pub(super) fn tell(
+    detail: &wire::ActivationDetail,
+    payloads: bool,
+    out: &mut Output,
+) -> Result<(), Error> {
+    let one = &detail.activation;
+    let wakes_on = detail.wakes_on.as_ref().map_or_else(String::new, |wanted| {
+        format!("{}, priority {}", describe::sentence(wanted), wanted.priority)
+    });
+    let mut fields = vec![
+        ("activation", one.id.to_string()),
+        ("agent", one.agent.clone()),
+        ("wakes on", wakes_on),
+        ("correlation", one.correlation.clone()),
+        ("standing", standing(one)),
+    ];
+    if let Some(at) = &one.ended_at {
+        fields.push(("ended", to_the_second(at)));
+    }
+    fields.push(("attempts", one.attempts.to_string()));
+    if one.queue != one.agent {
+        fields.push(("queue", one.queue.clone()));
+    }
+    if !one.steps.is_empty() {
+        fields.push(("steps", one.steps.join(", ")));
+    }
+    out.fields(&fields)?;
+    out.heading("inputs")?;
+    out.table(&artifacts(&detail.inputs))?;
+    if payloads {
+        for input in &detail.inputs {
+            out.heading(&format!("payload of {}", input.seq))?;
+            payload(input, out)?;
+        }
+    }
+    tell_attempts(&detail.history, out)
+}
+
+fn tell_attempts(history: &[wire::Attempt], out: &mut Output) -> Result<(), Error> {
+    if history.is_empty() {
+        return Ok(());
+    }
+    out.heading("attempts")?;
+    let mut table = Table::new([
+        Column::Whole("NO"),
+        Column::Whole("STARTED"),
+        Column::Whole("TOOK"),
+        Column::Wrapped("END"),
+        Column::Wrapped("NEXT"),
+    ]);
+    for one in history {
+        let took = one.took_ms.map(Duration::from_millis).map(times::took);
+        let kind = one.error_kind.map_or_else(String::new, |kind| format!(": {kind}"));
+        let end = one.end.map_or_else(|| "it runs".to_owned(), |end| format!("{end}{kind}"));
+        let mut next = one.next.unwrap_or_default().to_owned();
+        if let Some(at) = &one.not_before {
+            next.push_str(&format!(", not before {}", to_the_second(at)));
+        }
+        if let Some(reason) = one.reason {
+            next.push_str(&format!(": {reason}"));
+        }
+        table.row([
+            one.number.to_string(),
+            to_the_second(&one.started_at),
+            took.unwrap_or_default(),
+            end,
+            next,
+        ]);
+    }
+    out.table(&table)?;
+    for one in history {
+        if let Some((error, causes)) = one.error.split_first() {
+            out.heading(&format!("error of attempt {}", one.number))?;
+            out.block(2, error)?;
+            for cause in causes {
+                out.block(4, &format!("caused by: {cause}"))?;
+            }
+        }
+        if !one.log.is_empty() {
+            out.heading(&format!("log of attempt {}", one.number))?;
+            out.block(2, &one.log)?;
+        }
+    }
+    Ok(())
+}
+
+/// Artifacts in a table.
+pub(super) fn artifacts(artifacts: &[wire::Artifact]) -> Table {
+    let mut table = Table::new([
+        Column::Whole("SEQ"),
+        Column::Whole("COMMITTED"),
+        Column::Wrapped("TYPE"),
+        Column::Wrapped("PRODUCER"),
+        Column::Wrapped("TAGS"),
+        Column::Whole("ID"),
+    ]);
+    for one in artifacts {
+        table.row([
+            one.seq.to_string(),
+            to_the_second(&one.committed_at),
+            one.type_name.clone(),
+            one.producer.clone(),
+            one.tags.join(", "),
+            one.id.clone(),
+        ]);
+    }
+    table
+}
+
+/// The payload of an artifact, laid out.
+pub(super) fn payload(artifact: &wire::Artifact, out: &mut Output) -> Result<(), Error> {
+    match &artifact.payload {
+        Some(payload) => out.block(0, &pretty(payload.get()))?,
+        None => out.line("it was removed")?,
+    }
+    Ok(())
+}
+
+/// Artifacts by seq, without payloads.
+pub(super) async fn bare(reader: &Reader, seqs: &[Seq]) -> Result<Vec<wire::Artifact>, Error> {
+    let found: Vec<Stored> = reader.get_at(seqs).await?;
+    Ok(found.iter().map(describe::bare_artifact).collect())
+}

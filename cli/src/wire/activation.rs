@@ -1,0 +1,148 @@
+//! Activations, dead letters and what is done to them, as JSON.
+
+use serde::Serialize;
+
+use super::artifact::Artifact;
+
+/// The answer of `activation ls`.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Activations {
+    /// The activations, oldest first.
+    pub(crate) activations: Vec<Activation>,
+    /// What to give to `--after` for the next page; null on the last one.
+    pub(crate) next: Option<u64>,
+}
+
+/// An activation.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Activation {
+    /// Its id: the seq of the event that created it.
+    pub(crate) id: u64,
+    /// Whose work it is.
+    pub(crate) agent: String,
+    /// The number of the subscription that was met.
+    pub(crate) subscription: u32,
+    /// The artifacts to work on, by seq.
+    pub(crate) input_seqs: Vec<u64>,
+    /// The tree of work that it belongs to.
+    pub(crate) correlation: String,
+    /// `waiting`, `running`, `done`, `dead`, `cancelled` or `dropped`.
+    pub(crate) standing: &'static str,
+    /// What it waits for: `unregistered`, `not-before`, `concurrency (board)`,
+    /// `concurrency (agent)` or `permit`.
+    pub(crate) gate: Option<&'static str>,
+    /// When the gate `not-before` opens.
+    pub(crate) not_before: Option<String>,
+    /// Why it is, or was, a dead letter: `attempts-exhausted`, `not-retryable`,
+    /// `retry-time-elapsed`, `total-timeout`, `loop` or `limit`.
+    pub(crate) reason: Option<&'static str>,
+    /// When it ended.
+    pub(crate) ended_at: Option<String>,
+    /// How many attempts it has had.
+    pub(crate) attempts: u32,
+    /// Where it is listed if it dies.
+    pub(crate) queue: String,
+    /// Steps whose results are recorded.
+    pub(crate) steps: Vec<String>,
+}
+
+/// The answer of `activation show` and `dlq show`: the fields of an activation, and these.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct ActivationDetail {
+    #[serde(flatten)]
+    #[cfg_attr(test, schemars(skip))]
+    pub(crate) activation: Activation,
+    /// What the subscription asks for.
+    pub(crate) wakes_on: Option<Subscription>,
+    /// The artifacts to work on, with their payloads.
+    pub(crate) inputs: Vec<Artifact>,
+    /// Every attempt, oldest first.
+    pub(crate) history: Vec<Attempt>,
+}
+
+/// What a subscription asks for. All conditions hold together.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Subscription {
+    /// One of these types.
+    pub(crate) types: Vec<String>,
+    /// Made by one of these agents; empty for any.
+    pub(crate) from: Vec<String>,
+    /// With all of these tags.
+    pub(crate) tags_all: Vec<String>,
+    /// With one of these tags; empty for any.
+    pub(crate) tags_any: Vec<String>,
+    /// The condition on the payload, as people read it; null for none.
+    pub(crate) filter: Option<String>,
+    /// 0 to 9, higher first.
+    pub(crate) priority: u8,
+}
+
+/// One execution of an activation.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Attempt {
+    /// Its number, from 1.
+    pub(crate) number: u32,
+    /// When it began.
+    pub(crate) started_at: String,
+    /// When it ended; null while it runs.
+    pub(crate) ended_at: Option<String>,
+    /// How many milliseconds it took.
+    pub(crate) took_ms: Option<u64>,
+    /// How it ended: `done`, `failed`, `lost`, `released`, `cancelled` or `board-full`.
+    pub(crate) end: Option<&'static str>,
+    /// The kind of the error: `transient`, `permanent`, `rate-limited`, `timeout`, `panic` or
+    /// `invalid-output`.
+    pub(crate) error_kind: Option<&'static str>,
+    /// What became of the activation: `closed`, `retry` or `dead`.
+    pub(crate) next: Option<&'static str>,
+    /// The earliest start of the next attempt.
+    pub(crate) not_before: Option<String>,
+    /// Why the activation died.
+    pub(crate) reason: Option<&'static str>,
+    /// The error and its causes, outermost first.
+    pub(crate) error: Vec<String>,
+    /// What the handler logged.
+    pub(crate) log: String,
+}
+
+/// The answer of `dlq ls`.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct DeadLetters {
+    /// The dead letters, oldest first.
+    pub(crate) dead_letters: Vec<DeadLetter>,
+    /// What to give to `--after` for the next page; null on the last one.
+    pub(crate) next: Option<u64>,
+}
+
+/// A dead letter: the fields of an activation, and this.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct DeadLetter {
+    #[serde(flatten)]
+    #[cfg_attr(test, schemars(skip))]
+    pub(crate) activation: Activation,
+    /// The error of its last attempt and the causes, outermost first.
+    pub(crate) error: Vec<String>,
+}
+
+/// The answer of `dlq redrive`, `dlq drop` and `activation cancel`.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Operated {
+    /// `redrive`, `drop` or `cancel`.
+    pub(crate) action: &'static str,
+    /// The activations that are meant.
+    pub(crate) ids: Vec<u64>,
+    /// How many were changed; 0 with `--dry-run`.
+    pub(crate) changed: u32,
+    /// Whether it was only a rehearsal.
+    pub(crate) dry_run: bool,
+    /// The program whose next start runs what was redriven, where the board knows it.
+    pub(crate) runs_with: Option<String>,
+}

@@ -1,0 +1,152 @@
+//! The board as a whole, as JSON.
+
+use serde::Serialize;
+
+/// The answer of `board show`.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Board {
+    /// What the board is called.
+    pub(crate) name: String,
+    /// Where it is kept.
+    pub(crate) url: String,
+    /// The random identity of its log.
+    pub(crate) incarnation: String,
+    /// What an acknowledged write survives: `nothing`, the death of the `process`, that of the
+    /// `host`.
+    pub(crate) durability: &'static str,
+    /// Whether it was made in development mode.
+    pub(crate) dev: bool,
+    /// The process that owns it now.
+    pub(crate) owner: Option<Owner>,
+    /// The number of its newest ownership.
+    pub(crate) epoch: u64,
+    /// The program that had the newest ownership.
+    pub(crate) program: Option<String>,
+    /// The seq of the last event.
+    pub(crate) seq: u64,
+    /// When that was committed; null before the first.
+    pub(crate) committed_at: Option<String>,
+    /// How many artifacts it has had.
+    pub(crate) artifacts: u64,
+    /// How many activations wait.
+    pub(crate) waiting: u64,
+    /// How many activations run.
+    pub(crate) running: u64,
+    /// How many dead letters there are, dropped ones not counted.
+    pub(crate) dead_letters: u64,
+    /// The registered types.
+    pub(crate) types: Vec<Type>,
+    /// The agents, those that no program names any more included.
+    pub(crate) agents: Vec<Agent>,
+    /// Of how many trees of work something waits or runs.
+    pub(crate) open_correlations: u64,
+    /// The first 20 of those.
+    pub(crate) correlations: Vec<OpenCorrelation>,
+}
+
+/// The process that owns a board.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Owner {
+    /// What it calls itself.
+    pub(crate) program: String,
+    /// The operating system's number of it.
+    pub(crate) pid: Option<u32>,
+    /// Where it answers.
+    pub(crate) endpoint: Option<String>,
+}
+
+/// A registered type.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Type {
+    /// Its name.
+    pub(crate) name: String,
+    /// The version of its schema.
+    pub(crate) version: u32,
+}
+
+/// An agent, and what has become of its work.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Agent {
+    /// Its name.
+    pub(crate) name: String,
+    /// Whether a program names it; if none does, its work waits.
+    pub(crate) registered: bool,
+    /// Activations that wait.
+    pub(crate) waiting: u64,
+    /// Activations that run.
+    pub(crate) running: u64,
+    /// Activations whose outputs are on the board.
+    pub(crate) done: u64,
+    /// Dead letters.
+    pub(crate) dead: u64,
+    /// Dead letters that were given up.
+    pub(crate) dropped: u64,
+    /// Activations that were cancelled.
+    pub(crate) cancelled: u64,
+    /// Where its dead letters are listed.
+    pub(crate) queue: String,
+}
+
+/// A tree of work of which something waits or runs.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct OpenCorrelation {
+    /// Which one.
+    pub(crate) id: String,
+    /// Activations of it that wait.
+    pub(crate) waiting: u64,
+    /// Activations of it that run.
+    pub(crate) running: u64,
+    /// Dead letters that it has left.
+    pub(crate) dead: u32,
+    /// What the oldest of its waiting activations waits for.
+    pub(crate) gate: Option<&'static str>,
+}
+
+/// The answer of `board verify` when all is well.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Verified {
+    /// Always true: what is not well is an error.
+    pub(crate) ok: bool,
+    /// Batches that were read, each with its hash, and the chain of them.
+    pub(crate) batches: u64,
+    /// The seq of the last event that was folded.
+    pub(crate) seq: u64,
+    /// The hash of the folded state.
+    pub(crate) state_hash: String,
+    /// The seq of the newest snapshot, which the fold agreed with.
+    pub(crate) snapshot: Option<u64>,
+    /// Artifacts that the log records: each is in the store, its payload with the recorded hash.
+    pub(crate) artifacts: u64,
+    /// How many of those have had their payload removed.
+    pub(crate) payloads_removed: u64,
+    /// Reports and step results that the log records, each in the store with the recorded hash.
+    pub(crate) contents: u64,
+    /// How many of those were removed.
+    pub(crate) contents_removed: u64,
+}
+
+/// The answer of `board hash`.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct BoardHash {
+    /// The seq of the last event.
+    pub(crate) seq: u64,
+    /// The hash of the state at it.
+    pub(crate) state_hash: String,
+    /// The format that the hash is over; hashes are compared within one format.
+    pub(crate) state_format: u8,
+}
+
+/// The answer of `board rm`.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Removed {
+    /// The board that is no more.
+    pub(crate) removed: String,
+}

@@ -1,0 +1,281 @@
+//! Events, as JSON: everything that is recorded, with names beside numbers.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::activation::Subscription;
+use super::artifact::Trace;
+
+/// A line of `event tail`.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Event {
+    /// Its position in the log.
+    pub(crate) seq: u64,
+    /// When it was recorded, by the board's wall clock.
+    pub(crate) at: String,
+    /// Who asked for it.
+    pub(crate) actor: Actor,
+    /// The command that led to it.
+    pub(crate) command: String,
+    /// The tree of work that it is about, where it is about one.
+    pub(crate) correlation: Option<String>,
+    /// Where the command belongs in a distributed trace.
+    pub(crate) trace: Option<Trace>,
+    /// `kind` names what happened; the other fields depend on it.
+    #[serde(flatten)]
+    #[cfg_attr(test, schemars(skip))]
+    pub(crate) happened: Happened,
+}
+
+/// Who asked for something.
+#[derive(Debug, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) enum Actor {
+    /// An agent's attempt.
+    Attempt {
+        /// The attempt, such as `43/1`.
+        attempt: String,
+        /// The agent.
+        agent: Option<String>,
+    },
+    /// A program, through its handle.
+    Program {
+        /// What it calls itself.
+        name: String,
+    },
+    /// A person.
+    Operator {
+        /// Who it was.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+    /// The board itself: its timers, its recovery.
+    Board,
+}
+
+/// What happened.
+#[derive(Debug, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) enum Happened {
+    /// The first event of every log.
+    BoardCreated {
+        /// What the board is called.
+        name: String,
+        /// The identity of its log.
+        incarnation: String,
+        /// What the log may contain.
+        level: u16,
+        /// Made in development mode.
+        dev: bool,
+    },
+    /// A process took the board over.
+    OwnerChanged {
+        /// The number of this ownership.
+        epoch: u64,
+        /// The life of the process.
+        process: String,
+        /// What the process calls itself.
+        program: String,
+    },
+    /// The wall clock and the monotonic clock disagreed by more than a minute.
+    ClockJumped {
+        /// By how many milliseconds the wall clock went ahead or, below zero, back.
+        by_ms: i64,
+    },
+    /// An artifact type may be used from here on.
+    TypeRegistered {
+        /// The board's number of the type.
+        type_no: u32,
+        /// Its name.
+        name: String,
+        /// The version of the schema.
+        version: u32,
+        /// The schema.
+        #[cfg_attr(test, schemars(with = "Option<serde_json::Value>"))]
+        schema: Option<Box<RawValue>>,
+    },
+    /// An agent holds this definition from here on.
+    AgentDefined {
+        /// The board's number of the agent.
+        agent_no: u32,
+        /// Its name.
+        agent: String,
+        /// The numbers of its subscriptions, in the order of the definition.
+        subscription_nos: Vec<u32>,
+        /// What it subscribes to and how it is run.
+        definition: AgentDefinition,
+    },
+    /// An agent is named by no program any more; its waiting work waits.
+    AgentRetired {
+        /// The board's number of the agent.
+        agent_no: u32,
+        /// Its name.
+        agent: String,
+    },
+    /// An executor is there.
+    SessionOpened {
+        /// The session.
+        session: String,
+        /// The life of the process that it is in.
+        process: String,
+        /// How many attempts it runs at once.
+        slots: u32,
+    },
+    /// An executor is gone.
+    SessionEnded {
+        /// The session.
+        session: String,
+        /// `closed` or `lost`.
+        reason: &'static str,
+    },
+    /// An artifact is on the board.
+    ArtifactCommitted {
+        /// Its id.
+        artifact: String,
+        /// The name of its type.
+        #[serde(rename = "type")]
+        type_name: String,
+        /// Who made it.
+        producer: String,
+        /// The attempt that returned it.
+        attempt: Option<String>,
+        /// The artifacts that it was made from, by seq.
+        causes: Vec<u64>,
+        /// How many artifacts lie between it and a publish from outside.
+        depth: u16,
+        /// Its tags.
+        tags: Vec<String>,
+        /// What makes a second publish of it the same publish.
+        idempotency_key: Option<String>,
+        /// What it is worked on in order by.
+        ordering_key: Option<String>,
+        /// How many bytes the payload has.
+        payload_len: u32,
+        /// The hash of the payload behind its salt.
+        payload_hash: String,
+        /// The agents that it wakes.
+        wakes: Vec<String>,
+        /// The agents with a subscription to its type that it does not wake, each with the first
+        /// clause that said no.
+        declined: Vec<(String, &'static str)>,
+        /// How many more declined than are listed.
+        declined_more: u32,
+    },
+    /// An artifact met a subscription: a unit of work. Its id is this event's seq.
+    ActivationCreated {
+        /// Whose work it is.
+        agent: String,
+        /// The number of the subscription that was met.
+        subscription: u32,
+        /// The artifacts to work on, by seq.
+        input_seqs: Vec<u64>,
+    },
+    /// An attempt begins.
+    AttemptStarted {
+        /// The activation.
+        activation: u64,
+        /// The number of the attempt.
+        attempt: u32,
+        /// The agent.
+        agent: Option<String>,
+        /// The executor.
+        session: String,
+        /// What its random numbers are derived from, as text: it has 64 bits.
+        seed: String,
+        /// When it is over at the latest, in milliseconds of the board's own clock.
+        deadline_ms: u64,
+    },
+    /// An attempt ended.
+    AttemptEnded {
+        /// The activation.
+        activation: u64,
+        /// The number of the attempt.
+        attempt: u32,
+        /// The agent.
+        agent: Option<String>,
+        /// How it ended: `done`, `failed`, `lost`, `released`, `cancelled` or `board-full`.
+        end: &'static str,
+        /// The kind of the error.
+        error_kind: Option<&'static str>,
+        /// What becomes of the activation: `closed`, `retry` or `dead`.
+        next: &'static str,
+        /// The earliest start of the next attempt, in milliseconds of the board's own clock.
+        not_before_ms: Option<u64>,
+        /// Whether it used up one of the retries.
+        counted: Option<bool>,
+        /// Why the activation dies.
+        reason: Option<&'static str>,
+        /// The hash of its report, behind its salt.
+        report: Option<String>,
+    },
+    /// A step's result is recorded.
+    StepRecorded {
+        /// The activation.
+        activation: u64,
+        /// The number of the attempt.
+        attempt: u32,
+        /// The agent.
+        agent: Option<String>,
+        /// The name of the step.
+        step: String,
+        /// The hash of the result, behind its salt.
+        result: String,
+    },
+    /// A waiting activation is over without a further attempt.
+    ActivationClosed {
+        /// The activation.
+        activation: u64,
+        /// The agent.
+        agent: Option<String>,
+        /// `cancelled` or `dead`.
+        why: &'static str,
+        /// Why it died.
+        reason: Option<&'static str>,
+    },
+    /// A dead letter is tried again.
+    ActivationRedriven {
+        /// The activation.
+        activation: u64,
+        /// The agent.
+        agent: String,
+        /// The number of the subscription that was met.
+        subscription: u32,
+        /// The artifacts to work on, by seq.
+        input_seqs: Vec<u64>,
+        /// How many attempts it has had.
+        attempts: u32,
+    },
+    /// A dead letter was given up.
+    DeadLetterDropped {
+        /// The activation.
+        activation: u64,
+        /// The agent.
+        agent: Option<String>,
+    },
+    /// A tree of work was cancelled.
+    CorrelationCancelled {},
+}
+
+/// What an agent subscribes to and how it is run.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct AgentDefinition {
+    /// What wakes it.
+    pub(crate) subscriptions: Vec<Subscription>,
+    /// What it may return.
+    pub(crate) outputs: Vec<String>,
+    /// How many attempts an activation has at most.
+    pub(crate) attempts_max: u32,
+    /// How long an attempt may take.
+    pub(crate) attempt_timeout_ms: u64,
+    /// How long an activation may take in all.
+    pub(crate) total_timeout_ms: Option<u64>,
+    /// How many attempts of it may run at once.
+    pub(crate) concurrency: u32,
+    /// Where its dead letters are listed.
+    pub(crate) queue: String,
+}

@@ -1,0 +1,17 @@
+//! The answers as JSON: types of their own, so that the library's types may change without changing
+//! what programs read. Field names are stable; fields may be added. `docs/cli.md` lists them all.
+
+mod activation;
+mod artifact;
+mod board;
+mod event;
+mod failure;
+
+pub(crate) use activation::{
+    Activation, ActivationDetail, Activations, Attempt, DeadLetter, DeadLetters, Operated,
+    Subscription,
+};
+pub(crate) use artifact::{Artifact, ArtifactDetail, Artifacts, NotWoken, Trace, Woken};
+pub(crate) use board::{Agent, Board, BoardHash, OpenCorrelation, Owner, Removed, Type, Verified};
+pub(crate) use event::{Actor, AgentDefinition, Event, Happened};
+pub(crate) use failure::{Failure, Problem};

@@ -1,0 +1,102 @@
+//! The words for what the library has as values: the same in text and in JSON, and stable.
+
+use artel::envelope::Clause;
+use artel::event::{AttemptEnd, DeadReason, Next, SessionEnd};
+use artel::log::{Durability, Outcome};
+use artel::{ErrorKind, Standing};
+
+pub(crate) const fn durability(durability: Durability) -> &'static str {
+    match durability {
+        Durability::Nothing => "nothing",
+        Durability::Process => "process",
+        Durability::Host => "host",
+    }
+}
+
+pub(crate) const fn standing(standing: &Standing) -> &'static str {
+    match standing {
+        Standing::Waiting(_) => "waiting",
+        Standing::Running => "running",
+        Standing::Closed { outcome, .. } => match outcome {
+            Outcome::Done => "done",
+            Outcome::Dead(_) => "dead",
+            Outcome::Cancelled => "cancelled",
+            Outcome::Dropped(_) => "dropped",
+        },
+    }
+}
+
+/// Why an activation is, or was, a dead letter.
+pub(crate) const fn dead_reason(standing: &Standing) -> Option<&'static str> {
+    match standing {
+        Standing::Closed { outcome: Outcome::Dead(why) | Outcome::Dropped(why), .. } => {
+            Some(reason(*why))
+        }
+        Standing::Waiting(_) | Standing::Running | Standing::Closed { .. } => None,
+    }
+}
+
+pub(crate) const fn reason(reason: DeadReason) -> &'static str {
+    match reason {
+        DeadReason::AttemptsExhausted => "attempts-exhausted",
+        DeadReason::NotRetryable => "not-retryable",
+        DeadReason::RetryTimeElapsed => "retry-time-elapsed",
+        DeadReason::TotalTimeout => "total-timeout",
+        DeadReason::Loop => "loop",
+        DeadReason::Limit => "limit",
+    }
+}
+
+pub(crate) const fn clause(clause: Clause) -> &'static str {
+    match clause {
+        Clause::Producer => "producer",
+        Clause::SelfTrigger => "self-trigger",
+        Clause::TagsAll => "tags-all",
+        Clause::TagsAny => "tags-any",
+        Clause::Filter => "filter",
+        Clause::FilterError => "filter-error",
+        Clause::FilterPanic => "filter-panic",
+    }
+}
+
+pub(crate) const fn end(end: AttemptEnd) -> &'static str {
+    match end {
+        AttemptEnd::Done => "done",
+        AttemptEnd::Failed(_) => "failed",
+        AttemptEnd::Lost => "lost",
+        AttemptEnd::Released => "released",
+        AttemptEnd::Cancelled => "cancelled",
+        AttemptEnd::BoardFull => "board-full",
+    }
+}
+
+pub(crate) const fn error_kind(end: AttemptEnd) -> Option<ErrorKind> {
+    match end {
+        AttemptEnd::Failed(kind) => Some(kind),
+        AttemptEnd::Done
+        | AttemptEnd::Lost
+        | AttemptEnd::Released
+        | AttemptEnd::Cancelled
+        | AttemptEnd::BoardFull => None,
+    }
+}
+
+pub(crate) const fn next(next: Next) -> &'static str {
+    match next {
+        Next::Closed => "closed",
+        Next::Retry { .. } => "retry",
+        Next::Dead(_) => "dead",
+    }
+}
+
+pub(crate) const fn session_end(reason: SessionEnd) -> &'static str {
+    match reason {
+        SessionEnd::Closed => "closed",
+        SessionEnd::Lost => "lost",
+    }
+}
+
+/// A number with its noun: `1 batch`, `2 batches`.
+pub(crate) fn count(number: u64, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}

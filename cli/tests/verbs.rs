@@ -1,0 +1,13 @@
+//! The verbs of `artel` as people and programs meet them: a board is made through the library, the
+//! program is run on it, and what it prints and how it exits is looked at.
+
+#[cfg(test)]
+mod verbs {
+    mod activation;
+    mod artifact;
+    mod board;
+    mod dlq;
+    mod event;
+    mod fixture;
+    mod usage;
+}

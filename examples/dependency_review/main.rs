@@ -1,0 +1,259 @@
+//! Reviews every dependency of a project: its licence, its sources, its weight.
+//!
+//! `dev/demo` builds this program, makes trouble for it, kills it half-way and starts it again. It
+//! may be killed at any moment and started again with the same arguments: the review goes on where
+//! its board says that it stopped, and ends in the same report.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program for people at a terminal"
+)]
+
+mod agents;
+mod facts;
+mod judges;
+mod licence;
+mod packages;
+mod policy;
+mod progress;
+mod report;
+mod sources;
+mod syntax;
+mod weight;
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use artel::hash::Hash;
+use artel::ids::{CorrelationId, Seq};
+use artel::{Artifact, Board, Query, Running, Status};
+use clap::Parser;
+
+use agents::Config;
+use facts::{Package, Project, Report, ReportRequest, Verdict};
+use packages::Locked;
+use policy::Policy;
+use progress::{Counts, Progress, Watcher};
+
+/// Reviews every dependency of a project, on a board that survives.
+#[derive(Debug, Parser)]
+struct Args {
+    /// The folder of the project's Cargo.toml. It is never written to.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    project: PathBuf,
+    /// The board that the review is on.
+    #[arg(long, value_name = "URL", default_value = "sqlite:review.artel.db")]
+    board: String,
+    /// What the judges go by, instead of the built-in policy.
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// Read a package from DIR/NAME-VERSION instead of the cache, where there is such a folder.
+    #[arg(long, value_name = "DIR")]
+    scratch: Option<PathBuf>,
+    /// How many seconds the reading of one package's sources may take.
+    #[arg(long, value_name = "SECONDS", default_value_t = 5)]
+    patience: u64,
+    /// Write the report there instead of to standard output.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Write a line there for each event of the board.
+    #[arg(long, value_name = "FILE")]
+    progress: Option<PathBuf>,
+    /// Only list the packages that would be reviewed: name, version and folder, with tabs between.
+    #[arg(long)]
+    list: bool,
+}
+
+type Failure = Box<dyn Error + Send + Sync>;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Args::parse()).await {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error}");
+            let mut cause = error.source();
+            while let Some(error) = cause {
+                eprintln!("  caused by: {error}");
+                cause = error.source();
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// All that can be wrong with the arguments, the policy or the project is found before anything is
+/// published.
+async fn run(mut args: Args) -> Result<ExitCode, Failure> {
+    args.project = packages::absolute(&args.project)?;
+    args.scratch = args.scratch.as_deref().map(packages::absolute).transpose()?;
+    let policy = match &args.policy {
+        Some(path) => fs::read_to_string(path)
+            .map_err(|error| format!("could not read `{}`: {error}", path.display()))?,
+        None => policy::BUILT_IN.to_owned(),
+    };
+    let rules = Policy::parse(&policy)?;
+    let locked = packages::locked(&args.project, args.scratch.as_deref()).await?;
+    if args.list {
+        list(&locked.packages);
+        return Ok(ExitCode::SUCCESS);
+    }
+    say_what_there_is(&locked);
+
+    let project = Project {
+        name: locked.name.clone(),
+        dir: args.project.to_string_lossy().into_owned(),
+        fingerprint: fingerprint(&args, &locked.lock, &policy),
+    };
+    let config = Arc::new(Config {
+        policy: rules,
+        scratch: args.scratch.clone(),
+        patience: Duration::from_secs(args.patience),
+    });
+    let board = Board::open(&args.board).await?;
+    agents::enlist(&board, &config);
+    let running = board.start().await?;
+    let ended = watch(&running, &args, project, &locked).await;
+    running.shutdown().await;
+    ended
+}
+
+/// Publishes the project and shows what comes of it, until it is over or somebody stops it. What an
+/// earlier life of this program has published already is found again by its key.
+async fn watch(
+    running: &Running,
+    args: &Args,
+    project: Project,
+    locked: &Locked,
+) -> Result<ExitCode, Failure> {
+    let receipt = running.publish(project).await?;
+    // A second publish gives the first artifact back, and with it the tree of work that it began.
+    let project = running.get(receipt.id).await?.ok_or("the board has lost the project")?;
+    let review = project.correlation();
+    let did = if receipt.duplicate { "going on with the" } else { "began a" };
+    println!("{did} review, correlation {review}");
+
+    let mut watcher = Watcher::new(expected_verdicts(&locked.packages), args.progress.as_deref())?;
+    let report = tokio::select! {
+        report = finish(running, review, &locked.name) => report?,
+        failed = follow(running, &mut watcher) => match failed? {},
+        stop = tokio::signal::ctrl_c() => {
+            stop?;
+            println!("stopped; the same command goes on from here");
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    watcher.finish();
+    match &args.report {
+        Some(path) => {
+            fs::write(path, &report.markdown)?;
+            println!("{}", report::table(&report));
+            println!("report: {}", path.display());
+        }
+        None => print!("{}", report.markdown),
+    }
+    let counts = recount(running).await?;
+    say_how_it_went(&counts);
+    Ok(if counts.repeated == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Waits until all that grew from the project has settled, and asks for the report.
+async fn finish(running: &Running, review: CorrelationId, name: &str) -> Result<Report, Failure> {
+    let dead_letters = match running.settled(review).await? {
+        Status::Done => 0,
+        Status::DeadLetters(dead) => u64::from(dead),
+        other => return Err(format!("the review came to no end: {other:?}").into()),
+    };
+    let verdicts: Vec<Verdict> = all(running, review).await?;
+    let request = ReportRequest {
+        review: review.to_string(),
+        project: name.to_owned(),
+        verdicts: verdicts.len() as u64,
+        dead_letters,
+    };
+    let asked = running.publish(request).await?;
+    let request = running.get(asked.id).await?.ok_or("the board has lost the request")?;
+    running.settled(request.correlation()).await?;
+    let reports: Vec<Report> = all(running, request.correlation()).await?;
+    reports.into_iter().next().ok_or_else(|| "no report was written: see `artel dlq ls`".into())
+}
+
+/// All artifacts of a type in a tree of work, page after page.
+async fn all<T: Artifact>(running: &Running, tree: CorrelationId) -> Result<Vec<T>, Failure> {
+    let mut query = Query::of::<T>().correlation(tree);
+    let mut all = Vec::new();
+    loop {
+        let listing = running.artifacts(&query).await?;
+        for stored in &listing.artifacts {
+            all.push(stored.decode()?);
+        }
+        match listing.next {
+            Some(next) => query = query.after(next),
+            None => return Ok(all),
+        }
+    }
+}
+
+/// Shows every event, from the first of the board on; ends only by failing.
+async fn follow(running: &Running, watcher: &mut Watcher) -> Result<Infallible, Failure> {
+    let mut tail = running.tail(Seq(1));
+    while let Some(entry) = tail.next().await? {
+        watcher.see(entry.seq, &entry.event)?;
+    }
+    Err(format!("the board stopped: {}", running.stopped().await).into())
+}
+
+/// Folds the whole event log once more, up to where it now ends.
+async fn recount(running: &Running) -> Result<Counts, Failure> {
+    let end = running.durable();
+    let mut progress = Progress::default();
+    let mut tail = running.tail(Seq(1));
+    while progress.counts().seq < end {
+        let Some(entry) = tail.next().await? else { break };
+        progress.apply(entry.seq, &entry.event);
+    }
+    Ok(progress.counts())
+}
+
+/// The hash of all that decides what a review comes to.
+fn fingerprint(args: &Args, lock: &str, policy: &str) -> String {
+    let path =
+        |path: Option<&Path>| path.map_or_else(String::new, |path| path.display().to_string());
+    let parts =
+        [path(Some(&args.project)), path(args.scratch.as_deref()), lock.into(), policy.into()];
+    // Each part is hashed first, so that nothing can be shifted from one into the next.
+    let hashes = parts.map(|part| Hash::of(part.as_bytes()).0);
+    Hash::of_parts(&hashes.each_ref().map(|hash| &hash[..])).to_string()
+}
+
+/// Three judges for each package that is used, and one verdict on each that is not.
+fn expected_verdicts(packages: &[Package]) -> u64 {
+    packages.iter().map(|package| if package.used { 3 } else { 1 }).sum()
+}
+
+fn list(packages: &[Package]) {
+    for package in packages {
+        let dir = package.dir.as_deref().unwrap_or("not used here");
+        println!("{}\t{}\t{dir}", package.id.name, package.id.version);
+    }
+}
+
+fn say_what_there_is(locked: &Locked) {
+    let Locked { name, members, packages, .. } = locked;
+    let used = packages.iter().filter(|package| package.used).count();
+    println!("{name}: {} dependencies in the lock file, {used} used here", packages.len());
+    println!("packages of its own, which are not reviewed: {members}");
+}
+
+fn say_how_it_went(counts: &Counts) {
+    let Counts { attempts, done, timed_out, lost, dead, repeated, .. } = counts;
+    println!("attempts: {attempts}, done: {done}, timed out: {timed_out}, lost: {lost}");
+    println!("dead letters: {dead}");
+    println!("finished work repeated: {repeated}");
+}

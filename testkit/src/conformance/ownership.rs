@@ -1,0 +1,156 @@
+//! Cases on who owns a board, and on closing.
+
+use std::process;
+
+use artel_core::ids::{ActivationId, Epoch, Seq};
+use artel_core::log::{ActivationQuery, ArtifactQuery, Error, LookUp, Owner};
+use artel_core::time::Timestamp;
+
+use super::factory::{LogFactory, LogPlace, claim, fresh};
+use super::sketch::{Sample, Scribe, artifact_id, correlation};
+
+fn owner(program: &str) -> Owner {
+    Owner {
+        pid: Some(process::id()),
+        program: program.to_owned(),
+        endpoint: Some(format!("/run/{program}.sock")),
+    }
+}
+
+/// LOG-21: a second owner is refused, and is told who the first one is.
+pub async fn a_second_owner_is_refused_by_name<F: LogFactory>(factory: &F) {
+    let (place, log) = fresh(factory).await;
+    let other = place.open().await.unwrap();
+    let first = log.own(claim(1, "first")).await.unwrap();
+    let error = other.own(claim(2, "second")).await.unwrap_err();
+    assert!(matches!(&error, Error::Owned { owner: named, .. } if *named == owner("first")));
+    assert!(error.to_string().contains(&format!("owned by `first` (process {})", process::id())));
+    assert_eq!((error.code(), error.retryable()), ("log-owned", true));
+    // Another handle is another process, whatever it says; and a handle is one process.
+    let error = other.own(claim(1, "first")).await.unwrap_err();
+    assert!(matches!(error, Error::Owned { .. }), "{error:?}");
+    let error = log.own(claim(2, "second")).await.unwrap_err();
+    assert!(matches!(error, Error::Owned { .. }), "{error:?}");
+    assert_eq!(log.head().await.unwrap().epoch, first.epoch);
+    assert_eq!(log.owner().await.unwrap(), Some(owner("first")));
+}
+
+/// LOG-23: who gives a board up lets another own it; giving it up again, or under an epoch that is
+/// over, changes nothing.
+pub async fn a_board_that_was_given_up_can_be_owned<F: LogFactory>(factory: &F) {
+    let (place, log) = fresh(factory).await;
+    let other = place.open().await.unwrap();
+    let first = log.own(claim(1, "first")).await.unwrap().epoch;
+    let second = log.own(claim(1, "first")).await.unwrap().epoch;
+    log.disown(first).await.unwrap();
+    other.disown(second).await.unwrap();
+    let error = other.own(claim(2, "second")).await.unwrap_err();
+    assert!(matches!(error, Error::Owned { .. }), "{error:?}");
+    log.disown(second).await.unwrap();
+    log.disown(second).await.unwrap();
+    let third = other.own(claim(2, "second")).await.unwrap().epoch;
+    assert!(third > second);
+    log.disown(second).await.unwrap();
+    log.disown(third).await.unwrap();
+    assert_eq!(log.owner().await.unwrap(), Some(owner("second")));
+}
+
+/// LOG-24: closing or dropping the handle that owns a board gives it up.
+pub async fn a_board_is_free_when_its_owner_is_gone<F: LogFactory>(factory: &F) {
+    let (place, log) = fresh(factory).await;
+    log.own(claim(1, "first")).await.unwrap();
+    log.close().await;
+    let second = place.open().await.unwrap();
+    second.own(claim(2, "second")).await.unwrap();
+    drop(second);
+    let third = place.open().await.unwrap();
+    third.own(claim(3, "third")).await.unwrap();
+}
+
+/// LOG-25: any handle can see who owns a board.
+pub async fn the_owner_can_be_seen<F: LogFactory>(factory: &F) {
+    let (place, log) = fresh(factory).await;
+    let other = place.open().await.unwrap();
+    for handle in [&log, &other] {
+        assert_eq!(handle.owner().await.unwrap(), None);
+    }
+    let epoch = log.own(claim(1, "first")).await.unwrap().epoch;
+    for handle in [&log, &other] {
+        assert_eq!(handle.owner().await.unwrap(), Some(owner("first")));
+    }
+    let mut unnamed = claim(1, "renamed");
+    unnamed.endpoint = None;
+    let epoch = {
+        assert!(epoch > Epoch(0));
+        log.own(unnamed).await.unwrap().epoch
+    };
+    let renamed = Owner { endpoint: None, ..owner("renamed") };
+    assert_eq!(other.owner().await.unwrap(), Some(renamed));
+    log.disown(epoch).await.unwrap();
+    for handle in [&log, &other] {
+        assert_eq!(handle.owner().await.unwrap(), None);
+    }
+}
+
+/// LOG-26: looking at a board, and at who owns it, never keeps anybody from owning it or from
+/// appending to it.
+pub async fn readers_are_in_nobodys_way<F: LogFactory>(factory: &F) {
+    let (place, log) = fresh(factory).await;
+    let reader = place.open().await.unwrap();
+    let mut scribe = Scribe::own(&log).await;
+    for number in 0..20 {
+        let sample = [Sample::new(number)];
+        let (seqs, (), ()) = futures_util::future::join3(
+            scribe.publish(&sample),
+            async {
+                reader.read(Seq(1), usize::MAX).await.unwrap();
+            },
+            async {
+                reader.owner().await.unwrap();
+            },
+        )
+        .await;
+        assert_eq!(seqs, [Seq(u64::from(number) + 1)]);
+        let (owned, seen) =
+            futures_util::future::join(log.own(claim(1, "suite")), reader.owner()).await;
+        scribe.epoch = owned.unwrap().epoch;
+        seen.unwrap();
+    }
+}
+
+/// LOG-48: closing can be repeated; after it every call says that the log is closed, and the other
+/// handles do not notice.
+pub async fn a_closed_log_says_so<F: LogFactory>(factory: &F) {
+    let (place, log) = fresh(factory).await;
+    let mut scribe = Scribe::own(&log).await;
+    scribe.publish(&[Sample::new(1)]).await;
+    let other = place.open().await.unwrap();
+    log.close().await;
+    log.close().await;
+    let mut sketch = scribe.sketch();
+    sketch.filler();
+    let errors = [
+        log.head().await.map(drop),
+        log.own(claim(1, "suite")).await.map(drop),
+        log.owner().await.map(drop),
+        log.disown(scribe.epoch).await,
+        log.append(scribe.seal(sketch)).await,
+        log.read(Seq(1), 1).await.map(drop),
+        log.seq_at(Timestamp(1)).await.map(drop),
+        log.snapshot(Seq(1)).await.map(drop),
+        log.look_up(&LookUp::default()).await.map(drop),
+        log.artifact(artifact_id(1)).await.map(drop),
+        log.artifacts_at(&[Seq(1)]).await.map(drop),
+        log.artifacts(&ArtifactQuery::default()).await.map(drop),
+        log.contents(&[Seq(1)]).await.map(drop),
+        log.closed(ActivationId(Seq(1))).await.map(drop),
+        log.closed_activations(&ActivationQuery::default()).await.map(drop),
+        log.correlation(correlation(1)).await.map(drop),
+    ];
+    for (call, result) in errors.into_iter().enumerate() {
+        let error = result.expect_err("the log is closed");
+        assert!(matches!(error, Error::Closed { .. }), "call {call}: {error:?}");
+        assert_eq!((error.code(), error.retryable()), ("log-closed", false));
+    }
+    assert_eq!(other.read(Seq(1), usize::MAX).await.unwrap(), scribe.batches);
+}

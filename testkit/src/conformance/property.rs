@@ -1,0 +1,41 @@
+//! Random tests of async cases: a fixed number of inputs from a fixed seed, and the smallest one
+//! that fails.
+
+use std::fmt::Debug;
+use std::future::Future;
+
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::TestRunner;
+
+/// How often a failing input is made smaller at most.
+const SHRINKS_MAX: u32 = 500;
+
+/// Tries so many inputs of a strategy.
+///
+/// # Panics
+/// When the check fails, with the smallest input that was found for which it does.
+pub async fn check<S, C, F>(cases: u32, strategy: S, check: C)
+where
+    S: Strategy,
+    S::Value: Clone + Debug,
+    C: Fn(S::Value) -> F,
+    F: Future<Output = Result<(), String>>,
+{
+    let mut runner = TestRunner::deterministic();
+    for case in 0..cases {
+        let mut tree = strategy.new_tree(&mut runner).expect("the strategy has values");
+        let Err(mut failure) = check(tree.current()).await else { continue };
+        let mut smallest = tree.current();
+        for _ in 0..SHRINKS_MAX {
+            if !tree.simplify() {
+                break;
+            }
+            match check(tree.current()).await {
+                Err(smaller) => (failure, smallest) = (smaller, tree.current()),
+                Ok(()) if tree.complicate() => {}
+                Ok(()) => break,
+            }
+        }
+        panic!("case {case}: {failure}\nwith {smallest:#?}");
+    }
+}

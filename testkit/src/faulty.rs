@@ -1,0 +1,168 @@
+//! A log that fails when it is told to: before an append, after it, or with the append landing
+//! later than its failure.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+
+use artel_core::ids::{ActivationId, ArtifactId, CorrelationId, Epoch, Seq};
+use artel_core::log::{
+    ActivationQuery, Append, ArtifactQuery, Claim, ClosedActivation, ClosedWork, ContentRow,
+    Description, Error, Head, Log, LookUp, LookedUp, Owner, Ownership, Page, Snapshot,
+    StoredArtifact,
+};
+use artel_core::record::Batch;
+use artel_core::time::Timestamp;
+
+/// What happens to an append.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing: it is written and acknowledged.
+    None,
+    /// It is not written, and the outcome is unknown to the caller.
+    Lost,
+    /// It is written, and the outcome is unknown to the caller.
+    Landed,
+    /// It is reported as unknown, and written at the moment at which the board is owned again,
+    /// before that is done: a write that was still on its way.
+    LandsLate,
+    /// The log refuses its content; nothing is written.
+    Refused,
+}
+
+/// A log around another one, which fails as it is told.
+#[derive(Debug)]
+pub struct FaultyLog {
+    inner: Arc<dyn Log>,
+    faults: Mutex<VecDeque<Fault>>,
+    late: Mutex<Option<Append>>,
+}
+
+impl FaultyLog {
+    /// A log that does not fail yet.
+    #[must_use]
+    pub fn new(inner: Arc<dyn Log>) -> Self {
+        Self { inner, faults: Mutex::default(), late: Mutex::default() }
+    }
+
+    /// What happens to the next appends, in order; to later ones, nothing.
+    pub fn fail(&self, faults: impl IntoIterator<Item = Fault>) {
+        let mut waiting = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.extend(faults);
+    }
+
+    /// Whether every fault has happened.
+    #[must_use]
+    pub fn spent(&self) -> bool {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    fn unknown() -> Error {
+        Error::Unavailable {
+            action: "append to",
+            place: "a faulty log".to_owned(),
+            outcome_unknown: true,
+            source: "the connection was lost".into(),
+        }
+    }
+}
+
+#[async_trait]
+impl Log for FaultyLog {
+    fn describe(&self) -> Description {
+        self.inner.describe()
+    }
+
+    async fn head(&self) -> Result<Head, Error> {
+        self.inner.head().await
+    }
+
+    async fn own(&self, claim: Claim) -> Result<Ownership, Error> {
+        let late = self.late.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(append) = late {
+            self.inner.append(append).await?;
+        }
+        self.inner.own(claim).await
+    }
+
+    async fn owner(&self) -> Result<Option<Owner>, Error> {
+        self.inner.owner().await
+    }
+
+    async fn disown(&self, epoch: Epoch) -> Result<(), Error> {
+        self.inner.disown(epoch).await
+    }
+
+    async fn append(&self, append: Append) -> Result<(), Error> {
+        let next = self.faults.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        match next.unwrap_or(Fault::None) {
+            Fault::None => self.inner.append(append).await,
+            Fault::Lost => Err(Self::unknown()),
+            Fault::Landed => {
+                self.inner.append(append).await?;
+                Err(Self::unknown())
+            }
+            Fault::LandsLate => {
+                *self.late.lock().unwrap_or_else(PoisonError::into_inner) = Some(append);
+                Err(Self::unknown())
+            }
+            Fault::Refused => Err(Error::Unstorable { source: "it holds what is refused".into() }),
+        }
+    }
+
+    async fn read(&self, from: Seq, bytes_max: usize) -> Result<Vec<Batch>, Error> {
+        self.inner.read(from, bytes_max).await
+    }
+
+    async fn seq_at(&self, at: Timestamp) -> Result<Seq, Error> {
+        self.inner.seq_at(at).await
+    }
+
+    async fn put_snapshot(&self, snapshot: Snapshot) -> Result<(), Error> {
+        self.inner.put_snapshot(snapshot).await
+    }
+
+    async fn snapshot(&self, until: Seq) -> Result<Option<Snapshot>, Error> {
+        self.inner.snapshot(until).await
+    }
+
+    async fn look_up(&self, look_up: &LookUp) -> Result<LookedUp, Error> {
+        self.inner.look_up(look_up).await
+    }
+
+    async fn artifact(&self, id: ArtifactId) -> Result<Option<StoredArtifact>, Error> {
+        self.inner.artifact(id).await
+    }
+
+    async fn artifacts_at(&self, seqs: &[Seq]) -> Result<Vec<StoredArtifact>, Error> {
+        self.inner.artifacts_at(seqs).await
+    }
+
+    async fn artifacts(&self, query: &ArtifactQuery) -> Result<Page<StoredArtifact>, Error> {
+        self.inner.artifacts(query).await
+    }
+
+    async fn contents(&self, seqs: &[Seq]) -> Result<Vec<ContentRow>, Error> {
+        self.inner.contents(seqs).await
+    }
+
+    async fn closed(&self, activation: ActivationId) -> Result<Option<ClosedActivation>, Error> {
+        self.inner.closed(activation).await
+    }
+
+    async fn closed_activations(
+        &self,
+        query: &ActivationQuery,
+    ) -> Result<Page<ClosedActivation>, Error> {
+        self.inner.closed_activations(query).await
+    }
+
+    async fn correlation(&self, correlation: CorrelationId) -> Result<ClosedWork, Error> {
+        self.inner.correlation(correlation).await
+    }
+
+    async fn close(&self) {
+        self.inner.close().await;
+    }
+}

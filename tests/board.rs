@@ -1,0 +1,14 @@
+//! Boards from outside: what a program sees, on the memory log and on a file, with time that stands
+//! still. Every test ends with the checks that hold of every board.
+
+#[cfg(test)]
+mod board {
+    mod faults;
+    mod handlers;
+    mod reads;
+    mod restart;
+    mod set_up;
+    mod shutdown;
+    mod steps;
+    mod work;
+}
