@@ -104,11 +104,6 @@ impl Engine {
         building.commands.push((Pending { command, reply }, answer));
     }
 
-    /// Answers a command whose events were found in the log.
-    pub(super) fn answered(&mut self, pending: Pending, answer: artel_core::command::Answer) {
-        self.building.commands.push((pending, Ok(answer)));
-    }
-
     pub(super) fn look(&mut self, look: Look) {
         let deferred = look(&self.state);
         self.building.looks.push(deferred);

@@ -210,7 +210,12 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
                     let beside = &self.engine.beside;
                     let state = &self.engine.state;
                     let answer = state.answer(&pending.command, *first, events, beside);
-                    self.engine.answered(pending, answer);
+                    // It is durable, so the answer leaves at once: were it to wait for the next
+                    // append and that one failed, the command would be taken for one that is not
+                    // in the log, and be decided again.
+                    if let Some(reply) = pending.reply {
+                        let _ = reply.send(Ok(answer));
+                    }
                 }
             }
         }

@@ -162,7 +162,6 @@ impl Log for FaultyLog {
         self.inner.correlation(correlation).await
     }
 
-    async fn close(&self) {
-        self.inner.close().await;
-    }
+    /// Does nothing: a test may open the log again.
+    async fn close(&self) {}
 }
