@@ -31,6 +31,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     for artifact in running.artifacts(&Query::of::<Greeting>()).await?.artifacts {
         println!("{}", artifact.decode::<Greeting>()?.text);
     }
-    let _ = running.shutdown().await;
+    running.shutdown().await;
     Ok(())
 }

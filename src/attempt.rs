@@ -14,24 +14,23 @@ use artel_core::classify::Failed;
 use artel_core::command::{AttemptOutcome, Command, Finish, Publish, Rejection, Request};
 use artel_core::content::Content;
 use artel_core::envelope::{Actor, Producer};
-use artel_core::ids::{CorrelationId, Incarnation, SessionId};
+use artel_core::ids::{AgentNo, CorrelationId, SessionId};
 use artel_core::policy::{ErrorKind, limits};
 use artel_scheduler::attempt::{self, Ended};
 use artel_scheduler::{Runner, Stop};
 
 use crate::committer::{Cached, Failure, Input};
-use crate::context::Context;
+use crate::context::{Context, Host};
 use crate::entropy;
 use crate::program::Agent;
 use crate::publication::Publication;
 use crate::report::AttemptReport;
-use crate::submit::{Origin, Prepared, Submitter, check_command_len};
+use crate::submit::{Origin, Prepared, check_command_len};
 
 /// Runs attempts of this program's agents.
 #[derive(Debug)]
 pub(crate) struct Attempts {
-    pub(crate) submitter: Submitter,
-    pub(crate) incarnation: Incarnation,
+    pub(crate) host: Host,
     pub(crate) session: SessionId,
 }
 
@@ -47,7 +46,7 @@ impl Runner for Attempts {
     type Inputs = Cached;
 
     async fn run(&self, lease: Lease, inputs: Cached, stop: Stop) {
-        let Some(agent) = self.submitter.program.agent(lease.agent).cloned() else {
+        let Some(agent) = self.host.submitter.program.agent(lease.agent).cloned() else {
             // The board leases only what this program registered.
             tracing::error!(agent = %lease.agent, "an attempt of an agent that is not here");
             return;
@@ -79,14 +78,8 @@ impl Attempts {
         let inputs: Vec<Input> = inputs.into_iter().map(|(input, _)| input).collect();
         let origin = origin(&lease, &inputs);
         let time = lease.deadline.since(lease.started);
-        let cx = Context::new(
-            lease.clone(),
-            agent.definition.name.clone(),
-            self.incarnation,
-            inputs,
-            self.submitter.clone(),
-            stop.clone(),
-        );
+        let name = agent.definition.name.clone();
+        let cx = Context::new(self.host.clone(), lease.clone(), name, inputs, stop.clone());
         let handler = agent.handler.clone().call(cx.clone(), value);
         let came = match attempt::run(handler, time, &stop).await {
             Ended::Returned(Ok(outputs)) => {
@@ -103,17 +96,19 @@ impl Attempts {
             }
             Ended::Stopped => Came::Stopped,
         };
-        self.end(&lease, &origin, came, &cx, agent).await;
+        self.end(&lease, &origin, came, &cx).await;
     }
 
     /// Reports what an attempt came to.
-    async fn end(&self, lease: &Lease, origin: &Origin, came: Came, cx: &Context, agent: &Agent) {
+    async fn end(&self, lease: &Lease, origin: &Origin, came: Came, cx: &Context) {
         let mut report = AttemptReport { error: Vec::new(), log: cx.take_lines() };
         let failed = match came {
-            Came::Returned(publications) => match self.prepare(publications, origin, cx, agent) {
-                Ok(prepared) => return self.done(lease, prepared, report).await,
-                Err(failed) => failed,
-            },
+            Came::Returned(publications) => {
+                match self.prepare(publications, origin, cx, lease.agent) {
+                    Ok(prepared) => return self.done(lease, prepared, report).await,
+                    Err(failed) => failed,
+                }
+            }
             Came::Failed(failed) => failed,
             Came::Stopped => {
                 return self.report(lease, AttemptOutcome::Released, report).await;
@@ -131,8 +126,11 @@ impl Attempts {
         publications: Vec<Publication>,
         origin: &Origin,
         cx: &Context,
-        agent: &Agent,
+        agent: AgentNo,
     ) -> Result<Vec<Prepared>, Failed> {
+        let Some(agent) = self.host.submitter.program.agent(agent) else {
+            return Err(Failed::permanent("the agent is not of this program"));
+        };
         let invalid = |error: String| Failed::new(ErrorKind::InvalidOutput, vec![error]);
         if publications.len() > limits::OUTPUTS_MAX {
             let (len, limit) = (publications.len(), limits::OUTPUTS_MAX);
@@ -145,7 +143,7 @@ impl Attempts {
             check_declared(&*publication.value, agent).map_err(invalid)?;
             // What an attempt returns belongs to its own tree of work.
             publication.correlation = None;
-            let prepared = self.submitter.prepare(publication, origin, || cx.new_id());
+            let prepared = self.host.submitter.prepare(publication, origin, || cx.new_id());
             all.push(prepared.map_err(|error| {
                 Failed::new(ErrorKind::InvalidOutput, artel_core::classify::chain_of(&error))
             })?);
@@ -164,7 +162,7 @@ impl Attempts {
                     looked_up: artel_core::log::LookedUp::default(),
                 })
             } else {
-                self.submitter.match_now(&prepared).await
+                self.host.submitter.match_now(&prepared).await
             };
             let publish = match publish {
                 Ok(publish) => publish,
@@ -178,7 +176,7 @@ impl Attempts {
             match self.submit(lease, AttemptOutcome::Done(publish), &report).await {
                 Ok(()) => return,
                 Err(Failure::Rejected(Rejection::StaleCatalogue { current, .. })) => {
-                    self.submitter.newer_catalogue(current).await;
+                    self.host.submitter.newer_catalogue(current).await;
                 }
                 Err(Failure::Rejected(Rejection::StaleLookUp { .. })) => {}
                 Err(failure) => return self.refused(lease, failure, report).await,
@@ -221,7 +219,7 @@ impl Attempts {
         outcome: AttemptOutcome,
         report: &AttemptReport,
     ) -> Result<(), Failure> {
-        let entropy = &*self.submitter.entropy;
+        let entropy = &*self.host.submitter.entropy;
         let report = (!report.is_empty())
             .then(|| Content::new(entropy::salt(entropy), report.clone().encode().into()));
         let finish = Finish { attempt: lease.attempt, outcome, report };
@@ -233,13 +231,13 @@ impl Attempts {
             seed: entropy::seed(entropy),
             request: Request::Finish(Box::new(finish)),
         };
-        self.submitter.committer.owed(command).await.map(drop)
+        self.host.submitter.committer.owed(command).await.map(drop)
     }
 
     /// The board had ended the attempt: its slot is free now.
     async fn release(&self, lease: &Lease) {
         tracing::debug!("the attempt was over; what it returned is refused");
-        self.submitter.committer.release(self.session, lease.attempt).await;
+        self.host.submitter.committer.release(self.session, lease.attempt).await;
     }
 
     /// The inputs with their values: from the cache, or else from the store.
@@ -257,7 +255,7 @@ impl Attempts {
         let mut stored = if missing.is_empty() {
             Vec::new()
         } else {
-            let log = &self.submitter.log;
+            let log = &self.host.submitter.log;
             log.artifacts_at(&missing).await.map_err(|error| Failed::transient(&error))?
         };
         let mut inputs = Vec::with_capacity(cached.len());
@@ -283,7 +281,7 @@ impl Attempts {
 
     fn decode(&self, input: &Input) -> Result<Arc<dyn Any + Send + Sync>, Failed> {
         let type_no = input.envelope.type_no;
-        let descriptor = self.submitter.program.type_of(type_no).ok_or_else(|| {
+        let descriptor = self.host.submitter.program.type_of(type_no).ok_or_else(|| {
             Failed::permanent(&format!("this program does not have type {type_no} of the board"))
         })?;
         descriptor.decode(&input.payload).map_err(|error| Failed::permanent_error(&error))

@@ -98,7 +98,6 @@ pub(crate) trait ErasedHandler: Send + Sync {
 pub(crate) struct Erased<H, T, S, Form> {
     handler: H,
     state: Arc<S>,
-    #[expect(clippy::type_complexity, reason = "a marker of types that are not owned")]
     marker: std::marker::PhantomData<fn() -> (T, Form)>,
 }
 

@@ -1,3 +1,5 @@
+//! The library: boards, agents, handlers, and everything that a program does with them.
+//!
 #![doc = include_str!("../README.md")]
 
 mod agent;
@@ -50,7 +52,9 @@ pub use history::{ActivationView, AttemptView, Standing};
 pub use operator::Operator;
 pub use publication::Publication;
 pub use query::{Listing, Query};
-pub use reader::{ActivationFilter, ActivationListing, Reader, Verified, VerifiedStore, VerifyError};
+pub use reader::{
+    ActivationFilter, ActivationListing, Reader, Verified, VerifiedStore, VerifyError,
+};
 pub use report::AttemptReport;
 pub use running::{Running, Status};
 pub use shutdown::Shutdown;

@@ -18,7 +18,6 @@ const WIND_DOWN: Duration = Duration::from_secs(10);
 
 /// What a shutdown left behind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[must_use]
 pub struct Shutdown {
     /// How many attempts were given back; they run again at the next start.
     pub released: usize,

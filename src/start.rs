@@ -23,6 +23,7 @@ use crate::attempt::Attempts;
 use crate::board::{self, Setup};
 use crate::clock::BoardClock;
 use crate::committer::{self, Committer, Failure, Identity, Outlets, Start};
+use crate::context::Host;
 use crate::entropy;
 use crate::error::{StartError, TakeOverError};
 use crate::program::Program;
@@ -121,7 +122,8 @@ async fn wire(
         entropy: setup.entropy.clone(),
     };
     let incarnation = head.incarnation;
-    let runner = Arc::new(Attempts { submitter: submitter.clone(), incarnation, session });
+    let runner =
+        Arc::new(Attempts { host: Host { submitter: submitter.clone(), incarnation }, session });
     let dispatcher = Arc::new(Dispatcher::new(runner, Arc::new(tasks.clone())));
     let hub = Hub::at(head.seq);
     let outlets =

@@ -5,6 +5,7 @@
 mod board {
     mod faults;
     mod handlers;
+    mod options;
     mod reads;
     mod restart;
     mod set_up;

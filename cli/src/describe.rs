@@ -54,11 +54,7 @@ pub(crate) fn raw(bytes: &[u8]) -> Option<Box<RawValue>> {
 
 pub(crate) fn trace(trace: &TraceContext) -> wire::Trace {
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    wire::Trace {
-        trace_id: hex(&trace.trace_id),
-        span_id: hex(&trace.span_id),
-        flags: trace.flags,
-    }
+    wire::Trace { trace_id: hex(&trace.trace_id), span_id: hex(&trace.span_id), flags: trace.flags }
 }
 
 pub(crate) fn artifact(stored: &Stored) -> wire::Artifact {
@@ -92,10 +88,9 @@ pub(crate) fn activation(view: &ActivationView, state: &State) -> wire::Activati
     let (gate, not_before) = match view.standing {
         Standing::Waiting(gate) => match gate {
             Gate::NotBefore(moment) => (Some(gate), Some(times::on_wall(state, moment))),
-            Gate::Unregistered
-            | Gate::BoardConcurrency
-            | Gate::AgentConcurrency
-            | Gate::Permit => (Some(gate), None),
+            Gate::Unregistered | Gate::BoardConcurrency | Gate::AgentConcurrency | Gate::Permit => {
+                (Some(gate), None)
+            }
         },
         Standing::Running | Standing::Closed { .. } => (None, None),
     };

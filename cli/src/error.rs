@@ -15,7 +15,7 @@ use crate::wire;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error(transparent)]
-    Open(#[from] OpenError),
+    Open(Box<OpenError>),
     #[error(transparent)]
     Read(#[from] ReadError),
     #[error("cannot read on")]
@@ -23,7 +23,7 @@ pub(crate) enum Error {
     #[error(transparent)]
     Tail(#[from] TailError),
     #[error(transparent)]
-    Caretake(#[from] CaretakeError),
+    Caretake(Box<CaretakeError>),
     #[error(transparent)]
     Operate(#[from] OperateError),
     #[error("cannot remove the board")]
@@ -60,6 +60,18 @@ pub(crate) mod exit {
 impl From<io::Error> for Error {
     fn from(error: io::Error) -> Self {
         Self::Output(error)
+    }
+}
+
+impl From<OpenError> for Error {
+    fn from(error: OpenError) -> Self {
+        Self::Open(Box::new(error))
+    }
+}
+
+impl From<CaretakeError> for Error {
+    fn from(error: CaretakeError) -> Self {
+        Self::Caretake(Box::new(error))
     }
 }
 
@@ -149,7 +161,7 @@ impl Error {
             Self::NoOperator => "no-operator",
             Self::Output(_) => "output",
             Self::Runtime(_) => "runtime",
-            Self::Open(OpenError::Name { .. }) => "name",
+            Self::Open(error) if matches!(**error, OpenError::Name { .. }) => "name",
             Self::Open(_) | Self::Load(_) | Self::Tail(_) | Self::Unsound(_) => {
                 self.log().map_or("log-damaged", log::Error::code)
             }
@@ -239,7 +251,9 @@ fn log_hint(error: &log::Error) -> Option<String> {
         log::Error::Missing { .. } | log::Error::Foreign { .. } | log::Error::Url { .. } => {
             "name the board with --board sqlite:PATH, or in ARTEL_BOARD"
         }
-        log::Error::Newer { .. } => "read it with the release of artel that wrote it, or a later one",
+        log::Error::Newer { .. } => {
+            "read it with the release of artel that wrote it, or a later one"
+        }
         log::Error::Damaged { .. } | log::Error::Batch { .. } => {
             "`artel board verify` says what else is wrong"
         }
@@ -265,14 +279,18 @@ mod tests {
         let error = Error::Remove(owned());
         assert_eq!((error.exit(), error.code()), (4, "log-owned"));
         let chain = error.chain().join(": ");
-        assert_eq!(chain, "cannot remove the board: the board at `a.db` is owned by `review` (process 7)");
+        assert_eq!(
+            chain,
+            "cannot remove the board: the board at `a.db` is owned by `review` (process 7)"
+        );
         assert!(error.hint().unwrap().starts_with("stop `review` and"));
         assert!(error.retryable());
     }
 
     #[test]
     fn damage_is_an_answer_to_verify_only() {
-        let damaged = || log::Error::Damaged { place: "a.db".to_owned(), problem: "cut".to_owned() };
+        let damaged =
+            || log::Error::Damaged { place: "a.db".to_owned(), problem: "cut".to_owned() };
         assert_eq!(Error::judged(damaged()).exit(), 1);
         assert_eq!(Error::Read(ReadError::Log(damaged())).exit(), 3);
         let missing = log::Error::Missing { place: "a.db".to_owned() };

@@ -139,7 +139,10 @@ mod tests {
     #[test]
     fn a_terminal_obeys_no_text_from_a_board() {
         assert_eq!(clean_line("a\tb"), "a    b");
-        assert_eq!(clean_line("red \u{1b}[31m, c1 \u{9b}2J, two\nlines"), "red \\u{1b}[31m, c1 \\u{9b}2J, two\\nlines");
+        assert_eq!(
+            clean_line("red \u{1b}[31m, c1 \u{9b}2J, two\nlines"),
+            "red \\u{1b}[31m, c1 \\u{9b}2J, two\\nlines"
+        );
     }
 
     #[test]

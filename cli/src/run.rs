@@ -78,8 +78,9 @@ fn misused(args: &[OsString], error: &clap::Error) -> ExitCode {
         let _ = error.print();
     } else {
         let rendered = error.render().to_string();
-        let mut lines = rendered.lines().map(str::trim).filter(|line| !line.is_empty());
-        let message = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        let lines = rendered.lines().map(str::trim).filter(|line| !line.is_empty());
+        let said: Vec<&str> = lines.take_while(|line| !line.starts_with("Usage:")).collect();
+        let message = said.join(" ").trim_start_matches("error: ").to_owned();
         let problem = wire::Problem {
             code: "usage",
             message,

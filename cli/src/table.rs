@@ -34,7 +34,7 @@ impl Table {
 
     /// Adds a row, which has a text for each column.
     pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
-        self.rows.push(cells.iter().map(|cell| clean_line(cell)).collect());
+        self.rows.push(cells.into_iter().map(|cell| clean_line(&cell)).collect());
     }
 
     pub(crate) const fn is_empty(&self) -> bool {

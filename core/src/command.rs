@@ -224,8 +224,10 @@ pub enum Rejection {
         horizon: Seq,
     },
     /// The idempotency key stands for another payload.
-    #[error("the idempotency key `{key}` was used for another payload, by artifact {existing}; \
-             use a new key for a new payload")]
+    #[error(
+        "the idempotency key `{key}` was used for another payload, by artifact {existing}; \
+             use a new key for a new payload"
+    )]
     KeyReused {
         /// The key.
         key: IdempotencyKey,

@@ -1,4 +1,5 @@
-//! `#[derive(Artifact)]`.
+//! `#[derive(Artifact)]`: from what a type and its fields say to an implementation of the trait, or
+//! to all that is wrong with it at once. Calls nothing but `artel::__private`.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};

@@ -1,4 +1,5 @@
-//! `#[derive(Outputs)]`.
+//! `#[derive(Outputs)]`: an enum of what a handler may return declares what all its variants hold,
+//! and hands over what the one at hand holds.
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};

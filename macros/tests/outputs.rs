@@ -1,9 +1,12 @@
 //! What `#[derive(Outputs)]` makes of an enum.
 
-use artel::outputs::{IntoOutputs, OutputSink};
-use artel_macros::{Artifact, Outputs};
+extern crate artel_core as artel;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use artel_core::outputs::{IntoOutputs, OutputSink};
+use artel_macros::{Artifact, Outputs};
 
 #[derive(Serialize, Deserialize, JsonSchema, Artifact)]
 struct Licence {

@@ -125,7 +125,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
                 biased;
                 landed = landed(&mut self.in_flight), if self.in_flight.is_some() => {
                     if let Err(why) = self.landed(landed).await {
-                        self.stop(why);
+                        self.stop(&why);
                         return;
                     }
                 }
@@ -144,7 +144,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
         if let Err(error) = self.log.disown(self.engine.epoch).await {
             tracing::warn!(%error, "cannot give the board up; its ownership ends with the process");
         }
-        self.stop("it was closed".into());
+        self.stop(&Arc::from("it was closed"));
     }
 
     /// Leaves a snapshot behind, so that the next start has little to fold.
@@ -246,7 +246,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
     }
 
     /// The board answers no more.
-    fn stop(&mut self, why: Arc<str>) {
+    fn stop(&mut self, why: &Arc<str>) {
         self.status.send_replace(Status::Stopped(why.clone()));
         self.submissions.close();
         let building = std::mem::take(&mut self.engine.building);

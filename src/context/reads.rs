@@ -4,7 +4,7 @@
 use artel_core::artifact::Artifact;
 use artel_core::ids::ArtifactId;
 
-use super::Inner;
+use super::cx::Inner;
 use crate::error::ReadError;
 use crate::query::{Listing, Query};
 use crate::stored::Stored;
@@ -42,7 +42,7 @@ impl<'a> BoardView<'a> {
     /// # Errors
     /// When the log cannot be read.
     pub async fn get(&self, id: ArtifactId) -> Result<Option<Stored>, ReadError> {
-        let submitter = &self.inner.submitter;
+        let submitter = &self.inner.host.submitter;
         let found = submitter.log.artifact(id).await.map_err(ReadError::Log)?;
         let mine = |correlation| self.whole || correlation == self.inner.lease.correlation;
         let seen = found
@@ -56,7 +56,7 @@ impl<'a> BoardView<'a> {
     /// # Errors
     /// When the log cannot be read, or the board has no type or agent of a name in the query.
     pub async fn artifacts(&self, query: &Query) -> Result<Listing, ReadError> {
-        let submitter = &self.inner.submitter;
+        let submitter = &self.inner.host.submitter;
         let names = submitter.catalogue.borrow().clone();
         let mut query = query.clone();
         if !self.whole && !query.names_correlation() {

@@ -14,7 +14,7 @@ use artel_core::envelope::Actor;
 use artel_core::names::StepName;
 use artel_core::policy::limits;
 
-use super::{Context, lock};
+use super::cx::{Context, lock};
 use crate::entropy;
 
 impl Context {
@@ -60,14 +60,14 @@ impl Context {
     /// What the outside can recognise a step of this activation by: the same in every attempt.
     #[must_use]
     pub fn step_key(&self, name: &str) -> String {
-        format!("{}/{}/{name}", self.inner.incarnation, self.activation())
+        format!("{}/{}/{name}", self.inner.host.incarnation, self.activation())
     }
 
     async fn recorded(&self, step: &StepName) -> Result<Option<bytes::Bytes>, Error> {
         let Some((_, seq)) = self.inner.lease.steps.iter().find(|(name, _)| name == step) else {
             return Ok(None);
         };
-        let log = &self.inner.submitter.log;
+        let log = &self.inner.host.submitter.log;
         let mut found = log.contents(&[*seq]).await.map_err(Error::transient)?;
         let row = found.pop().ok_or_else(|| {
             Error::permanent(format!("the record of step `{step}`, seq {seq}, was removed"))
@@ -76,7 +76,7 @@ impl Context {
     }
 
     async fn record(&self, step: StepName, bytes: Vec<u8>) -> Result<(), Error> {
-        let submitter = &self.inner.submitter;
+        let submitter = &self.inner.host.submitter;
         let attempt = self.inner.lease.attempt;
         let salt = entropy::salt(&*submitter.entropy);
         let result = Content::new(salt, bytes.into());

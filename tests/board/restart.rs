@@ -21,7 +21,7 @@ fn url(folder: &tempfile::TempDir) -> String {
 
 async fn stop(running: Running) {
     drop(running.stopped());
-    let _ = running.shutdown().await;
+    running.shutdown().await;
 }
 
 /// REST-1, I1, I4: what was acknowledged is there after a restart; keys still stand for what they

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use artel::{Artifact, Board, Context, Error};
+use artel::{Artifact, Board, Context};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,6 @@
 //! Which function carries out which verb.
 
-use super::{activation, artifact, board, dlq, event, operate};
+use super::{activation, artifact, board, dlq, event, operate, remove, verify};
 use crate::args::{ActivationVerb, ArtifactVerb, BoardVerb, DlqVerb, EventVerb, Noun};
 use crate::config::Config;
 use crate::error::Error;
@@ -10,9 +10,9 @@ use crate::output::Output;
 pub(crate) async fn carry_out(noun: Noun, config: &Config, out: &mut Output) -> Result<(), Error> {
     match noun {
         Noun::Board(BoardVerb::Show) => board::show(config, out).await,
-        Noun::Board(BoardVerb::Verify) => board::verify(config, out).await,
+        Noun::Board(BoardVerb::Verify) => verify::verify(config, out).await,
         Noun::Board(BoardVerb::Hash) => board::hash(config, out).await,
-        Noun::Board(BoardVerb::Rm(args)) => board::rm(&args, config, out).await,
+        Noun::Board(BoardVerb::Rm(args)) => remove::rm(&args, config, out).await,
         Noun::Artifact(ArtifactVerb::Ls(args)) => artifact::ls(&args, config, out).await,
         Noun::Artifact(ArtifactVerb::Show(args)) => artifact::show(&args, config, out).await,
         Noun::Activation(ActivationVerb::Ls(args)) => activation::ls(&args, config, out).await,

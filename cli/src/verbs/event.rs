@@ -93,13 +93,12 @@ impl Telling<'_> {
             // It may bring names that are new.
             self.reader.refresh().await?;
         }
-        let subject = self.activations.subject(entry, &self.reader).await?;
-        let subject = subject.as_ref();
+        let subjects = self.activations.subjects(entry, &self.reader).await?;
         let wanted = self.args.correlation;
-        if wanted.is_some() && wanted != happened::correlation(entry, subject) {
+        if wanted.is_some() && wanted != happened::correlation(entry, &subjects) {
             return Ok(None);
         }
-        Ok(Some(happened::tell(entry, subject, self.reader.state())))
+        Ok(Some(happened::tell(entry, &subjects, self.reader.state())))
     }
 }
 

@@ -13,43 +13,81 @@ use artel::{Entry, ReadError, Reader};
 
 use crate::{describe, times, wire, words};
 
-/// What is known of the activations that events are about. Forgets them when they close.
+/// How many activations are remembered.
+const REMEMBERED_MAX: usize = 65_536;
+
+/// What is known of the activations that events are about and attempts belong to: the newest ones.
+/// Others are looked up.
 #[derive(Debug, Default)]
 pub(super) struct Activations {
-    known: BTreeMap<ActivationId, (String, CorrelationId)>,
+    known: BTreeMap<ActivationId, Work>,
+}
+
+/// Whose work an activation is, and which tree of work it belongs to.
+#[derive(Clone, Debug)]
+pub(super) struct Work {
+    agent: String,
+    correlation: CorrelationId,
+}
+
+/// The activations that an event speaks of.
+#[derive(Debug, Default)]
+pub(super) struct Subjects {
+    /// The one that the event is about.
+    work: Option<Work>,
+    /// The one whose attempt asked for it.
+    actor: Option<Work>,
 }
 
 impl Activations {
-    /// The agent and the tree of work of the activation that an event is about, if it is about one.
-    pub(super) async fn subject(
+    /// The activations that an event speaks of.
+    pub(super) async fn subjects(
         &mut self,
         entry: &Entry,
         reader: &Reader,
-    ) -> Result<Option<(String, CorrelationId)>, ReadError> {
-        let Some(id) = about(entry) else { return Ok(None) };
+    ) -> Result<Subjects, ReadError> {
         let state = reader.state();
-        let told = match &entry.event {
+        let created = match &entry.event {
             Event::ActivationCreated { subscription, correlation, .. } => {
-                Some((describe::agent_of(state, *subscription), *correlation))
+                Some((ActivationId(entry.seq), *subscription, *correlation))
             }
             Event::ActivationRedriven(redriven) => {
-                Some((describe::agent_of(state, redriven.subscription), redriven.correlation))
+                Some((redriven.activation, redriven.subscription, redriven.correlation))
             }
-            _ => self.known.get(&id).cloned(),
+            _ => None,
         };
-        let told = match told {
-            Some(told) => Some(told),
-            None => {
-                let view = reader.activation(id).await?;
-                view.map(|view| (view.agent.to_string(), view.correlation))
-            }
-        };
-        if ends(&entry.event) {
-            self.known.remove(&id);
-        } else if let Some(told) = &told {
-            self.known.insert(id, told.clone());
+        if let Some((id, subscription, correlation)) = created {
+            self.remember(id, Work { agent: describe::agent_of(state, subscription), correlation });
         }
-        Ok(told)
+        let mut subjects = Subjects::default();
+        if let Some(id) = about(entry) {
+            subjects.work = self.look_up(id, reader).await?;
+        }
+        if let Actor::Attempt(attempt) = &entry.actor {
+            subjects.actor = self.look_up(attempt.activation, reader).await?;
+        }
+        Ok(subjects)
+    }
+
+    async fn look_up(
+        &mut self,
+        id: ActivationId,
+        reader: &Reader,
+    ) -> Result<Option<Work>, ReadError> {
+        if let Some(work) = self.known.get(&id) {
+            return Ok(Some(work.clone()));
+        }
+        let Some(view) = reader.activation(id).await? else { return Ok(None) };
+        let work = Work { agent: view.agent.to_string(), correlation: view.correlation };
+        self.remember(id, work.clone());
+        Ok(Some(work))
+    }
+
+    fn remember(&mut self, id: ActivationId, work: Work) {
+        self.known.insert(id, work);
+        if self.known.len() > REMEMBERED_MAX {
+            self.known.pop_first();
+        }
     }
 }
 
@@ -77,53 +115,35 @@ fn about(entry: &Entry) -> Option<ActivationId> {
     }
 }
 
-/// Whether the activation that the event is about is over.
-fn ends(event: &Event) -> bool {
-    match event {
-        Event::AttemptEnded { next, .. } => !matches!(next, Next::Retry { .. }),
-        Event::ActivationClosed { .. } | Event::DeadLetterDropped { .. } => true,
-        _ => false,
-    }
-}
-
 /// The tree of work that an event is about; that of its command where it is about none itself.
-pub(super) fn correlation(
-    entry: &Entry,
-    subject: Option<&(String, CorrelationId)>,
-) -> Option<CorrelationId> {
+pub(super) fn correlation(entry: &Entry, subjects: &Subjects) -> Option<CorrelationId> {
     match &entry.event {
         Event::ArtifactCommitted(draft) => Some(draft.envelope.correlation),
         Event::CorrelationCancelled { correlation } => Some(*correlation),
-        _ => subject.map(|(_, correlation)| *correlation).or(entry.correlation),
+        _ => subjects.work.as_ref().map(|work| work.correlation).or(entry.correlation),
     }
 }
 
 /// An event with everything that is recorded.
-pub(super) fn tell(
-    entry: &Entry,
-    subject: Option<&(String, CorrelationId)>,
-    state: &State,
-) -> wire::Event {
-    let agent = subject.map(|(agent, _)| agent.clone());
+pub(super) fn tell(entry: &Entry, subjects: &Subjects, state: &State) -> wire::Event {
+    let agent = subjects.work.as_ref().map(|work| work.agent.clone());
     wire::Event {
         seq: entry.seq.get(),
         at: times::millis(entry.at),
-        actor: actor(&entry.actor, entry, agent.as_deref(), state),
+        actor: actor(&entry.actor, subjects),
         command: entry.command.to_string(),
-        correlation: correlation(entry, subject).map(|id| id.to_string()),
+        correlation: correlation(entry, subjects).map(|id| id.to_string()),
         trace: entry.trace.as_ref().map(describe::trace),
         happened: happened(&entry.event, agent, state),
     }
 }
 
-fn actor(actor: &Actor, entry: &Entry, subject: Option<&str>, state: &State) -> wire::Actor {
+fn actor(actor: &Actor, subjects: &Subjects) -> wire::Actor {
     match actor {
-        Actor::Attempt(attempt) => {
-            let own = about(entry) == Some(attempt.activation);
-            let open = || Some(describe::agent(state, state.activation(attempt.activation)?.agent));
-            let agent = subject.filter(|_| own).map(str::to_owned).or_else(open);
-            wire::Actor::Attempt { attempt: attempt.to_string(), agent }
-        }
+        Actor::Attempt(attempt) => wire::Actor::Attempt {
+            attempt: attempt.to_string(),
+            agent: subjects.actor.as_ref().map(|work| work.agent.clone()),
+        },
         Actor::Program(name) => wire::Actor::Program { name: name.to_string() },
         Actor::Operator { name, reason } => {
             wire::Actor::Operator { name: name.to_string(), reason: reason.to_string() }

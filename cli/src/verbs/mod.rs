@@ -10,6 +10,8 @@ mod event;
 mod happened;
 mod line;
 mod operate;
+mod remove;
 mod show;
+mod verify;
 
 pub(crate) use carry_out::carry_out;

@@ -189,8 +189,10 @@ fn tell(answer: &wire::Operated, out: &mut Output) -> Result<(), Error> {
     let changed = count(u64::from(answer.changed), one, many);
     let (past, what_now) = match answer.action {
         "redrive" => ("redrove", runs_with(answer.runs_with.as_deref())),
-        "drop" => ("dropped", "they stay on record and are never tried again".to_owned()),
-        _ => ("cancelled", "they stay on record and do not run".to_owned()),
+        "drop" => {
+            ("dropped", "what was dropped stays on record and is never tried again".to_owned())
+        }
+        _ => ("cancelled", "what was cancelled stays on record and does not run".to_owned()),
     };
     out.line(&format!("{past} {changed}: {ids}"))?;
     Ok(out.line(&format!("no process owned the board, so this one recorded it; {what_now}"))?)
@@ -199,8 +201,8 @@ fn tell(answer: &wire::Operated, out: &mut Output) -> Result<(), Error> {
 fn runs_with(program: Option<&str>) -> String {
     match program {
         // Whoever redrove before was the owner after the board's own program.
-        None | Some("artel") => "they run when the board's program starts".to_owned(),
-        Some(program) => format!("they run when `{program}` starts"),
+        None | Some("artel") => "its agents run when the board's program starts".to_owned(),
+        Some(program) => format!("its agents run when `{program}` starts"),
     }
 }
 
@@ -210,7 +212,7 @@ mod tests {
 
     #[test]
     fn the_program_that_runs_them_is_named_unless_it_is_this_one() {
-        assert_eq!(runs_with(Some("review")), "they run when `review` starts");
-        assert_eq!(runs_with(Some("artel")), "they run when the board's program starts");
+        assert_eq!(runs_with(Some("review")), "its agents run when `review` starts");
+        assert_eq!(runs_with(Some("artel")), "its agents run when the board's program starts");
     }
 }

@@ -4,7 +4,7 @@ use super::fixture::Fixture;
 async fn dump() {
     let f = Fixture::new().await;
     let fine = f.fine.to_string();
-    for args in [&["board","show"][..], &["board","verify"], &["board","hash"], &["artifact","ls"], &["artifact","show","11"], &["artifact","ls","--correlation",&fine],&["activation","ls"],&["dlq","ls"],&["event","tail","--from","1"],&["event","tail","--limit","3","--json"], &["activation","show","12"], &["activation","show", "21"], &["dlq","show","26"], &["artifact","show","9999"],&["board","rm"],&["dlq","redrive","--all","--reason","x"],&["dlq","ls"],&["board","show"], &["dlq", "redrive"]] {
+    for args in [&["activation","show","10"][..], &["activation","show","14"], &["activation","show","23"],&["dlq","show","19"],&["dlq","show","10"],&["artifact","show","9"],&["artifact","show","13"],&["artifact","show","13","--json"],&["board","show","--json"],&["dlq","redrive","10","--reason","x"],&["dlq","redrive","10","--dry-run"],&["dlq","drop","--all","--dry-run"],&["activation","cancel","10","--reason","x"],&["event","tail","--correlation",&fine,"--limit", "4"],&["board","show","--board","nothing.db"],&["board","show","--board","/etc/passwd"],&["board","show","--board","mysql:x"],&["board","show","--board","memory:"],&["artifact","ls","--type","X"],&["dlq","redrive","--json"],&["artifact","ls","--since","yesterday"]] {
         let r = f.run(args);
         println!("$ artel {}\n{}{}[{:?}]\n", args.join(" "), r.out, r.err, r.code);
     }

@@ -20,6 +20,12 @@ pub struct Decided {
     pub answer: Answer,
 }
 
+/// The events that a command itself leads to, leases left out.
+struct Own<'a> {
+    first: Seq,
+    events: &'a [Event],
+}
+
 /// A clock that went this far ahead or back of the other is recorded.
 const CLOCK_JUMP_MS: i64 = 60_000;
 
@@ -71,7 +77,8 @@ impl State {
                 beside.recent.remember_closed(closed.ended, closed.activation);
             }
         }
-        self.note_rows(command, first, &events[..own], beside, changes);
+        let own = Own { first, events: &events[..own] };
+        self.note_rows(command, &own, beside, changes);
         let answer = self.answer(command, first, &events, beside);
         let decision = (!events.is_empty()).then(|| Decision {
             command: command.id,
@@ -183,14 +190,13 @@ impl State {
     fn note_rows(
         &self,
         command: &Command,
-        first: Seq,
-        events: &[Event],
+        own: &Own<'_>,
         beside: &mut Beside,
         changes: &mut Changes,
     ) {
         let mut artifacts = artifacts_of(&command.request).iter();
-        for (index, event) in (0..).zip(events) {
-            let seq = Seq(first.get() + index);
+        for (index, event) in (0..).zip(own.events) {
+            let seq = Seq(own.first.get() + index);
             match event {
                 Event::ArtifactCommitted(draft) => {
                     let brought = artifacts

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::activation::{Activation, Phase};
+use super::activation::{Activation, Phase, Running};
 use super::changes::{Changes, Settled};
 use super::index::{Facts, Index, rank};
 use super::state::{AgentRecord, Counters, SessionRecord, State, SubscriptionRecord, TypeRecord};
@@ -77,8 +77,7 @@ impl State {
             Event::BoardCreated { name, incarnation, level, dev } => {
                 self.header.board = Some(name.clone());
                 self.header.incarnation = Some(*incarnation);
-                self.header.level = *level;
-                self.header.dev = *dev;
+                (self.header.level, self.header.dev) = (*level, *dev);
                 self.header.clock_offset_ms = self.clock_offset_ms();
                 Ok(())
             }
@@ -94,8 +93,8 @@ impl State {
             }
             Event::TypeRegistered { type_no, name, version, schema } => {
                 changes.catalogue = true;
-                let record =
-                    TypeRecord { name: name.clone(), version: *version, schema: schema.clone() };
+                let (name, version, schema) = (name.clone(), *version, schema.clone());
+                let record = TypeRecord { name, version, schema };
                 push_at(&mut self.types, type_no.get(), record, "type")
             }
             Event::AgentDefined { agent, definition, subscriptions } => {
@@ -123,18 +122,18 @@ impl State {
                 self.create(ActivationId(seq), *subscription, inputs.clone(), *correlation)
             }
             Event::AttemptStarted { attempt, session, seed, deadline } => {
-                self.start_attempt(seq, *attempt, *session, *seed, *deadline)
+                let (started, at) = (self.header.elapsed, self.header.at);
+                let (session, seed, deadline) = (*session, *seed, *deadline);
+                let attempt_no = attempt.attempt;
+                let running = Running { attempt: attempt_no, session, seed, started, at, deadline };
+                self.start_attempt(seq, attempt.activation, running)
             }
             Event::AttemptEnded { attempt, end, next, .. } => {
-                self.end_attempt(seq, *attempt, *end, *next, changes)
+                self.end_attempt(seq, *attempt, (*end, *next), changes)
             }
             Event::StepRecorded { attempt, step, .. } => self.record(seq, *attempt, step.clone()),
             Event::ActivationClosed { activation, why } => {
-                let outcome = match why {
-                    Closure::Cancelled => Outcome::Cancelled,
-                    Closure::Dead(reason) => Outcome::Dead(*reason),
-                };
-                self.close(seq, *activation, outcome, changes)
+                self.close(seq, *activation, outcome_of(*why), changes)
             }
             Event::ActivationRedriven(redriven) => self.redrive(seq, redriven, changes),
             Event::DeadLetterDropped { .. } => Ok(()),
@@ -236,6 +235,13 @@ impl State {
             let priority = facts(&self.agents, &self.subscriptions, activation).priority;
             self.index.make_ready(activation.agent, rank(id, since, priority));
         }
+    }
+}
+
+const fn outcome_of(why: Closure) -> Outcome {
+    match why {
+        Closure::Cancelled => Outcome::Cancelled,
+        Closure::Dead(reason) => Outcome::Dead(reason),
     }
 }
 

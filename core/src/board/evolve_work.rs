@@ -8,10 +8,9 @@ use super::evolve::{Evolved, facts};
 use super::state::State;
 use crate::envelope::{Draft, Inputs};
 use crate::event::{AttemptEnd, Next, Redriven};
-use crate::ids::{ActivationId, AttemptId, CorrelationId, Seq, SessionId, SubscriptionNo};
+use crate::ids::{ActivationId, AttemptId, CorrelationId, Seq, SubscriptionNo};
 use crate::log::{ClosedActivation, Outcome};
 use crate::names::StepName;
-use crate::time::Elapsed;
 
 impl State {
     pub(super) fn commit(&mut self, draft: &Draft) {
@@ -30,16 +29,11 @@ impl State {
     pub(super) fn start_attempt(
         &mut self,
         seq: Seq,
-        attempt: AttemptId,
-        session: SessionId,
-        seed: u64,
-        deadline: Elapsed,
+        activation: ActivationId,
+        running: Running,
     ) -> Evolved {
-        let started = self.header.elapsed;
-        let at = self.header.at;
-        let running = Running { attempt: attempt.attempt, session, seed, started, at, deadline };
-        self.change(attempt.activation, |activation| {
-            activation.attempts = attempt.attempt.get();
+        self.change(activation, |activation| {
+            activation.attempts = running.attempt.get();
             activation.trail.push(seq);
             activation.phase = Phase::Running(running);
         })
@@ -126,8 +120,7 @@ impl State {
         &mut self,
         seq: Seq,
         attempt: AttemptId,
-        end: AttemptEnd,
-        next: Next,
+        (end, next): (AttemptEnd, Next),
         changes: &mut Changes,
     ) -> Evolved {
         let id = attempt.activation;

@@ -165,6 +165,7 @@ impl State {
     }
 
     /// All open activations, oldest first.
+    #[must_use]
     pub fn activations(&self) -> impl DoubleEndedIterator<Item = (ActivationId, &Activation)> {
         self.activations.iter().map(|(&id, activation)| (id, activation))
     }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::{ErrorKind, KindSet};
 use crate::seed::split_mix;
 use crate::time::millis_ceil;
-use super::{ErrorKind, KindSet};
 
 /// When a failed activation is tried again, and how often.
 ///

@@ -48,7 +48,13 @@ pub(super) fn holds(keyword: &str) -> Holds {
 /// The smallest and largest values of the integer formats that schemas of Rust types name, as far
 /// as a payload can hold them.
 pub(super) fn integer_bounds(schema: &Map<String, Value>) -> Option<(i128, i128)> {
-    if schema.get("type").and_then(Value::as_str) != Some("integer") {
+    let of_integer = |name: &Value| matches!(name.as_str(), Some("integer" | "null"));
+    let integer = match schema.get("type")? {
+        // An optional integer has the bounds of the integer.
+        Value::Array(names) => names.iter().all(of_integer),
+        name => name == "integer",
+    };
+    if !integer {
         return None;
     }
     let (least, greatest) = match schema.get("format")?.as_str()? {

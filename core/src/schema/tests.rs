@@ -365,6 +365,39 @@ fn json_from_outside_is_checked() {
     assert!(error.to_string().len() < 500 && error.to_string().ends_with('…'), "{error}");
 }
 
+/// ART-10: the bounds of an integer type hold without the Rust type, for an optional one as well.
+#[test]
+fn integers_are_bounded_by_their_types() {
+    #[derive(Serialize, Deserialize, JsonSchema)]
+    struct Integers {
+        narrow: Option<u32>,
+        wide: Option<i64>,
+        list: Vec<i32>,
+    }
+
+    let schema = type_schema(Schema::of::<Integers>().unwrap());
+    let check = |narrow: Value, wide: Value, item: Value| {
+        let json = json!({"narrow": narrow, "wide": wide, "list": [item]});
+        schema.check_json(json.to_string().as_bytes(), PAYLOAD_LEN).map(drop)
+    };
+    let null = || Value::Null;
+    check(null(), null(), json!(i32::MIN)).unwrap();
+    check(json!(u32::MAX), json!(i64::MIN), json!(i32::MAX)).unwrap();
+    for (narrow, wide, item) in [
+        (json!(1_u64 << 32), null(), json!(0)),
+        (json!(-1), null(), json!(0)),
+        (json!(0.5), null(), json!(0)),
+        (null(), json!(1_u64 << 63), json!(0)),
+        (null(), null(), json!(1_u64 << 31)),
+        (null(), null(), json!(-(1_i64 << 31) - 1)),
+    ] {
+        assert!(
+            check(narrow.clone(), wide.clone(), item.clone()).is_err(),
+            "{narrow} {wide} {item}"
+        );
+    }
+}
+
 /// ART-10: the schema of a type that contains itself checks every level.
 #[test]
 fn a_recursive_schema_checks_every_level() {
@@ -392,6 +425,7 @@ fn only_constrained_types_are_checked() {
     #[derive(Serialize, Deserialize, JsonSchema)]
     struct Plain {
         all: (u8, i64, u128, f32, bool, String),
+        optional: (Option<u8>, Option<u64>, Option<i16>),
         list: Vec<Option<types::Outcome>>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         defaulted: Vec<u8>,
@@ -416,6 +450,7 @@ fn only_constrained_types_are_checked() {
     constrained! {
         #[schemars(range(min = 1))] u8;
         #[schemars(range(max = 100))] u64;
+        #[schemars(range(min = 1))] Option<u32>;
         #[schemars(range(max = 1.0))] f64;
         #[schemars(length(min = 1))] String;
         #[schemars(length(max = 3))] Vec<u8>;

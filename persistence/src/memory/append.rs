@@ -62,16 +62,14 @@ fn continues(state: &State, handle: u64, header: &BatchHeader) -> Result<(), Err
 /// Enters the ids of all artifacts, or none of them when one is taken.
 fn reserve_ids(state: &mut State, artifacts: &[ArtifactRow]) -> Result<(), Error> {
     let first = next_place(&state.artifacts);
-    for (place, row) in (first..).zip(artifacts) {
+    for (offset, (place, row)) in (first..).zip(artifacts).enumerate() {
         let id: ArtifactId = row.envelope().id;
         if let Some(taken) = state.ids.insert(id, place) {
-            state.ids.insert(id, taken);
-            let entered = artifacts.iter().map(|row| row.envelope().id);
-            for id in entered.take_while(|entered| *entered != id) {
-                state.ids.remove(&id);
+            for entered in &artifacts[..=offset] {
+                state.ids.remove(&entered.envelope().id);
             }
-            if taken >= first {
-                state.ids.remove(&id);
+            if taken < first {
+                state.ids.insert(id, taken);
             }
             return Err(Flaw::Taken(id).into());
         }

@@ -24,11 +24,49 @@ pub(super) async fn artifacts(
     log: &SqliteLog,
     query: &ArtifactQuery,
 ) -> Result<Page<StoredArtifact>, Error> {
+    let rows = artifacts_sql(query).fetch(log).await?;
+    let mut page = page(log, &rows, query.limit.max(1), format::artifact)?;
+    page.as_of = page.as_of.min(query.up_to);
+    Ok(page)
+}
+
+pub(super) async fn closed_activations(
+    log: &SqliteLog,
+    query: &ActivationQuery,
+) -> Result<Page<ClosedActivation>, Error> {
+    let rows = closed_sql(query).fetch(log).await?;
+    page(log, &rows, query.limit.max(1), closed_row)
+}
+
+fn artifacts_sql(query: &ArtifactQuery) -> Sql {
     let mut sql = Sql::new(query.direction);
-    let limit = query.limit.max(1);
+    // One more than is shown tells whether there is a further page.
+    let fetched = u64::from(query.limit.max(1)) + 1;
+    bounds(&mut sql, query);
     sql.text(&format!(
-        "WITH bounds (low, high) AS MATERIALIZED (SELECT max({}, ", // the seqs between, exclusive
-        integer(low(query.cursor, query.direction))
+        " SELECT h.seq, {ARTIFACT} FROM head h LEFT JOIN artifact a ON a.seq IN (SELECT seq FROM ("
+    ));
+    for (place, driver) in drivers(query).into_iter().enumerate() {
+        if place > 0 {
+            sql.text(" UNION ALL ");
+        }
+        sql.text("SELECT * FROM (");
+        driven(&mut sql, query, driver);
+        sql.text(&format!(" LIMIT {fetched})"));
+    }
+    let order = sql.order;
+    sql.text(&format!(") ORDER BY seq {order} LIMIT {fetched}) ORDER BY a.seq {order}"));
+    sql
+}
+
+/// The seqs between which, exclusive, all that may be shown lies. Commit times never fall, so a
+/// moment is such a seq as well; times inside of a batch are compared row by row.
+fn bounds(sql: &mut Sql, query: &ArtifactQuery) {
+    let (low, high) = (low(query.cursor, query.direction), high(query.cursor, query.direction));
+    let high = high.min(query.up_to.get().saturating_add(1));
+    sql.text(&format!(
+        "WITH bounds (low, high) AS MATERIALIZED (SELECT max({}, ",
+        integer(low)
     ));
     match query.since {
         None => sql.text("0"),
@@ -38,7 +76,6 @@ pub(super) async fn artifacts(
             sql.text(" ORDER BY at DESC, last DESC LIMIT 1), 0)");
         }
     }
-    let high = high(query.cursor, query.direction).min(query.up_to.get().saturating_add(1));
     sql.text(&format!("), min({}, ", integer(high)));
     match query.until {
         None => sql.text(&integer(u64::MAX).to_string()),
@@ -48,30 +85,11 @@ pub(super) async fn artifacts(
             sql.text(&format!(" ORDER BY at, last LIMIT 1), {})", integer(u64::MAX)));
         }
     }
-    sql.text(&format!(
-        ")) SELECT h.seq, {ARTIFACT} FROM head h LEFT JOIN artifact a ON a.seq IN (SELECT seq FROM ("
-    ));
-    for (place, driver) in drivers(query).into_iter().enumerate() {
-        if place > 0 {
-            sql.text(" UNION ALL ");
-        }
-        sql.text("SELECT * FROM (");
-        driven(&mut sql, query, driver);
-        sql.text(&format!(" LIMIT {})", u64::from(limit) + 1));
-    }
-    sql.text(&format!(") ORDER BY seq {0} LIMIT {1}) ORDER BY a.seq {0}", sql.order, u64::from(limit) + 1));
-    let rows = sql.fetch(log).await?;
-    let mut page = page(log, &rows, limit, format::artifact)?;
-    page.as_of = page.as_of.min(query.up_to);
-    Ok(page)
+    sql.text("))");
 }
 
-pub(super) async fn closed_activations(
-    log: &SqliteLog,
-    query: &ActivationQuery,
-) -> Result<Page<ClosedActivation>, Error> {
+fn closed_sql(query: &ActivationQuery) -> Sql {
     let mut sql = Sql::new(query.direction);
-    let limit = query.limit.max(1);
     sql.text(
         "SELECT h.seq, c.activation, c.body FROM head h \
          LEFT JOIN closed c ON c.activation IN (SELECT c.activation FROM ",
@@ -104,11 +122,10 @@ pub(super) async fn closed_activations(
          ORDER BY c.activation {order}",
         integer(low(query.cursor, query.direction)),
         integer(high(query.cursor, query.direction)),
-        u64::from(limit) + 1,
+        u64::from(query.limit.max(1)) + 1,
         order = sql.order,
     ));
-    let rows = sql.fetch(log).await?;
-    page(log, &rows, limit, closed_row)
+    sql
 }
 
 /// What the artifacts of a listing are found by.
@@ -275,4 +292,74 @@ fn page<T>(
     let more = rows.len() > limit;
     let next = if more { shown.last().map(|row| seq(&log.place, row, 1)).transpose()? } else { None };
     Ok(Page { items, next, as_of })
+}
+
+#[cfg(test)]
+mod tests {
+    use artel_core::ids::{AgentNo, CorrelationId, TypeNo};
+    use artel_core::time::Timestamp;
+    use sqlx::{ConnectOptions, Row};
+
+    use super::super::migrate;
+    use super::*;
+
+    /// The plan of a query, a line for each step.
+    async fn plan(sql: Sql) -> String {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().in_memory(true);
+        let mut connection = options.connect().await.unwrap();
+        migrate::migrate(&mut connection, 0).await.unwrap();
+        let text = format!("EXPLAIN QUERY PLAN {}", sql.text);
+        let rows = sqlx::query_with(AssertSqlSafe(text), sql.arguments)
+            .fetch_all(&mut connection)
+            .await
+            .unwrap();
+        rows.iter().map(|row| row.get::<String, _>(3)).collect::<Vec<_>>().join("\n")
+    }
+
+    #[tokio::test]
+    async fn a_listing_of_artifacts_walks_the_index_of_its_driver() {
+        let correlation = Some(CorrelationId::from_bytes([1; 16]));
+        let tags = vec!["red".parse().unwrap()];
+        let types = vec![TypeNo(1), TypeNo(2)];
+        let agents = vec![AgentNo(1)];
+        let any = ArtifactQuery::default;
+        let all = ArtifactQuery { correlation, types, agents, tags, ..any() };
+        let cases = [
+            (all.clone(), "SEARCH a USING INDEX artifact_correlation (correlation=? AND rowid>?"),
+            (ArtifactQuery { correlation: None, ..all.clone() }, "SEARCH t USING PRIMARY KEY (tag=? AND seq>?"),
+            (ArtifactQuery { types: all.types, ..any() }, "SEARCH s USING PRIMARY KEY (kind=? AND no=? AND last>?)"),
+            (ArtifactQuery { agents: all.agents, ..any() }, "SEARCH s USING PRIMARY KEY (kind=? AND no=? AND last>?)"),
+            (any(), "SEARCH a USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
+        ];
+        for (query, driver) in cases {
+            for direction in [Direction::OldestFirst, Direction::NewestFirst] {
+                let since = Some(Timestamp(1));
+                let query = ArtifactQuery { direction, since, until: since, ..query.clone() };
+                let plan = plan(artifacts_sql(&query)).await;
+                println!("{plan}\n");
+                assert!(plan.contains(driver), "{query:?}\n{plan}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_listing_of_closed_activations_walks_the_index_of_its_driver() {
+        let correlation = Some(CorrelationId::from_bytes([1; 16]));
+        let any = ActivationQuery::default;
+        let outcomes = vec![OutcomeFilter::Dead, OutcomeFilter::Dropped];
+        let cases = [
+            (ActivationQuery { input: Some(Seq(1)), correlation, ..any() }, "SEARCH w USING PRIMARY KEY (input=?"),
+            (ActivationQuery { correlation, ..any() }, "USING INDEX closed_correlation (correlation=?"),
+            (ActivationQuery { outcomes, ..any() }, "USING INDEX closed_not_done (activation>?"),
+            (any(), "SEARCH c USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
+        ];
+        for (query, driver) in cases {
+            for direction in [Direction::OldestFirst, Direction::NewestFirst] {
+                let query = ActivationQuery { direction, ..query.clone() };
+                let plan = plan(closed_sql(&query)).await;
+                println!("{plan}\n");
+                assert!(plan.contains(driver), "{query:?}\n{plan}");
+            }
+        }
+    }
 }

@@ -26,7 +26,7 @@ pub async fn a_new_log_is_empty<F: LogFactory>(factory: &F) {
     let board = NewBoard { incarnation, dev: true, ..NewBoard::sample() };
     let place = factory.make(board.clone()).await;
     let head = place.open().await.unwrap().head().await.unwrap();
-    assert_eq!((head.board, head.incarnation, head.dev), (board.board, incarnation, true));
+    assert_eq!((head.board, head.incarnation, head.dev), (board.board.clone(), incarnation, true));
     assert_eq!((head.epoch, head.seq), (Epoch(0), Seq(0)));
     assert_eq!(head.hash, genesis(incarnation));
     let place = factory.make(NewBoard { dev: false, ..board }).await;

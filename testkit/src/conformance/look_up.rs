@@ -1,5 +1,7 @@
 //! Cases on finding what has a known id, key or seq.
 
+use std::collections::BTreeMap;
+
 use artel_core::hash::Hash;
 use artel_core::ids::{Seq, TypeNo};
 use artel_core::log::{Existing, LookUp};
@@ -43,14 +45,8 @@ pub async fn a_look_up_finds_ids_and_keys<F: LogFactory>(factory: &F) {
             hash: stored.envelope.payload_hash,
         }
     };
-    assert_eq!(
-        found.ids.into_iter().collect::<Vec<_>>(),
-        {
-            let mut expected = [0, 1].map(|place| (existing(place).id, existing(place)));
-            expected.sort();
-            expected
-        }
-    );
+    let ids = [0, 1].map(|place| (existing(place).id, existing(place)));
+    assert_eq!(found.ids, BTreeMap::from(ids));
     let keys: Vec<_> = found.keys.into_iter().collect();
     assert_eq!(keys, [(key("a"), existing(0)), (key("z'\"\\ü"), existing(2))]);
     assert_ne!(existing(0).hash, Hash::default());

@@ -3,7 +3,8 @@
 use std::process;
 
 use artel_core::ids::{ActivationId, Epoch, Seq};
-use artel_core::log::{ActivationQuery, ArtifactQuery, Error, LookUp, Owner};
+use artel_core::hash::Hash;
+use artel_core::log::{ActivationQuery, ArtifactQuery, Error, LookUp, Owner, Snapshot};
 use artel_core::time::Timestamp;
 
 use super::factory::{LogFactory, LogPlace, claim, fresh};
@@ -129,6 +130,13 @@ pub async fn a_closed_log_says_so<F: LogFactory>(factory: &F) {
     log.close().await;
     let mut sketch = scribe.sketch();
     sketch.filler();
+    let bytes = bytes::Bytes::new();
+    let snapshot = Snapshot {
+        seq: scribe.seq,
+        batch_hash: scribe.hash,
+        state_hash: Hash::of(&bytes),
+        bytes,
+    };
     let errors = [
         log.head().await.map(drop),
         log.own(claim(1, "suite")).await.map(drop),
@@ -138,6 +146,7 @@ pub async fn a_closed_log_says_so<F: LogFactory>(factory: &F) {
         log.read(Seq(1), 1).await.map(drop),
         log.seq_at(Timestamp(1)).await.map(drop),
         log.snapshot(Seq(1)).await.map(drop),
+        log.put_snapshot(snapshot).await,
         log.look_up(&LookUp::default()).await.map(drop),
         log.artifact(artifact_id(1)).await.map(drop),
         log.artifacts_at(&[Seq(1)]).await.map(drop),

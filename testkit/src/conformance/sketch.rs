@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use artel_core::content::Content;
 use artel_core::envelope::{Actor, Draft, Envelope, Producer, Verdicts, Visibility};
-use artel_core::event::{Closure, DeadReason, Event};
+use artel_core::event::{Closure, DeadReason, Event, Redriven};
 use artel_core::hash::{Hash, Salt};
 use artel_core::ids::{
     ActivationId, AgentNo, ArtifactId, AttemptId, AttemptNo, CommandId, CorrelationId, Epoch, Seq,
@@ -185,7 +185,7 @@ impl Sketch {
     /// Opens a closed activation again.
     pub fn reopen(&mut self, closed: &ClosedActivation) -> Seq {
         self.rows.reopened.push(closed.activation);
-        self.event(Event::ActivationRedriven {
+        self.event(Event::ActivationRedriven(Box::new(Redriven {
             activation: closed.activation,
             subscription: closed.subscription,
             inputs: closed.inputs.clone(),
@@ -194,7 +194,7 @@ impl Sketch {
             trail: closed.trail.clone(),
             steps: closed.steps.clone(),
             dead_in_correlation: 0,
-        })
+        })))
     }
 
     /// Cancels a correlation.

@@ -1,4 +1,4 @@
-//! Ownership and clocks.
+//! Taking over: what becomes of attempts of a dead owner, and what clocks that jump may do.
 
 use super::*;
 use crate::event::AttemptEnd;

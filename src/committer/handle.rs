@@ -1,0 +1,198 @@
+//! The committer's handle: submits commands and looks, and waits for what comes of them.
+
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot, watch};
+use artel_core::board::State;
+use artel_core::command::{Answer, Command, Rejection};
+use artel_core::ids::{AttemptId, CorrelationId, SessionId};
+use artel_core::log;
+
+/// What happens to a command.
+pub(crate) type Reply = oneshot::Sender<Result<Answer, Failure>>;
+
+/// A look at the live state, taken on the committer's task: what it returns runs once everything
+/// that it saw is durable.
+pub(crate) type Look = Box<dyn FnOnce(&State) -> Box<dyn FnOnce() + Send> + Send>;
+
+/// What the committer is asked.
+#[expect(clippy::large_enum_variant, reason = "nearly every submission is a command")]
+pub(crate) enum Submission {
+    /// Change the board.
+    Command(Command, Reply),
+    /// Look at the live state.
+    Look(Look),
+    /// Say when nothing of a tree of work is open any more; at once when nothing is.
+    WhenSettled(CorrelationId, oneshot::Sender<WhenSettled>),
+    /// Say when nothing runs and nothing will by itself.
+    WhenIdle(oneshot::Sender<()>),
+    /// An executor's slot is free after the board had ended its attempt.
+    Release(SessionId, AttemptId),
+    /// Lease nothing more.
+    StopLeasing,
+    /// Drain the inbox, append what is left, and end.
+    Close(oneshot::Sender<()>),
+}
+
+/// What becomes of a tree of work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WhenSettled {
+    /// It settled while somebody waited.
+    Settled { dead: u32, cancelled: bool },
+    /// Nothing of it is open: the store knows the rest.
+    NotOpen,
+}
+
+/// Why a command was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The board refuses it.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// The log refuses to store what it brings.
+    #[error("the log refuses to store what the command brings")]
+    Unstorable(#[source] Arc<log::Error>),
+    /// The board did not answer in time.
+    #[error("the board did not answer within {0:?}")]
+    Timeout(Duration),
+    /// The board is closed, or stopped for good.
+    #[error("the board is stopped: {0}")]
+    Stopped(Arc<str>),
+}
+
+/// Whether a board answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    /// It does.
+    Open,
+    /// It reads the truth from its log after an append whose outcome is unknown.
+    Recovering,
+    /// It does not, and will not.
+    Stopped(Arc<str>),
+}
+
+/// A handle to a board's committer.
+#[derive(Clone, Debug)]
+pub(crate) struct Committer {
+    pub(super) inbox: mpsc::Sender<Submission>,
+    pub(super) status: watch::Receiver<Status>,
+}
+
+impl Committer {
+    /// Submits a command and waits for its answer.
+    ///
+    /// # Errors
+    /// When it is refused, or not answered within `patience`; whether a command that was not
+    /// answered was carried out is then unknown.
+    ///
+    /// # Cancel safety
+    /// A command that was submitted is carried out although nobody waits for its answer.
+    pub(crate) async fn command(
+        &self,
+        command: Command,
+        patience: Duration,
+    ) -> Result<Answer, Failure> {
+        let (reply, answer) = oneshot::channel();
+        let submitted = async {
+            let slot = self.inbox.reserve().await.map_err(|_| self.stopped())?;
+            slot.send(Submission::Command(command, reply));
+            answer.await.map_err(|_| self.stopped())?
+        };
+        tokio::time::timeout(patience, submitted).await.unwrap_or(Err(Failure::Timeout(patience)))
+    }
+
+    /// Submits a command and waits for its answer for as long as the board lives: for what the
+    /// board owes itself.
+    pub(crate) async fn owed(&self, command: Command) -> Result<Answer, Failure> {
+        let (reply, answer) = oneshot::channel();
+        self.submit(Submission::Command(command, reply)).await?;
+        answer.await.map_err(|_| self.stopped())?
+    }
+
+    /// Looks at the live state; the answer comes once everything that was seen is durable.
+    pub(crate) async fn look<T: Send + 'static>(
+        &self,
+        look: impl Fn(&State) -> T + Clone + Send + 'static,
+    ) -> Result<T, Failure> {
+        loop {
+            let (reply, answer) = oneshot::channel();
+            let look = look.clone();
+            let look: Look = Box::new(move |state| {
+                let seen = look(state);
+                Box::new(move || drop(reply.send(seen)))
+            });
+            self.submit(Submission::Look(look)).await?;
+            if let Ok(seen) = answer.await {
+                return Ok(seen);
+            }
+            self.interrupted()?;
+        }
+    }
+
+    /// Waits until nothing of a tree of work is open.
+    pub(crate) async fn when_settled(
+        &self,
+        correlation: CorrelationId,
+    ) -> Result<WhenSettled, Failure> {
+        loop {
+            let (reply, answer) = oneshot::channel();
+            self.submit(Submission::WhenSettled(correlation, reply)).await?;
+            if let Ok(settled) = answer.await {
+                return Ok(settled);
+            }
+            self.interrupted()?;
+        }
+    }
+
+    /// Waits until nothing runs and nothing will by itself.
+    pub(crate) async fn when_idle(&self) -> Result<(), Failure> {
+        let (reply, answer) = oneshot::channel();
+        self.submit(Submission::WhenIdle(reply)).await?;
+        answer.await.map_err(|_| self.stopped())
+    }
+
+    /// Gives a slot back after the board had ended its attempt.
+    pub(crate) async fn release(&self, session: SessionId, attempt: AttemptId) {
+        // A board that is stopped needs no slots.
+        let _ = self.submit(Submission::Release(session, attempt)).await;
+    }
+
+    /// Leases nothing more from here on.
+    pub(crate) async fn stop_leasing(&self) -> Result<(), Failure> {
+        self.submit(Submission::StopLeasing).await
+    }
+
+    /// Drains the inbox, appends what is left, and ends the committer.
+    pub(crate) async fn close(&self) -> Result<(), Failure> {
+        let (reply, answer) = oneshot::channel();
+        self.submit(Submission::Close(reply)).await?;
+        answer.await.map_err(|_| self.stopped())
+    }
+
+    /// Closes the board as soon as it takes submissions, with nobody waiting.
+    pub(crate) fn abandon(&self) {
+        let _ = self.inbox.try_send(Submission::Close(oneshot::channel().0));
+    }
+
+    /// Whether the board answers.
+    pub(crate) fn status(&self) -> watch::Receiver<Status> {
+        self.status.clone()
+    }
+
+    async fn submit(&self, submission: Submission) -> Result<(), Failure> {
+        self.inbox.send(submission).await.map_err(|_| self.stopped())
+    }
+
+    /// What was seen was thrown away by a recovery: look again, unless the board stopped.
+    fn interrupted(&self) -> Result<(), Failure> {
+        let stopped = matches!(&*self.status.borrow(), Status::Stopped(_));
+        if stopped { Err(self.stopped()) } else { Ok(()) }
+    }
+
+    fn stopped(&self) -> Failure {
+        match &*self.status.borrow() {
+            Status::Stopped(why) => Failure::Stopped(why.clone()),
+            Status::Open | Status::Recovering => Failure::Stopped("it was closed".into()),
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! The context itself: what an attempt is, and what its handler may do.
+
+use std::collections::BTreeSet;
+use std::fmt::Display;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rand::SeedableRng;
+use rand::rngs::ChaCha8Rng;
+use tokio_util::sync::CancellationToken;
+use uuid::Builder;
+
+use artel_core::board::Lease;
+use artel_core::ids::{ActivationId, ArtifactId, AttemptNo, CorrelationId, Incarnation, Seq};
+use artel_core::names::{AgentName, IdempotencyKey, OrderingKey, StepName};
+use artel_core::seed;
+use artel_core::time::Timestamp;
+use artel_scheduler::Stop;
+
+use super::reads::BoardView;
+use crate::committer::Input;
+use crate::publication::Publication;
+use crate::report::Lines;
+use crate::submit::Submitter;
+
+/// What a handler is given beside its artifact. Cheap to clone.
+#[derive(Clone)]
+pub struct Context {
+    pub(super) inner: Arc<Inner>,
+}
+
+/// What every attempt of a process has in common.
+#[derive(Clone, Debug)]
+pub(crate) struct Host {
+    pub(crate) submitter: Submitter,
+    pub(crate) incarnation: Incarnation,
+}
+
+pub(super) struct Inner {
+    pub(super) host: Host,
+    pub(super) lease: Lease,
+    agent: AgentName,
+    inputs: Vec<Input>,
+    stop: Stop,
+    held: Mutex<Vec<Publication>>,
+    lines: Mutex<Lines>,
+    pub(super) steps: Mutex<BTreeSet<StepName>>,
+    ids: AtomicU64,
+}
+
+/// Which numbers of an attempt's seed are for what, so that no use disturbs another.
+mod domain {
+    /// The attempt's random generator.
+    pub(super) const RNG: u64 = 1 << 32;
+    /// Ids, counted from here.
+    pub(super) const IDS: u64 = 2 << 32;
+}
+
+impl std::fmt::Debug for Context {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Context")
+            .field("agent", &self.inner.agent)
+            .field("attempt", &self.inner.lease.attempt)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Context {
+    pub(crate) fn new(
+        host: Host,
+        lease: Lease,
+        agent: AgentName,
+        inputs: Vec<Input>,
+        stop: Stop,
+    ) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                host,
+                lease,
+                agent,
+                inputs,
+                stop,
+                held: Mutex::default(),
+                lines: Mutex::default(),
+                steps: Mutex::default(),
+                ids: AtomicU64::new(0),
+            }),
+        }
+    }
+
+    /// The agent that runs.
+    #[must_use]
+    pub fn agent(&self) -> &str {
+        self.inner.agent.as_str()
+    }
+
+    /// The unit of work.
+    #[must_use]
+    pub fn activation(&self) -> ActivationId {
+        self.inner.lease.attempt.activation
+    }
+
+    /// Which attempt of it this is, from 1.
+    #[must_use]
+    pub fn attempt(&self) -> AttemptNo {
+        self.inner.lease.attempt.attempt
+    }
+
+    /// The tree of work it belongs to.
+    #[must_use]
+    pub fn correlation(&self) -> CorrelationId {
+        self.inner.lease.correlation
+    }
+
+    /// The artifacts that this attempt works on, and that its outputs are made from.
+    #[must_use]
+    pub fn causes(&self) -> Vec<ArtifactId> {
+        self.inner.inputs.iter().map(|input| input.envelope.id).collect()
+    }
+
+    /// The idempotency key of the artifact that this attempt works on.
+    #[must_use]
+    pub fn idempotency_key(&self) -> Option<&IdempotencyKey> {
+        self.inner.inputs.first()?.envelope.idempotency_key.as_ref()
+    }
+
+    /// The ordering key of the artifact that this attempt works on.
+    #[must_use]
+    pub fn ordering_key(&self) -> Option<&OrderingKey> {
+        self.inner.inputs.first()?.envelope.ordering_key.as_ref()
+    }
+
+    /// When this attempt began, by the board's wall clock: the time that a handler should reckon
+    /// with, since it is recorded and does not pass while the handler runs.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.inner.lease.at
+    }
+
+    /// The seq that this attempt's reads see.
+    #[must_use]
+    pub fn pin(&self) -> Seq {
+        self.inner.lease.seq
+    }
+
+    /// A random generator that is seeded from the record of this attempt. Each call gives the same
+    /// sequence anew.
+    #[must_use]
+    pub fn rng(&self) -> ChaCha8Rng {
+        let mut bytes = [0; 32];
+        bytes[..16].copy_from_slice(&seed::derive(self.inner.lease.seed, domain::RNG));
+        bytes[16..].copy_from_slice(&seed::derive(self.inner.lease.seed, domain::RNG + 1));
+        ChaCha8Rng::from_seed(bytes)
+    }
+
+    /// A new artifact id, derived from the record of this attempt.
+    ///
+    /// # Panics
+    /// Never in practice: after 2^32 ids of one attempt.
+    #[must_use]
+    pub fn new_id(&self) -> ArtifactId {
+        let count = self.inner.ids.fetch_add(1, Ordering::Relaxed);
+        assert!(count < 1 << 32, "an attempt uses up its ids after 2^32");
+        let bytes = seed::derive(self.inner.lease.seed, domain::IDS + count);
+        let mut random = [0; 10];
+        random.copy_from_slice(&bytes[..10]);
+        let millis = u64::try_from(self.inner.lease.at.as_millis()).unwrap_or(0);
+        ArtifactId::new(Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
+    }
+
+    /// Publishes an artifact together with what the handler returns: held until it returns, and
+    /// dropped when it fails. Its type has to be declared with `publishes`.
+    pub fn publish(&self, artifact: impl Into<Publication>) {
+        lock(&self.inner.held).push(artifact.into());
+    }
+
+    /// Keeps a line with this attempt, for whoever looks at it later. At most 64 KiB an attempt.
+    pub fn log(&self, line: impl Display) {
+        let line = line.to_string();
+        tracing::debug!(line, "handler");
+        lock(&self.inner.lines).push(&line);
+    }
+
+    /// Told when this attempt should come to an end: the board shuts down, or the attempt was
+    /// cancelled or is over. A handler may listen; one that does not is dropped at an await.
+    #[must_use]
+    pub fn cancelled(&self) -> &CancellationToken {
+        self.inner.stop.asked()
+    }
+
+    /// The board, as it was when this attempt began.
+    #[must_use]
+    pub fn board(&self) -> BoardView<'_> {
+        BoardView::new(&self.inner)
+    }
+
+    pub(crate) fn take_held(&self) -> Vec<Publication> {
+        std::mem::take(&mut *lock(&self.inner.held))
+    }
+
+    pub(crate) fn take_lines(&self) -> String {
+        lock(&self.inner.lines).take()
+    }
+}
+
+/// A lock that a panicking handler may have poisoned; what it guards is whole all the same.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

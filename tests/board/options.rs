@@ -1,0 +1,247 @@
+//! Options: each fails with its default here and passes when it is set.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use artel::ids::{ArtifactId, CorrelationId};
+use artel::{ActivationFilter, Board, Context, Error, Publication, Query, Reader, Retry, Status};
+
+use super::set_up::{Invoice, Order, Part, SECOND, end, memory, order};
+
+async fn part(_: Context, order: Arc<Order>) -> Result<Part, Error> {
+    Ok(Part { size: order.size })
+}
+
+/// Counts how many run at once, and keeps the most.
+async fn crowd(_: Context, _: Arc<Order>, most: Arc<(AtomicU32, AtomicU32)>) -> Result<(), Error> {
+    let now = most.0.fetch_add(1, Ordering::SeqCst) + 1;
+    most.1.fetch_max(now, Ordering::SeqCst);
+    tokio::time::sleep(SECOND).await;
+    most.0.fetch_sub(1, Ordering::SeqCst);
+    Ok(())
+}
+
+/// `concurrency` and `slots`: how many attempts run at once; 16 and 256 unless they are set.
+#[tokio::test(start_paused = true)]
+async fn concurrency_and_slots_bound_what_runs() {
+    for (concurrency, slots, expected) in [(None, None, 16), (Some(3), None, 3), (None, Some(2), 2)] {
+        let mut builder = Board::builder("memory:");
+        if let Some(slots) = slots {
+            builder = builder.slots(slots);
+        }
+        let board = builder.open().await.unwrap();
+        let most = Arc::new((AtomicU32::new(0), AtomicU32::new(0)));
+        let mut agent = board.agent("crowd").on::<Order>();
+        if let Some(attempts) = concurrency {
+            agent = agent.concurrency(attempts);
+        }
+        agent.shared_state(most.clone()).run(crowd);
+        let running = board.start().await.unwrap();
+        running.publish_many((0..40).map(order)).await.unwrap();
+        end(running).await;
+        assert_eq!(most.1.load(Ordering::SeqCst), expected);
+    }
+}
+
+/// `priority`: which of two agents' work runs first when one slot is free.
+#[tokio::test(start_paused = true)]
+async fn priority_decides_who_is_first() {
+    for (priority, expected) in [(5, "first"), (9, "second")] {
+        let board = Board::builder("memory:").slots(1).open().await.unwrap();
+        board.agent("first").on::<Order>().run(part);
+        board.agent("second").on::<Order>().priority(priority).run(part);
+        board.agent("busy").on::<Part>().filter(|part| part.size == 99).run(hold);
+        let running = board.start().await.unwrap();
+        running.publish(Part { size: 99 }).await.unwrap();
+        running.publish(order(1)).await.unwrap();
+        running.idle().await.unwrap();
+        let made = running.artifacts(&Query::of::<Part>()).await.unwrap();
+        assert_eq!(made.artifacts[1].producer(), expected);
+        end(running).await;
+    }
+}
+
+async fn hold(_: Context, _: Arc<Part>) -> Result<(), Error> {
+    tokio::time::sleep(SECOND).await;
+    Ok(())
+}
+
+/// `timeout` and `total_timeout`: when a handler that hangs is given up.
+#[tokio::test(start_paused = true)]
+async fn time_outs_end_what_hangs() {
+    async fn hangs(_: Context, _: Arc<Order>) -> Result<(), Error> {
+        std::future::pending().await
+    }
+    let ms = Duration::from_millis;
+    for (timeout, total, expected) in [
+        (None, None, SECOND * 60),
+        (Some(SECOND * 7), None, SECOND * 7),
+        // The board itself ends what is past its total time.
+        (None, Some(SECOND * 9), SECOND * 9),
+    ] {
+        let (board, _) = memory().await;
+        let mut agent = board.agent("hangs").on::<Order>().retry(Retry::never());
+        if let Some(timeout) = timeout {
+            agent = agent.timeout(timeout);
+        }
+        if let Some(total) = total {
+            agent = agent.total_timeout(total);
+        }
+        agent.run(hangs);
+        let running = board.start().await.unwrap();
+        let began = tokio::time::Instant::now();
+        let receipt = running.publish(order(1)).await.unwrap();
+        let status = running.settled(receipt.correlation).await.unwrap();
+        assert_eq!(status, Status::DeadLetters(1));
+        let took = began.elapsed();
+        assert!(took >= expected && took <= expected + ms(10), "{took:?}, not {expected:?}");
+        end(running).await;
+    }
+}
+
+/// `retry` and `dead_letter_queue`: how often it is tried, and where it is listed then.
+#[tokio::test(start_paused = true)]
+async fn a_failure_is_retried_and_listed_as_said() {
+    async fn fails(_: Context, _: Arc<Order>) -> Result<(), Error> {
+        Err(Error::transient("no"))
+    }
+    for (retry, queue, attempts, listed) in
+        [(None, None, 3, "fails"), (Some(Retry::never()), Some("orders"), 1, "orders")]
+    {
+        let (board, _) = memory().await;
+        let mut agent = board.agent("fails").on::<Order>();
+        if let Some(retry) = retry {
+            agent = agent.retry(retry);
+        }
+        if let Some(queue) = queue {
+            agent = agent.dead_letter_queue(queue);
+        }
+        agent.run(fails);
+        let running = board.start().await.unwrap();
+        let receipt = running.publish(order(1)).await.unwrap();
+        running.settled(receipt.correlation).await.unwrap();
+        let reader = Reader::of(running.log()).await.unwrap();
+        let found = reader.activations(&ActivationFilter::default()).await.unwrap();
+        let view = &found.activations[0];
+        assert_eq!((view.attempts, view.queue.as_str()), (attempts, listed));
+        end(running).await;
+    }
+}
+
+/// `publishes`: what a handler may publish beside what its signature says.
+#[tokio::test(start_paused = true)]
+async fn publishes_declares_more_types() {
+    async fn more(cx: Context, order: Arc<Order>) -> Result<(), Error> {
+        cx.publish(Invoice { number: order.size.to_string() });
+        Ok(())
+    }
+    for declared in [false, true] {
+        let (board, _) = memory().await;
+        board.type_of::<Invoice>();
+        let agent = board.agent("more").on::<Order>().retry(Retry::never());
+        if declared { agent.publishes::<Invoice>().run(more) } else { agent.run(more) }
+        let running = board.start().await.unwrap();
+        let receipt = running.publish(order(1)).await.unwrap();
+        let status = running.settled(receipt.correlation).await.unwrap();
+        assert_eq!(status, if declared { Status::Done } else { Status::DeadLetters(1) });
+        end(running).await;
+    }
+}
+
+/// `state`: what a handler shares with every other attempt.
+#[tokio::test(start_paused = true)]
+async fn state_is_shared_by_attempts() {
+    async fn count(_: Context, _: Arc<Order>, seen: Arc<AtomicU32>) -> Result<Part, Error> {
+        Ok(Part { size: seen.fetch_add(1, Ordering::SeqCst) })
+    }
+    let (board, _) = memory().await;
+    board.agent("count").on::<Order>().state(AtomicU32::new(5)).run(count);
+    let running = board.start().await.unwrap();
+    running.publish(order(1)).await.unwrap();
+    running.publish(order(2)).await.unwrap();
+    running.idle().await.unwrap();
+    let made = running.artifacts(&Query::of::<Part>()).await.unwrap();
+    let sizes: u32 =
+        made.artifacts.iter().map(|made| made.decode::<Part>().unwrap().size).sum();
+    assert_eq!(sizes, 11);
+    end(running).await;
+}
+
+/// `name` and `program`: what the board and its owner are called.
+#[tokio::test(start_paused = true)]
+async fn a_board_and_its_program_have_names() {
+    let board = Board::builder("memory:").name("shop").program("till").open().await.unwrap();
+    board.type_of::<Order>();
+    let running = board.start().await.unwrap();
+    let named = |state: &artel::state::State| {
+        let header = state.header();
+        (header.board.clone().unwrap().to_string(), header.program.clone().unwrap().to_string())
+    };
+    let (name, program) = running.look(named).await.unwrap();
+    assert_eq!((name.as_str(), program.as_str()), ("shop", "till"));
+    running.publish(order(1)).await.unwrap();
+    let made = running.artifacts(&Query::of::<Order>()).await.unwrap();
+    assert_eq!(made.artifacts[0].producer(), "till");
+    end(running).await;
+    let plain = Board::builder("memory:").open().await.unwrap().start().await.unwrap();
+    assert_eq!(plain.look(named).await.unwrap().0, "board");
+    end(plain).await;
+}
+
+/// `id`, `correlation`, `idempotency_key` and `tag` of a publication.
+#[tokio::test(start_paused = true)]
+async fn a_publication_says_more_than_its_type() {
+    let (board, _) = memory().await;
+    board.type_of::<Order>();
+    board.type_of::<Invoice>();
+    let running = board.start().await.unwrap();
+    let id = ArtifactId::from_bytes([9; 16]);
+    let correlation = CorrelationId::from_bytes([8; 16]);
+    let plain = running.publish(order(1)).await.unwrap();
+    assert!(plain.id != id && plain.correlation != correlation);
+    let named = Publication::new(order(1)).id(id).correlation(correlation).tag("urgent");
+    let first = running.publish(named.clone()).await.unwrap();
+    assert_eq!((first.id, first.correlation, first.duplicate), (id, correlation, false));
+    assert!(running.publish(named).await.unwrap().duplicate);
+    let stored = running.get(id).await.unwrap().unwrap();
+    let tags: Vec<&str> = stored.tags().iter().map(artel::names::Tag::as_str).collect();
+    assert_eq!(tags, ["red", "urgent"]);
+    let invoice = || Invoice { number: "7".to_owned() };
+    running.publish(invoice()).await.unwrap();
+    assert!(running.publish(invoice()).await.unwrap().duplicate, "the type names its key");
+    let other = Publication::new(invoice()).idempotency_key("other");
+    assert!(!running.publish(other).await.unwrap().duplicate);
+    let shared = Publication::shared(Arc::new(order(3)));
+    assert!(!running.publish(shared).await.unwrap().duplicate);
+    end(running).await;
+}
+
+/// Every condition of a query, one at a time, against the artifacts that it lets through.
+#[tokio::test(start_paused = true)]
+async fn each_condition_of_a_query_counts() {
+    let (board, _) = memory().await;
+    board.agent("part").on::<Order>().run(part);
+    let running = board.start().await.unwrap();
+    let first = running.publish(order(1)).await.unwrap();
+    running.idle().await.unwrap();
+    tokio::time::sleep(SECOND).await;
+    let blue = Order { colour: "blue".to_owned(), size: 2 };
+    let second = running.publish(blue).await.unwrap();
+    running.idle().await.unwrap();
+    let at = running.get(second.id).await.unwrap().unwrap().committed_at();
+    let count = async |query: Query| running.artifacts(&query).await.unwrap().artifacts.len();
+    assert_eq!(count(Query::default()).await, 4);
+    assert_eq!(count(Query::of::<Part>()).await, 2);
+    assert_eq!(count(Query::default().type_name("Order")).await, 2);
+    assert_eq!(count(Query::default().agent("part")).await, 2);
+    assert_eq!(count(Query::default().correlation(first.correlation)).await, 2);
+    assert_eq!(count(Query::default().tag("blue")).await, 1);
+    assert_eq!(count(Query::default().since(at)).await, 2);
+    assert_eq!(count(Query::default().until(at)).await, 2);
+    assert_eq!(count(Query::default().limit(3)).await, 3);
+    assert_eq!(count(Query::default().after(second.seq)).await, 1);
+    let newest = running.artifacts(&Query::default().newest_first()).await.unwrap();
+    assert!(newest.artifacts[0].seq() > newest.artifacts[3].seq());
+    end(running).await;
+}
