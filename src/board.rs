@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use smol_str::SmolStr;
 
@@ -20,6 +21,9 @@ use crate::error::{OpenError, StartError};
 use crate::program::{Agent, Program};
 use crate::running::Running;
 use crate::start;
+
+/// How long handlers may go on that were asked to come to an end.
+pub(crate) const WIND_DOWN: Duration = Duration::from_secs(10);
 
 /// A board, opened but not started: agents are declared on it.
 ///
@@ -40,6 +44,7 @@ pub(crate) struct Setup {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) slots: u32,
+    pub(crate) wind_down: Duration,
     pub(crate) dev: bool,
 }
 
@@ -57,6 +62,7 @@ pub struct BoardBuilder {
     name: Option<SmolStr>,
     program: Option<SmolStr>,
     slots: u32,
+    wind_down: Duration,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     log: Option<Arc<dyn Log>>,
@@ -69,6 +75,7 @@ impl BoardBuilder {
             name: None,
             program: None,
             slots: limits::BOARD_CONCURRENCY,
+            wind_down: WIND_DOWN,
             clock: Arc::new(SystemClock::default()),
             entropy: Arc::new(OsEntropy),
             log: None,
@@ -91,6 +98,13 @@ impl BoardBuilder {
     /// How many attempts this process runs at once; 256 unless it is set.
     pub const fn slots(mut self, slots: u32) -> Self {
         self.slots = slots;
+        self
+    }
+
+    /// How long handlers may go on at a shutdown that were asked to come to an end; 10 s unless it is
+    /// set, and never more than the 30 s that a shutdown has in all.
+    pub const fn wind_down(mut self, time: Duration) -> Self {
+        self.wind_down = time;
         self
     }
 
@@ -135,6 +149,7 @@ impl BoardBuilder {
             clock: self.clock,
             entropy: self.entropy,
             slots: self.slots,
+            wind_down: self.wind_down,
             dev,
             url,
         };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use artel_core::names::{BoardName, ProgramName};
 use artel_persistence::OpenOptions;
 
-use crate::board::Setup;
+use crate::board::{Setup, WIND_DOWN};
 use crate::clock::SystemClock;
 use crate::config;
 use crate::entropy::OsEntropy;
@@ -57,6 +57,7 @@ impl Caretaker {
             clock: Arc::new(SystemClock::default()),
             entropy: Arc::new(OsEntropy),
             slots: 0,
+            wind_down: WIND_DOWN,
             dev: false,
             url,
         };

@@ -13,8 +13,6 @@ use crate::start;
 
 /// How long a shutdown may take in all.
 const DEADLINE: Duration = Duration::from_secs(30);
-/// How long handlers may go on that were asked to come to an end.
-const WIND_DOWN: Duration = Duration::from_secs(10);
 
 /// What a shutdown left behind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -70,7 +68,7 @@ impl Running {
     async fn end_attempts(&self, deadline: Instant) -> usize {
         let dispatcher = &self.parts.dispatcher;
         dispatcher.wind_down();
-        let grace = (Instant::now() + WIND_DOWN).min(deadline);
+        let grace = (Instant::now() + self.parts.setup.wind_down).min(deadline);
         let _ = timeout_at(grace, dispatcher.idle()).await;
         let late = dispatcher.len();
         if late > 0 {

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 use std::time::Duration;
+
 use tokio::sync::{mpsc, oneshot, watch};
+
 use artel_core::board::State;
 use artel_core::command::{Answer, Command, Rejection};
 use artel_core::ids::{AttemptId, CorrelationId, SessionId};

@@ -25,7 +25,8 @@ async fn crowd(_: Context, _: Arc<Order>, most: Arc<(AtomicU32, AtomicU32)>) -> 
 /// `concurrency` and `slots`: how many attempts run at once; 16 and 256 unless they are set.
 #[tokio::test(start_paused = true)]
 async fn concurrency_and_slots_bound_what_runs() {
-    for (concurrency, slots, expected) in [(None, None, 16), (Some(3), None, 3), (None, Some(2), 2)] {
+    for (concurrency, slots, expected) in [(None, None, 16), (Some(3), None, 3), (None, Some(2), 2)]
+    {
         let mut builder = Board::builder("memory:");
         if let Some(slots) = slots {
             builder = builder.slots(slots);
@@ -140,7 +141,11 @@ async fn publishes_declares_more_types() {
         let (board, _) = memory().await;
         board.type_of::<Invoice>();
         let agent = board.agent("more").on::<Order>().retry(Retry::never());
-        if declared { agent.publishes::<Invoice>().run(more) } else { agent.run(more) }
+        if declared {
+            agent.publishes::<Invoice>().run(more)
+        } else {
+            agent.run(more)
+        }
         let running = board.start().await.unwrap();
         let receipt = running.publish(order(1)).await.unwrap();
         let status = running.settled(receipt.correlation).await.unwrap();
@@ -162,8 +167,7 @@ async fn state_is_shared_by_attempts() {
     running.publish(order(2)).await.unwrap();
     running.idle().await.unwrap();
     let made = running.artifacts(&Query::of::<Part>()).await.unwrap();
-    let sizes: u32 =
-        made.artifacts.iter().map(|made| made.decode::<Part>().unwrap().size).sum();
+    let sizes: u32 = made.artifacts.iter().map(|made| made.decode::<Part>().unwrap().size).sum();
     assert_eq!(sizes, 11);
     end(running).await;
 }
@@ -244,4 +248,32 @@ async fn each_condition_of_a_query_counts() {
     let newest = running.artifacts(&Query::default().newest_first()).await.unwrap();
     assert!(newest.artifacts[0].seq() > newest.artifacts[3].seq());
     end(running).await;
+}
+
+/// `log`, `clock` and `entropy`: two boards with the same seed and standing time write the same log.
+#[tokio::test(start_paused = true)]
+async fn a_board_takes_its_log_clock_and_chance_from_a_test() {
+    use artel_testkit::{SeededEntropy, VirtualClock};
+    let mut hashes = Vec::new();
+    for seed in [1, 1, 2] {
+        let log = Board::open("memory:").await.unwrap().log();
+        let board = Board::builder("memory:")
+            .log(log.clone())
+            .clock(Arc::new(VirtualClock::default()))
+            .entropy(Arc::new(SeededEntropy::new(seed)))
+            .open()
+            .await
+            .unwrap();
+        board.agent("part").on::<Order>().run(part);
+        let running = board.start().await.unwrap();
+        let receipt = running.publish(order(1)).await.unwrap();
+        running.idle().await.unwrap();
+        let begins = running.get(receipt.id).await.unwrap().unwrap().committed_at();
+        assert_eq!(begins.as_millis(), 1_767_225_600_000, "the virtual clock stands still");
+        assert!(Arc::ptr_eq(&running.log(), &log));
+        hashes.push(receipt.id);
+        end(running).await;
+    }
+    assert_eq!(hashes[0], hashes[1]);
+    assert_ne!(hashes[0], hashes[2]);
 }

@@ -41,6 +41,27 @@ async fn handlers_are_asked_and_then_given_back() {
     end(running).await;
 }
 
+/// `wind_down`: how long a handler that does not listen may go on.
+#[tokio::test(start_paused = true)]
+async fn wind_down_says_how_long_handlers_may_go_on() {
+    async fn deaf(_: Context, _: Arc<Order>) -> Result<(), Error> {
+        std::future::pending().await
+    }
+    for (wind_down, expected) in [(None, SECOND * 10), (Some(SECOND * 3), SECOND * 3)] {
+        let mut builder = artel::Board::builder("memory:");
+        if let Some(time) = wind_down {
+            builder = builder.wind_down(time);
+        }
+        let board = builder.open().await.unwrap();
+        board.agent("deaf").on::<Order>().run(deaf);
+        let running = board.start().await.unwrap();
+        running.publish(order(1)).await.unwrap();
+        let began = tokio::time::Instant::now();
+        assert_eq!(running.shutdown().await.released, 1);
+        assert_eq!(began.elapsed(), expected);
+    }
+}
+
 /// STOP-2: a board with nothing to do shuts down at once.
 #[tokio::test(start_paused = true)]
 async fn an_idle_board_stops_at_once() {

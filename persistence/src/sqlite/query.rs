@@ -20,6 +20,10 @@ use super::rows::{BY_AGENT, OF_TYPE};
 /// those of each one.
 const DRIVERS_MAX: usize = 64;
 
+/// The bounds of a listing, in it. Not a join: SQLite would forget the order of what it is joined to.
+const LOW: &str = "(SELECT low FROM bounds)";
+const HIGH: &str = "(SELECT high FROM bounds)";
+
 pub(super) async fn artifacts(
     log: &SqliteLog,
     query: &ArtifactQuery,
@@ -162,14 +166,14 @@ fn drivers(query: &ArtifactQuery) -> Vec<Driver<'_>> {
 /// The seqs of a driver's artifacts that meet all conditions, in order.
 fn driven(sql: &mut Sql, query: &ArtifactQuery, driver: Driver<'_>) {
     let mut order = format!(" ORDER BY a.seq {}", sql.order);
-    sql.text("SELECT a.seq AS seq FROM bounds CROSS JOIN ");
+    sql.text("SELECT a.seq AS seq FROM ");
     match driver {
         Driver::Correlation => sql.text("artifact a INDEXED BY artifact_correlation WHERE true"),
         Driver::All => sql.text("artifact a NOT INDEXED WHERE true"),
         Driver::Tag(tag) => {
             sql.text("tag t CROSS JOIN artifact a ON a.seq = t.seq WHERE t.tag = ");
             sql.bind(tag.as_str());
-            sql.text(" AND t.seq > low AND t.seq < high");
+            sql.text(&format!(" AND t.seq > {LOW} AND t.seq < {HIGH}"));
             order = format!(" ORDER BY t.seq {}", sql.order);
         }
         Driver::Stretch(kind, no) => {
@@ -177,12 +181,12 @@ fn driven(sql: &mut Sql, query: &ArtifactQuery, driver: Driver<'_>) {
             sql.text(&format!(
                 "stretch s CROSS JOIN artifact a NOT INDEXED \
                  ON a.seq >= s.first AND a.seq <= s.last AND a.{column} = {no} \
-                 WHERE s.kind = {kind} AND s.no = {no} AND s.last > low AND s.first < high"
+                 WHERE s.kind = {kind} AND s.no = {no} AND s.last > {LOW} AND s.first < {HIGH}"
             ));
             order = format!(" ORDER BY s.last {0}, a.seq {0}", sql.order);
         }
     }
-    sql.text(" AND a.seq > low AND a.seq < high");
+    sql.text(&format!(" AND a.seq > {LOW} AND a.seq < {HIGH}"));
     if let Some(correlation) = query.correlation {
         sql.text(" AND a.correlation = ");
         sql.bind(&correlation.as_bytes()[..]);
@@ -338,6 +342,8 @@ mod tests {
                 let plan = plan(artifacts_sql(&query)).await;
                 println!("{plan}\n");
                 assert!(plan.contains(driver), "{query:?}\n{plan}");
+                let sorted = "USE TEMP B-TREE FOR ORDER BY\nSCAN (subquery";
+                assert!(!plan.contains(sorted), "all are read before some are shown:\n{plan}");
             }
         }
     }
