@@ -3,7 +3,7 @@
 
 use artel::ids::ActivationId;
 use artel::log::Outcome;
-use artel::{Caretaker, OperateError, Operator, Reader, Standing};
+use artel::{Caretaker, OperateError, Operator, Reader, Rejection, Standing};
 
 use super::dead::{Wanted, dead_letters};
 use crate::args::{ActivationCancel, DlqSelect};
@@ -100,13 +100,21 @@ async fn select(reader: &Reader, args: &DlqSelect) -> Result<Vec<ActivationId>, 
     Ok(views.iter().map(|view| view.id).collect())
 }
 
-/// Refuses what the board would refuse.
+/// Refuses what the board would refuse, in its words.
 async fn check(reader: &Reader, ids: &[ActivationId]) -> Result<(), Error> {
     for &id in ids {
-        let standing = reader.activation(id).await?.map(|view| view.standing);
-        if !matches!(standing, Some(Standing::Closed { outcome: Outcome::Dead(_), .. })) {
-            return Err(OperateError::NoDeadLetter(id).into());
-        }
+        let view = reader.activation(id).await?.ok_or(OperateError::NoDeadLetter(id))?;
+        let state = match view.standing {
+            Standing::Waiting(_) | Standing::Running => "it is open",
+            Standing::Closed { outcome, .. } => match outcome {
+                Outcome::Dead(_) => continue,
+                Outcome::Done => "it is done",
+                Outcome::Cancelled => "it is cancelled",
+                Outcome::Dropped(_) => "it was dropped",
+            },
+        };
+        let rejection = Rejection::NotDead { activation: id, state };
+        return Err(OperateError::Rejected(rejection).into());
     }
     Ok(())
 }

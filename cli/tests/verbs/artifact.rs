@@ -1,1 +1,131 @@
-//! Placeholder for now.
+//! `artel artifact ls | show`.
+
+use serde_json::json;
+
+use super::fixture::{Fixture, numbers};
+
+/// The seqs that a listing has.
+fn seqs(fixture: &Fixture, args: &[&str]) -> Vec<u64> {
+    let listing = fixture.json(&[&["artifact", "ls"], args].concat());
+    numbers(&listing["artifacts"], "seq")
+}
+
+#[tokio::test]
+async fn ls_tells_people_what_is_on_the_board() {
+    let fixture = Fixture::new().await;
+    let expected = "\
+SEQ  COMMITTED  TYPE  PRODUCER  TAGS  ID
+9  <time>  Package  review  fine  <id>
+13  <time>  review.Verdict  judge  <id>
+18  <time>  Package  review  broken  <id>
+22  <time>  Package  review  flaky  <id>
+";
+    assert_eq!(fixture.text(&["artifact", "ls"]), expected);
+    assert_eq!(fixture.text(&["artifact", "ls", "--tag", "none"]), "no artifacts\n");
+}
+
+#[tokio::test]
+async fn ls_lists_what_meets_all_conditions() {
+    let fixture = Fixture::new().await;
+    let fine = fixture.fine.to_string();
+    assert_eq!(seqs(&fixture, &["--type", "review.Verdict"]), [13]);
+    assert_eq!(seqs(&fixture, &["--type", "review.Verdict", "--type", "Package"]), [9, 13, 18, 22]);
+    assert_eq!(seqs(&fixture, &["--agent", "judge"]), [13]);
+    assert_eq!(seqs(&fixture, &["--correlation", &fine]), [9, 13]);
+    assert_eq!(seqs(&fixture, &["--correlation", &fine, "--type", "Package"]), [9]);
+    assert_eq!(seqs(&fixture, &["--tag", "flaky"]), [22]);
+    assert_eq!(seqs(&fixture, &["--newest", "--limit", "2"]), [22, 18]);
+}
+
+#[tokio::test]
+async fn ls_lists_a_stretch_of_time() {
+    let fixture = Fixture::new().await;
+    assert_eq!(seqs(&fixture, &["--since", "1h"]), [9, 13, 18, 22]);
+    assert_eq!(seqs(&fixture, &["--until", "1h"]), [0; 0]);
+    assert_eq!(seqs(&fixture, &["--since", "2000-01-01"]), [9, 13, 18, 22]);
+    assert_eq!(seqs(&fixture, &["--until", "2000-01-01T00:00:00Z"]), [0; 0]);
+    let committed = fixture.json(&["artifact", "show", "18"])["committed_at"].clone();
+    let since = seqs(&fixture, &["--since", committed.as_str().unwrap()]);
+    assert!(since.contains(&18) && since.contains(&22), "{since:?}");
+}
+
+#[tokio::test]
+async fn ls_goes_on_where_a_page_ended() {
+    let fixture = Fixture::new().await;
+    let first = fixture.json(&["artifact", "ls", "--limit", "3"]);
+    assert_eq!(
+        (numbers(&first["artifacts"], "seq"), &first["next"]),
+        (vec![9, 13, 18], &json!(18))
+    );
+    let second = fixture.json(&["artifact", "ls", "--limit", "3", "--after", "18"]);
+    assert_eq!((numbers(&second["artifacts"], "seq"), &second["next"]), (vec![22], &json!(null)));
+    let text = fixture.text(&["artifact", "ls", "--limit", "3"]);
+    assert!(text.ends_with("\nthere are more: --after 18\n"), "{text}");
+}
+
+#[tokio::test]
+async fn show_tells_what_an_artifact_woke_and_what_it_did_not() {
+    let fixture = Fixture::new().await;
+    let expected = "\
+artifact  <id>
+type  Package version 1
+seq  9, <time>
+producer  review
+correlation  <id>
+depth  0
+tags  fine
+idempotency key  fine
+payload  24 bytes
+
+payload
+{
+  \"name\": \"fine\",
+  \"size\": 7
+}
+
+woke
+AGENT  ACTIVATION  STANDING
+judge  10  done
+
+did not wake
+AGENT  CLAUSE  WHICH ASKS FOR
+express  tags-all  tagged urgent
+";
+    assert_eq!(fixture.text(&["artifact", "show", "9"]), expected);
+}
+
+#[tokio::test]
+async fn show_tells_what_an_artifact_was_made_from() {
+    let fixture = Fixture::new().await;
+    let by_seq = fixture.json(&["artifact", "show", "13"]);
+    let by_id = fixture.json(&["artifact", "show", by_seq["id"].as_str().unwrap()]);
+    assert_eq!(by_seq, by_id);
+    assert_eq!(by_seq["payload"], json!({ "good": true, "package": "fine" }));
+    assert_eq!((&by_seq["producer"], &by_seq["attempt"]), (&json!("judge"), &json!("10/1")));
+    let made_from = &by_seq["made_from"][0];
+    assert_eq!((&made_from["seq"], &made_from["type"]), (&json!(9), &json!("Package")));
+    let woken =
+        json!([{ "subscription": 2, "agent": "scribe", "activation": 14, "standing": "done" }]);
+    assert_eq!(by_seq["woken"], woken);
+    let text = fixture.text(&["artifact", "show", "13"]);
+    assert!(text.contains("producer  judge, attempt 10/1\n"), "{text}");
+    assert!(
+        text.contains("made from\nSEQ  COMMITTED  TYPE  PRODUCER  TAGS  ID\n9  <time>  Package"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_an_answer() {
+    let fixture = Fixture::new().await;
+    // The event with this seq is no artifact.
+    let (code, error) = fixture.error(&["artifact", "show", "10"]);
+    assert_eq!((code, &error["code"]), (1, &json!("not-found")));
+    let (code, error) = fixture.error(&["artifact", "ls", "--type", "Nothing"]);
+    assert_eq!((code, &error["code"]), (1, &json!("unknown-name")));
+    let ran = fixture.run(&["artifact", "ls", "--agent", "nobody"]);
+    assert_eq!(
+        ran.err,
+        "error: the board has no agent `nobody`\nhint: `artel board show` lists types and agents\n"
+    );
+}

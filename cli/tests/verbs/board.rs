@@ -1,12 +1,216 @@
-//! x
-use super::fixture::Fixture;
+//! `artel board show | verify | hash | rm`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use artel::{Board, Context, Error};
+use tokio::sync::{Semaphore, mpsc};
+
+use super::fixture::{Fixture, PROGRAM, Package, package, start};
+
 #[tokio::test]
-async fn dump() {
-    let f = Fixture::new().await;
-    let fine = f.fine.to_string();
-    for args in [&["activation","show","10"][..], &["activation","show","14"], &["activation","show","23"],&["dlq","show","19"],&["dlq","show","10"],&["artifact","show","9"],&["artifact","show","13"],&["artifact","show","13","--json"],&["board","show","--json"],&["dlq","redrive","10","--reason","x"],&["dlq","redrive","10","--dry-run"],&["dlq","drop","--all","--dry-run"],&["activation","cancel","10","--reason","x"],&["event","tail","--correlation",&fine,"--limit", "4"],&["board","show","--board","nothing.db"],&["board","show","--board","/etc/passwd"],&["board","show","--board","mysql:x"],&["board","show","--board","memory:"],&["artifact","ls","--type","X"],&["dlq","redrive","--json"],&["artifact","ls","--since","yesterday"]] {
-        let r = f.run(args);
-        println!("$ artel {}\n{}{}[{:?}]\n", args.join(" "), r.out, r.err, r.code);
+async fn show_tells_people_what_the_board_is_and_how_its_agents_stand() {
+    let fixture = Fixture::new().await;
+    let expected = "\
+board  packages
+where  URL
+durability  what it acknowledges survives the death of the machine
+incarnation  <id>
+owner  none now
+ownership  1, by review
+last event  seq 28, <time>
+artifacts  4
+open work  0 waiting, 0 running
+dead letters  2
+
+types
+TYPE  VERSION
+Package  1
+review.Verdict  1
+
+agents
+AGENT  WAITING  RUNNING  DONE  DEAD  DROPPED  CANCELLED  REGISTERED
+express  0  0  0  0  0  0  yes
+judge  0  0  1  2  0  0  yes
+scribe  0  0  1  0  0  0  yes
+";
+    assert_eq!(fixture.text(&["board", "show"]), expected);
+}
+
+/// An agent that has begun and does not end before it is let.
+async fn slow(
+    _: Context,
+    _: Arc<Package>,
+    gates: Arc<(mpsc::Sender<()>, Semaphore)>,
+) -> Result<(), Error> {
+    gates.0.send(()).await.map_err(Error::permanent)?;
+    gates.1.acquire().await.map_err(Error::permanent)?.forget();
+    Ok(())
+}
+
+#[tokio::test]
+async fn show_names_the_owner_and_what_is_open() {
+    let fixture = Fixture::new().await;
+    let (begun, mut begins) = mpsc::channel(2);
+    let state = Arc::new((begun, Semaphore::new(0)));
+    let board = Board::builder(&fixture.url).program("other").open().await.unwrap();
+    board.agent("slow").on::<Package>().concurrency(1).shared_state(state.clone()).run(slow);
+    let running = board.start().await.unwrap();
+    running.publish(package("one")).await.unwrap();
+    running.publish(package("two")).await.unwrap();
+    begins.recv().await.unwrap();
+
+    let shown = fixture.json(&["board", "show"]);
+    assert_eq!(shown["owner"]["program"], "other");
+    assert_eq!(shown["owner"]["pid"], std::process::id());
+    assert_eq!((&shown["waiting"], &shown["running"]), (&1.into(), &1.into()));
+    assert_eq!(shown["open_correlations"], 2);
+    let gates: Vec<_> =
+        shown["correlations"].as_array().unwrap().iter().map(|one| &one["gate"]).collect();
+    assert!(
+        gates.contains(&&"concurrency (agent)".into()) && gates.contains(&&().into()),
+        "{gates:?}"
+    );
+    let agents = shown["agents"].as_array().unwrap();
+    let judge = agents.iter().find(|agent| agent["name"] == "judge").unwrap();
+    assert_eq!(judge["registered"], false, "the program of now does not name it");
+    let text = fixture.text(&["board", "show"]);
+    assert!(text.contains(&format!("owner  other (process {})", std::process::id())), "{text}");
+    assert!(text.contains("judge  0  0  1  2  0  0  no, its work waits"), "{text}");
+    assert!(text.contains("open trees of work: 2"), "{text}");
+    state.1.add_permits(2);
+    let _ = running.shutdown().await;
+}
+
+#[tokio::test]
+async fn hash_is_that_of_the_live_state() {
+    let fixture = Fixture::new().await;
+    let running = start(&fixture.url, false).await;
+    let (seq, hash) = running.state_hash().await.unwrap();
+    let ran = fixture.run(&["board", "hash"]);
+    assert_eq!(ran.out, format!("{seq}  {hash}\n"));
+    let json = fixture.json(&["board", "hash"]);
+    assert_eq!(
+        (json["seq"].as_u64(), &json["state_hash"]),
+        (Some(seq.get()), &hash.to_string().into())
+    );
+    let _ = running.shutdown().await;
+}
+
+#[tokio::test]
+async fn verify_says_what_it_checked() {
+    let fixture = Fixture::new().await;
+    let text = fixture.text(&["board", "verify"]);
+    let mut lines = text.lines();
+    assert_eq!(lines.next(), Some("whole: URL"));
+    let log = lines.next().unwrap();
+    assert!(
+        log.ends_with(" with 28 events; each has its hash and continues the one before"),
+        "{log}"
+    );
+    let rest: Vec<&str> = lines.collect();
+    let expected = [
+        "state  all events fold, to the hash <hash>",
+        "snapshot  the newest, at seq 28, is the fold up to there",
+        "artifacts  4, each as recorded, payload and all",
+        "reports  5, step results included, each as recorded",
+    ];
+    assert_eq!(rest, expected);
+    let json = fixture.json(&["board", "verify"]);
+    assert_eq!(
+        (&json["ok"], &json["seq"], &json["artifacts"]),
+        (&true.into(), &28.into(), &4.into())
+    );
+    assert_eq!(json["state_hash"], fixture.json(&["board", "hash"])["state_hash"]);
+}
+
+/// Changes a text in the board's file, wherever it stands.
+fn tamper(fixture: &Fixture, from: &str, to: &str) {
+    assert_eq!(from.len(), to.len());
+    let path = file(fixture);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let mut found = 0;
+    for at in 0..bytes.len() - from.len() {
+        if bytes[at..].starts_with(from.as_bytes()) {
+            bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
+            found += 1;
+        }
     }
-    panic!();
+    assert!(found > 0, "`{from}` is not in the file");
+    std::fs::write(&path, bytes).unwrap();
+}
+
+fn file(fixture: &Fixture) -> PathBuf {
+    fixture.folder().join("packages.db")
+}
+
+#[tokio::test]
+async fn verify_finds_a_payload_that_was_changed() {
+    let fixture = Fixture::new().await;
+    tamper(&fixture, r#"{"name":"broken","size":7}"#, r#"{"name":"broken","size":8}"#);
+    let (code, error) = fixture.error(&["board", "verify"]);
+    assert_eq!((code, &error["code"]), (1, &"unsound".into()), "{error}");
+    assert!(error["hint"].as_str().unwrap().starts_with("restore the board"), "{error}");
+    let (code, error) = fixture.error(&["artifact", "show", "18"]);
+    assert_eq!((code, &error["code"]), (3, &"log-damaged".into()), "{error}");
+}
+
+#[tokio::test]
+async fn verify_finds_an_event_that_was_changed() {
+    let fixture = Fixture::new().await;
+    tamper(&fixture, "express", "exprees");
+    let (code, error) = fixture.error(&["board", "verify"]);
+    assert_eq!((code, &error["code"]), (1, &"unsound".into()), "{error}");
+    let ran = fixture.run(&["board", "verify"]);
+    assert!(ran.err.starts_with("error: the log does not verify: "), "{}", ran.err);
+    assert_eq!(ran.err.lines().count(), 2, "{}", ran.err);
+}
+
+#[tokio::test]
+async fn what_is_no_board_is_told_apart_and_left_alone() {
+    let fixture = Fixture::new().await;
+    let foreign = fixture.folder().join("notes.txt");
+    std::fs::write(&foreign, "not a board").unwrap();
+    let foreign_path = foreign.display().to_string();
+    let cases = [
+        ("nothing.db", "log-missing"),
+        (foreign_path.as_str(), "log-foreign"),
+        ("mysql:board", "log-url"),
+        ("memory:", "log-missing"),
+    ];
+    for (board, code) in cases {
+        for verb in ["show", "verify", "hash"] {
+            let (exit, error) = fixture.error(&["board", verb, "--board", board]);
+            assert_eq!((exit, &error["code"]), (3, &code.into()), "{error}");
+            assert!(error["hint"].as_str().unwrap().contains("--board sqlite:PATH"), "{error}");
+        }
+    }
+    assert_eq!(std::fs::read_to_string(foreign).unwrap(), "not a board");
+    assert!(!fixture.folder().join("nothing.db").exists(), "reading makes no board");
+}
+
+#[tokio::test]
+async fn rm_asks_first_and_removes_all_files() {
+    let fixture = Fixture::new().await;
+    let (code, error) = fixture.error(&["board", "rm"]);
+    assert_eq!((code, &error["code"]), (2, &"unconfirmed".into()));
+    assert!(file(&fixture).exists());
+    assert_eq!(fixture.text(&["board", "rm", "--yes"]), "removed URL\n");
+    let left: Vec<_> = std::fs::read_dir(fixture.folder()).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
+    assert_eq!(fixture.error(&["board", "rm", "--yes"]).0, 3);
+}
+
+#[tokio::test]
+async fn rm_is_refused_while_a_process_owns_the_board() {
+    let fixture = Fixture::new().await;
+    let running = start(&fixture.url, false).await;
+    for args in [&["board", "rm"][..], &["board", "rm", "--yes"]] {
+        let (code, error) = fixture.error(args);
+        assert_eq!((code, &error["code"]), (4, &"log-owned".into()), "{error}");
+        let causes = error["causes"].to_string();
+        assert!(causes.contains(&format!("owned by `{PROGRAM}` (process ")), "{causes}");
+    }
+    assert!(file(&fixture).exists());
+    let _ = running.shutdown().await;
 }

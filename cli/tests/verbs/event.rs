@@ -1,1 +1,163 @@
-//! Placeholder for now.
+//! `artel event tail`.
+
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+
+use super::fixture::{Fixture, PROGRAM, package, start};
+
+/// The events that a tail tells, as JSON.
+fn events(fixture: &Fixture, args: &[&str]) -> Vec<Value> {
+    let ran = fixture.run(&[&["event", "tail", "--json"], args].concat());
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{args:?}");
+    ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn seqs(events: &[Value]) -> Vec<u64> {
+    events.iter().map(|event| event["seq"].as_u64().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn tail_tells_people_what_happened() {
+    let fixture = Fixture::new().await;
+    let text = fixture.text(&["event", "tail", "--from", "1", "--limit", "17"]);
+    let lines: Vec<&str> = text.lines().map(str::trim_start).collect();
+    let expected = [
+        "1  <time>  board  board created  packages",
+        "2  <time>  board  owner changed  review, epoch 1",
+        "3  <time>  program review  type registered  Package version 1",
+        "4  <time>  program review  type registered  review.Verdict version 1",
+        "5  <time>  program review  agent defined  express on Package tagged urgent",
+        "6  <time>  program review  agent defined  judge on Package",
+        "7  <time>  program review  agent defined  scribe on review.Verdict where good = true",
+        "8  <time>  program review  session opened  256 slots",
+        "9  <time>  program review  artifact committed  Package <id> wakes judge not express (tags-all)",
+        "10  <time>  program review  activation created  judge on 9",
+        "11  <time>  program review  attempt started  judge 10/1",
+        "12  <time>  judge 10/1  attempt ended  judge 10/1 done",
+        "13  <time>  judge 10/1  artifact committed  review.Verdict <id> wakes scribe",
+        "14  <time>  judge 10/1  activation created  scribe on 13",
+        "15  <time>  judge 10/1  attempt started  scribe 14/1",
+        "16  <time>  scribe 14/1  step recorded  scribe 14/1 write",
+        "17  <time>  scribe 14/1  attempt ended  scribe 14/1 done",
+    ];
+    assert_eq!(lines, expected);
+    let text = fixture.text(&["event", "tail", "--from", "25"]);
+    assert!(text.contains("judge 23/1 failed: transient, then retry\n"), "{text}");
+    assert!(
+        text.contains("judge 23/2 failed: transient, then dead: attempts-exhausted\n"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn tail_tells_programs_everything() {
+    let fixture = Fixture::new().await;
+    let all = events(&fixture, &["--from", "1"]);
+    assert_eq!(seqs(&all), (1..=28).collect::<Vec<_>>());
+    let agent = &all[6];
+    assert_eq!((&agent["kind"], &agent["agent"]), (&json!("agent_defined"), &json!("scribe")));
+    assert_eq!(agent["definition"]["subscriptions"][0]["filter"], "good = true");
+    assert_eq!(all[2]["schema"]["type"], "object");
+    let committed = &all[8];
+    assert_eq!(committed["actor"], json!({ "kind": "program", "name": PROGRAM }));
+    assert_eq!(
+        (&committed["wakes"], &committed["declined"]),
+        (&json!(["judge"]), &json!([["express", "tags-all"]]))
+    );
+    let ended = &all[24];
+    let expected = json!({ "kind": "attempt_ended", "activation": 23, "attempt": 1, "agent": "judge",
+        "end": "failed", "error_kind": "transient", "next": "retry", "counted": true });
+    for (field, value) in expected.as_object().unwrap() {
+        assert_eq!(ended[field], *value, "{field} of {ended}");
+    }
+}
+
+#[tokio::test]
+async fn tail_begins_where_it_is_told() {
+    let fixture = Fixture::new().await;
+    assert_eq!(seqs(&events(&fixture, &[])), (9..=28).collect::<Vec<_>>(), "the last 20");
+    assert_eq!(seqs(&events(&fixture, &["--limit", "2"])), [27, 28]);
+    assert_eq!(seqs(&events(&fixture, &["--from", "5", "--limit", "2"])), [5, 6]);
+    assert_eq!(seqs(&events(&fixture, &["--from", "99"])), [0; 0]);
+}
+
+/// A command of one tree of work may start an attempt of another: events are told with their own.
+#[tokio::test]
+async fn tail_tells_one_tree_of_work() {
+    let fixture = Fixture::new().await;
+    let fine = fixture.fine.to_string();
+    let told = events(&fixture, &["--correlation", &fine]);
+    assert_eq!(seqs(&told), (9..=17).collect::<Vec<_>>());
+    assert!(told.iter().all(|event| event["correlation"] == fine.as_str()));
+    let last = events(&fixture, &["--correlation", &fine, "--limit", "1"]);
+    assert_eq!(seqs(&last), [17]);
+    let first = events(&fixture, &["--correlation", &fine, "--from", "1", "--limit", "1"]);
+    assert_eq!(seqs(&first), [9]);
+}
+
+#[tokio::test]
+async fn tail_follows_a_board_that_another_process_owns() {
+    let fixture = Fixture::new().await;
+    let running = start(&fixture.url, false).await;
+    let from = (running.durable().get() + 1).to_string();
+    let args = ["event", "tail", "--follow", "--every", "10ms", "--json", "--limit", "3"];
+    let mut following = fixture
+        .command(&[&args[..], &["--from", &from]].concat())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let out = BufReader::new(following.stdout.take().unwrap());
+    let receipt = running.publish(package("late")).await.unwrap();
+    // Blocks this thread only: what is told has happened, and lies in the file.
+    let lines: Vec<Value> =
+        out.lines().map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect();
+    assert!(following.wait().unwrap().success(), "it ends after three events");
+    let kinds: Vec<&str> = lines.iter().map(|event| event["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["artifact_committed", "activation_created", "attempt_started"]);
+    assert_eq!(lines[0]["artifact"], receipt.id.to_string());
+    let _ = running.shutdown().await;
+}
+
+#[tokio::test]
+async fn without_a_seq_following_begins_after_the_last_event() {
+    let fixture = Fixture::new().await;
+    let mut following = fixture
+        .command(&["event", "tail", "--follow", "--every", "10ms", "--limit", "1", "--json"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut out = BufReader::new(following.stdout.take().unwrap());
+    // Whenever it looked first, there is something after that.
+    let mut redrives = 0;
+    while following.try_wait().unwrap().is_none() {
+        let done = fixture.run(&["dlq", "redrive", "--all", "--reason", "x"]);
+        assert_eq!(done.code, Some(0), "{}", done.err);
+        let running = start(&fixture.url, false).await;
+        running.idle().await.unwrap();
+        let _ = running.shutdown().await;
+        redrives += 1;
+        assert!(redrives < 100, "it told nothing");
+    }
+    let mut line = String::new();
+    out.read_line(&mut line).unwrap();
+    let event: Value = serde_json::from_str(&line).unwrap();
+    assert!(event["seq"].as_u64().unwrap() > 28, "{event}");
+}
+
+#[tokio::test]
+async fn a_reader_that_leaves_is_no_error() {
+    let fixture = Fixture::new().await;
+    let mut command =
+        fixture.command(&["event", "tail", "--follow", "--from", "1", "--every", "10ms"]);
+    let mut following = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut out = BufReader::new(following.stdout.take().unwrap());
+    out.read_line(&mut String::new()).unwrap();
+    drop(out);
+    // The next event is written into the closed pipe.
+    let done = fixture.run(&["dlq", "redrive", "--all", "--reason", "x"]);
+    assert_eq!(done.code, Some(0), "{}", done.err);
+    let ended = following.wait_with_output().unwrap();
+    assert_eq!((ended.status.code(), ended.stderr.as_slice()), (Some(0), &b""[..]));
+}

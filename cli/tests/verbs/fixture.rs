@@ -54,7 +54,11 @@ pub(crate) fn package(name: &str) -> Package {
 }
 
 /// Says of each package that it is good, unless it is broken and nobody has mended it.
-async fn judge(cx: Context, package: Arc<Package>, mended: Arc<AtomicBool>) -> Result<Verdict, Error> {
+async fn judge(
+    cx: Context,
+    package: Arc<Package>,
+    mended: Arc<AtomicBool>,
+) -> Result<Verdict, Error> {
     cx.log(format!("looking at {}", package.name));
     let mended = mended.load(Ordering::Relaxed);
     match package.name.as_str() {
@@ -87,11 +91,7 @@ pub(crate) async fn start(url: &str, mended: bool) -> Running {
         .state(AtomicBool::new(mended))
         .run(judge);
     board.agent("express").on::<Package>().tagged("urgent").run(express);
-    board
-        .agent("scribe")
-        .on::<Verdict>()
-        .matching(Verdict::fields().good.eq(true))
-        .run(scribe);
+    board.agent("scribe").on::<Verdict>().matching(Verdict::fields().good.eq(true)).run(scribe);
     board.start().await.unwrap()
 }
 
@@ -172,22 +172,25 @@ impl Ran {
     }
 }
 
-/// A text with what differs from run to run made the same: ids, times, hashes, durations, and the
-/// blanks between columns.
+/// A text with what differs from run to run made the same: ids, times, hashes, durations, and how
+/// many blanks stand between columns.
 pub(crate) fn mask(text: &str) -> String {
     let mut masked = String::new();
     for line in text.lines() {
-        let mut blanks = 0;
-        let mut words: Vec<String> = Vec::new();
-        for part in line.split(' ') {
-            if part.is_empty() {
-                blanks += 1;
-                continue;
-            }
-            words.push(format!("{}{}", " ".repeat(blanks.min(1)), mask_word(part)));
-            blanks = 0;
+        let indent = line.len() - line.trim_start().len();
+        masked.push_str(&line[..indent]);
+        let mut rest = line.trim_start();
+        while !rest.is_empty() {
+            let end = rest.find(' ').unwrap_or(rest.len());
+            let word = mask_word(&rest[..end]);
+            let after = rest[end..].trim_start();
+            let blanks = rest.len() - end - after.len();
+            let is_duration =
+                after.split(' ').next().is_some_and(|unit| unit == "ms" || unit == "s");
+            masked.push_str(if is_duration { "_" } else { &word });
+            masked.push_str(&" ".repeat(blanks.min(2)));
+            rest = after;
         }
-        masked.push_str(&words.join(" "));
         masked.push('\n');
     }
     masked
@@ -195,12 +198,17 @@ pub(crate) fn mask(text: &str) -> String {
 
 fn mask_word(word: &str) -> String {
     let (word, comma) = word.strip_suffix(',').map_or((word, ""), |word| (word, ","));
-    let is_hex = |text: &str| text.chars().all(|c| c.is_ascii_hexdigit());
     let masked = match word.len() {
         36 if word.split('-').map(str::len).eq([8, 4, 4, 4, 12]) => "<id>",
         20 if word.ends_with('Z') && word.as_bytes()[10] == b'T' => "<time>",
-        64 if is_hex(word) => "<hash>",
+        64 if word.chars().all(|c| c.is_ascii_hexdigit()) => "<hash>",
         _ => word,
     };
     format!("{masked}{comma}")
+}
+
+/// The numbers in a list of JSON.
+pub(crate) fn numbers(list: &Value, field: &str) -> Vec<u64> {
+    let items = list.as_array().unwrap_or_else(|| panic!("a list: {list}"));
+    items.iter().map(|item| item[field].as_u64().unwrap()).collect()
 }

@@ -1,0 +1,30 @@
+//! The conformance suite of the log port over `sqlite:`, and what is particular to files: damage,
+//! strangers, crashes, locks.
+
+mod crash;
+mod damage;
+mod open;
+mod own;
+mod place;
+mod remove;
+
+use artel_core::log::{Description, Durability};
+use artel_testkit::conformance::{LogFactory, NewBoard};
+
+use place::Place;
+
+struct SqliteFactory;
+
+impl LogFactory for SqliteFactory {
+    type Place = Place;
+
+    fn description(&self) -> Description {
+        Description { scheme: "sqlite", durability: Durability::Host }
+    }
+
+    async fn make(&self, board: NewBoard) -> Place {
+        Place::new(board)
+    }
+}
+
+artel_testkit::log_conformance!(sqlite, SqliteFactory);
