@@ -65,3 +65,7 @@ pub mod __private {
     //! What derived code refers to. Not part of the interface.
     pub use artel_core::*;
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/guide.md")]
+struct Guide;

@@ -161,7 +161,7 @@ fn parts(help: &str) -> (String, String, String) {
 
 fn type_of(schema: &Schema, page: &mut String) {
     let schema = schema.as_object().expect("an answer is described");
-    let _ = write!(page, "{}\n", one_line(schema));
+    let _ = writeln!(page, "{}", one_line(schema));
     if let Some(properties) = schema.get("properties").and_then(Value::as_object) {
         fields(properties, page);
     }

@@ -1,8 +1,8 @@
 //! The checks that every backend makes before it writes, and after it has read. They keep a mistake
 //! of a caller out of the log, where it would stay for ever.
 
-use artel_core::ids::{ArtifactId, Seq, Shard};
 use artel_core::hash::Hash;
+use artel_core::ids::{ArtifactId, Seq, Shard};
 use artel_core::log::{Append, Error};
 use artel_core::record::{self, Batch, Place};
 use artel_core::time::Timestamp;
@@ -111,7 +111,11 @@ fn hash(batch: &Batch) -> Hash {
 pub(crate) fn verify(batch: &Batch) -> Result<(), record::Error> {
     let found = hash(batch);
     let record::BatchHeader { first, last, hash: recorded, .. } = batch.header;
-    if found == recorded { Ok(()) } else { Err(record::Error::Damaged { first, last, found, recorded }) }
+    if found == recorded {
+        Ok(())
+    } else {
+        Err(record::Error::Damaged { first, last, found, recorded })
+    }
 }
 
 /// The seq of the last event at or before a moment, when the batch after seq `before` is the first

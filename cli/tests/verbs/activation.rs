@@ -61,8 +61,8 @@ SEQ  COMMITTED  TYPE  PRODUCER  TAGS  ID
 
 attempts
 NO  STARTED  TOOK  END  NEXT
-1  <time>  _ ms  failed: transient  retry, not before <time>
-2  <time>  _ ms  failed: transient  dead: attempts-exhausted
+1  <time>  <took>  failed: transient  retry, not before <time>
+2  <time>  <took>  failed: transient  dead: attempts-exhausted
 
 error of attempt 1
   the registry does not answer

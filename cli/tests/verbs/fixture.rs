@@ -185,11 +185,13 @@ pub(crate) fn mask(text: &str) -> String {
             let word = mask_word(&rest[..end]);
             let after = rest[end..].trim_start();
             let blanks = rest.len() - end - after.len();
-            let is_duration =
-                after.split(' ').next().is_some_and(|unit| unit == "ms" || unit == "s");
-            masked.push_str(if is_duration { "_" } else { &word });
+            let mut units = ["ms", "s"].into_iter();
+            let unit = units.find(|unit| after.split(' ').next() == Some(unit));
+            masked.push_str(if unit.is_some() { "<took>" } else { &word });
+            rest = after.strip_prefix(unit.unwrap_or_default()).unwrap_or(after);
+            let blanks = if unit.is_some() { rest.len() - rest.trim_start().len() } else { blanks };
             masked.push_str(&" ".repeat(blanks.min(2)));
-            rest = after;
+            rest = rest.trim_start();
         }
         masked.push('\n');
     }

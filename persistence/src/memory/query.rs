@@ -22,17 +22,13 @@ pub(super) fn artifacts(state: &State, query: &ArtifactQuery) -> Page<Artifact> 
     Page { items, next, as_of: state.head.seq.min(query.up_to) }
 }
 
-pub(super) fn closed_activations(
-    state: &State,
-    query: &ActivationQuery,
-) -> Page<ClosedActivation> {
+pub(super) fn closed_activations(state: &State, query: &ActivationQuery) -> Page<ClosedActivation> {
     let (low, high) = match (query.cursor, query.direction) {
         (None, _) => (0, u64::MAX),
         (Some(cursor), Direction::OldestFirst) => (cursor.get().saturating_add(1), u64::MAX),
         (Some(cursor), Direction::NewestFirst) => (0, cursor.get()),
     };
-    let mut candidates =
-        candidates(state, query, ActivationId(Seq(low))..ActivationId(Seq(high)));
+    let mut candidates = candidates(state, query, ActivationId(Seq(low))..ActivationId(Seq(high)));
     let walk: Box<dyn Iterator<Item = ActivationId>> = match query.direction {
         Direction::OldestFirst => Box::new(candidates.by_ref()),
         Direction::NewestFirst => Box::new(candidates.rev()),

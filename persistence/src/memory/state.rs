@@ -10,7 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use artel_core::content::Content;
 use artel_core::envelope::Draft;
-use artel_core::ids::{ActivationId, AgentNo, ArtifactId, CorrelationId, Epoch, ProcessId, Seq, TypeNo};
+use artel_core::ids::{
+    ActivationId, AgentNo, ArtifactId, CorrelationId, Epoch, ProcessId, Seq, TypeNo,
+};
 use artel_core::log::{
     ClosedActivation, ContentRow, Existing, Head, Log, Outcome, Owner, Snapshot, StoredArtifact,
 };

@@ -22,8 +22,7 @@ const CONFLICT: &str = "conflict";
 const DATED: &str = "dated";
 
 /// The columns of the view that are not those of a table.
-const HEADER: [&str; 8] =
-    ["first", "last", "epoch", "at", "previous", "hash", "bytes", "earliest"];
+const HEADER: [&str; 8] = ["first", "last", "epoch", "at", "previous", "hash", "bytes", "earliest"];
 
 /// As many values as the view has columns.
 const INSERT: &str = "INSERT INTO incoming VALUES \
@@ -92,7 +91,8 @@ async fn refused(log: &SqliteLog, header: &BatchHeader, reason: &str) -> Option<
 
 /// What the writing connection has to do first: make the view and its trigger.
 pub(super) fn setup() -> String {
-    let tables = TABLES.map(|table| [format!("{}_rows", table.name), format!("{}_data", table.name)]);
+    let tables =
+        TABLES.map(|table| [format!("{}_rows", table.name), format!("{}_data", table.name)]);
     let columns = HEADER.into_iter().map(str::to_owned).chain(tables.into_iter().flatten());
     let columns = columns.map(|name| format!("0 AS {name}")).collect::<Vec<_>>().join(", ");
     let spread = TABLES.map(|table| {

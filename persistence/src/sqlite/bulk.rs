@@ -92,7 +92,8 @@ pub(super) fn select(rows: &str, data: &str, columns: &[Column]) -> String {
     let mut offset = 0;
     for (place, column) in columns.iter().enumerate() {
         let comma = if place == 0 { "" } else { "," };
-        let number = |offset| format!("CAST(substr({rows}, o + {offset}, {NUMBER_LEN}) AS INTEGER)");
+        let number =
+            |offset| format!("CAST(substr({rows}, o + {offset}, {NUMBER_LEN}) AS INTEGER)");
         let bytes =
             || format!("substr({data}, {}, {})", number(offset), number(offset + NUMBER_LEN));
         let value = match column {

@@ -48,16 +48,10 @@ pub(super) fn refusal(error: &sqlx::Error) -> Option<&str> {
     (primary(error) == Some(code::CONSTRAINT)).then(|| database.message())
 }
 
-fn classify(
-    action: &'static str,
-    place: &str,
-    error: sqlx::Error,
-    outcome_unknown: bool,
-) -> Error {
+fn classify(action: &'static str, place: &str, error: sqlx::Error, outcome_unknown: bool) -> Error {
     let place = place.to_owned();
     let damaged = matches!(primary(&error), Some(code::INTERNAL | code::CORRUPT | code::NOTADB));
-    let undecodable =
-        matches!(error, sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_));
+    let undecodable = matches!(error, sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_));
     if (damaged && !outcome_unknown) || undecodable {
         return Error::Damaged { place, problem: text(&error) };
     }

@@ -65,7 +65,11 @@ pub(super) fn damaged(place: &str, what: &str, seq: Seq, problem: &Problem) -> E
 pub(super) const ARTIFACT: &str = "a.seq, a.at, a.envelope, a.salt, a.payload";
 
 /// An artifact out of the columns [`ARTIFACT`], which begin at `column`.
-pub(super) fn artifact(place: &str, row: &SqliteRow, column: usize) -> Result<StoredArtifact, Error> {
+pub(super) fn artifact(
+    place: &str,
+    row: &SqliteRow,
+    column: usize,
+) -> Result<StoredArtifact, Error> {
     let number = seq(place, row, column)?;
     let bad = |problem| damaged(place, "artifact", number, &problem);
     let envelope: Envelope = decode(get(place, row, column + 2)?).map_err(bad)?;

@@ -150,8 +150,8 @@ pub(super) async fn fetch(
 }
 
 fn existing(place: &str, row: &SqliteRow, seq: Seq) -> Result<Existing, Error> {
-    let envelope: Envelope = decode(get(place, row, 3)?)
-        .map_err(|problem| damaged(place, "artifact", seq, &problem))?;
+    let envelope: Envelope =
+        decode(get(place, row, 3)?).map_err(|problem| damaged(place, "artifact", seq, &problem))?;
     let salt: Option<&[u8]> = get(place, row, 4)?;
     Ok(Existing {
         seq,

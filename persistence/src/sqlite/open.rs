@@ -9,9 +9,7 @@ use std::time::Duration;
 
 use artel_core::log::Error;
 use artel_core::record::genesis;
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous,
-};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row};
 
 use super::connections::Connections;
@@ -51,8 +49,7 @@ pub(crate) async fn open(file: File, mode: Mode) -> Result<SqliteLog, Error> {
 fn log(path: PathBuf, synchronous: Synchronous, read_only: bool) -> SqliteLog {
     let place = path.display().to_string();
     let readers = Connections::new(&place, reading_options(&path), String::new(), READERS);
-    let writer =
-        Connections::new(&place, writing_options(&path, synchronous), append::setup(), 1);
+    let writer = Connections::new(&place, writing_options(&path, synchronous), append::setup(), 1);
     SqliteLog {
         place,
         path,
@@ -169,7 +166,9 @@ async fn create(path: &Path, board: &CreateBoard) -> Result<(), Error> {
             Ok(()) | Err(_) => {}
         }
     }
-    fill(&draft, board).await.map_err(|error| reading("create", &path.display().to_string(), error))?;
+    fill(&draft, board)
+        .await
+        .map_err(|error| reading("create", &path.display().to_string(), error))?;
     fs::rename(&draft, path).map_err(|error| io("create", path, error))?;
     drop(lock);
     Ok(())

@@ -199,7 +199,8 @@ fn is_owned(file: &fs::File) -> Result<bool, std::io::Error> {
 }
 
 fn owned(log: &Path) -> Error {
-    let owner = fs::File::open(beside(log, "-owner")).map_or_else(|_| unnamed(), |file| recorded(&file));
+    let owner =
+        fs::File::open(beside(log, "-owner")).map_or_else(|_| unnamed(), |file| recorded(&file));
     Error::Owned { place: log.display().to_string(), owner }
 }
 

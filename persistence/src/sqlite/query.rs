@@ -68,10 +68,7 @@ fn artifacts_sql(query: &ArtifactQuery) -> Sql {
 fn bounds(sql: &mut Sql, query: &ArtifactQuery) {
     let (low, high) = (low(query.cursor, query.direction), high(query.cursor, query.direction));
     let high = high.min(query.up_to.get().saturating_add(1));
-    sql.text(&format!(
-        "WITH bounds (low, high) AS MATERIALIZED (SELECT max({}, ",
-        integer(low)
-    ));
+    sql.text(&format!("WITH bounds (low, high) AS MATERIALIZED (SELECT max({}, ", integer(low)));
     match query.since {
         None => sql.text("0"),
         Some(since) => {
@@ -101,7 +98,9 @@ fn closed_sql(query: &ActivationQuery) -> Sql {
     let done = query.outcomes.is_empty() || query.outcomes.contains(&OutcomeFilter::Done);
     match (query.input, query.correlation) {
         (Some(input), _) => {
-            sql.text("worked_on w CROSS JOIN closed c ON c.activation = w.activation WHERE w.input = ");
+            sql.text(
+                "worked_on w CROSS JOIN closed c ON c.activation = w.activation WHERE w.input = ",
+            );
             sql.bind(integer(input.get()));
         }
         (None, Some(_)) => sql.text("closed c INDEXED BY closed_correlation WHERE true"),
@@ -294,7 +293,8 @@ fn page<T>(
     let shown = &rows[..rows.len().min(limit)];
     let items = shown.iter().map(|row| item(&log.place, row, 1)).collect::<Result<_, _>>()?;
     let more = rows.len() > limit;
-    let next = if more { shown.last().map(|row| seq(&log.place, row, 1)).transpose()? } else { None };
+    let next =
+        if more { shown.last().map(|row| seq(&log.place, row, 1)).transpose()? } else { None };
     Ok(Page { items, next, as_of })
 }
 
@@ -330,9 +330,18 @@ mod tests {
         let all = ArtifactQuery { correlation, types, agents, tags, ..any() };
         let cases = [
             (all.clone(), "SEARCH a USING INDEX artifact_correlation (correlation=? AND rowid>?"),
-            (ArtifactQuery { correlation: None, ..all.clone() }, "SEARCH t USING PRIMARY KEY (tag=? AND seq>?"),
-            (ArtifactQuery { types: all.types, ..any() }, "SEARCH s USING PRIMARY KEY (kind=? AND no=? AND last>?)"),
-            (ArtifactQuery { agents: all.agents, ..any() }, "SEARCH s USING PRIMARY KEY (kind=? AND no=? AND last>?)"),
+            (
+                ArtifactQuery { correlation: None, ..all.clone() },
+                "SEARCH t USING PRIMARY KEY (tag=? AND seq>?",
+            ),
+            (
+                ArtifactQuery { types: all.types, ..any() },
+                "SEARCH s USING PRIMARY KEY (kind=? AND no=? AND last>?)",
+            ),
+            (
+                ArtifactQuery { agents: all.agents, ..any() },
+                "SEARCH s USING PRIMARY KEY (kind=? AND no=? AND last>?)",
+            ),
             (any(), "SEARCH a USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
         ];
         for (query, driver) in cases {
@@ -354,8 +363,14 @@ mod tests {
         let any = ActivationQuery::default;
         let outcomes = vec![OutcomeFilter::Dead, OutcomeFilter::Dropped];
         let cases = [
-            (ActivationQuery { input: Some(Seq(1)), correlation, ..any() }, "SEARCH w USING PRIMARY KEY (input=?"),
-            (ActivationQuery { correlation, ..any() }, "USING INDEX closed_correlation (correlation=?"),
+            (
+                ActivationQuery { input: Some(Seq(1)), correlation, ..any() },
+                "SEARCH w USING PRIMARY KEY (input=?",
+            ),
+            (
+                ActivationQuery { correlation, ..any() },
+                "USING INDEX closed_correlation (correlation=?",
+            ),
             (ActivationQuery { outcomes, ..any() }, "USING INDEX closed_not_done (activation>?"),
             (any(), "SEARCH c USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
         ];

@@ -149,7 +149,6 @@ fn batch(place: &str, row: &SqliteRow, column: usize) -> Result<Batch, Error> {
     };
     let bytes: Vec<u8> = get(place, row, column + 6)?;
     let batch = Batch { header, bytes: Bytes::from(bytes) };
-    check::verify(&batch)
-        .map_err(|source| Error::Batch { place: place.to_owned(), source })?;
+    check::verify(&batch).map_err(|source| Error::Batch { place: place.to_owned(), source })?;
     Ok(batch)
 }

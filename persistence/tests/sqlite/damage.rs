@@ -26,7 +26,10 @@ async fn a_damaged_batch_is_named_by_whoever_reads_it() {
         assert!(
             matches!(
                 error,
-                Error::Batch { source: record::Error::Damaged { first: Seq(5), last: Seq(5), .. }, .. }
+                Error::Batch {
+                    source: record::Error::Damaged { first: Seq(5), last: Seq(5), .. },
+                    ..
+                }
             ),
             "{error:?}"
         );
@@ -80,7 +83,10 @@ async fn a_hole_is_named() {
     place.sql("DELETE FROM batch WHERE last = 5").await;
     let log = place.open().await.unwrap();
     let error = log.read(Seq(3), usize::MAX).await.unwrap_err();
-    assert!(error.to_string().contains("batch 6 does not continue the one that ends at 4"), "{error}");
+    assert!(
+        error.to_string().contains("batch 6 does not continue the one that ends at 4"),
+        "{error}"
+    );
     assert_eq!(log.read(Seq(6), usize::MAX).await.unwrap(), scribe.batches[5..]);
 }
 
@@ -103,10 +109,9 @@ async fn a_damaged_artifact_is_named_by_whoever_reads_it() {
 
     place.sql("UPDATE artifact SET envelope = CAST(substr(envelope, 1, 40) || x'00' || substr(envelope, 42) AS BLOB)").await;
     let look_up = LookUp { ids: vec![artifact_id(3)], keys: Vec::new() };
-    for error in [
-        log.artifact(artifact_id(3)).await.unwrap_err(),
-        log.look_up(&look_up).await.unwrap_err(),
-    ] {
+    for error in
+        [log.artifact(artifact_id(3)).await.unwrap_err(), log.look_up(&look_up).await.unwrap_err()]
+    {
         assert!(error.to_string().contains("artifact 3: it does not have its recorded check sum"));
     }
 }
@@ -125,7 +130,11 @@ async fn a_damaged_row_is_named_by_whoever_reads_it() {
     sketch.close(&ClosedActivation { outcome, ..row });
     scribe.append(sketch).await;
     place.sql("UPDATE content SET bytes = CAST(bytes || x'20' AS BLOB)").await;
-    place.sql("UPDATE closed SET body = CAST(substr(body, 1, 5) || x'ff' || substr(body, 7) AS BLOB)").await;
+    place
+        .sql(
+            "UPDATE closed SET body = CAST(substr(body, 1, 5) || x'ff' || substr(body, 7) AS BLOB)",
+        )
+        .await;
     let error = log.contents(&[content]).await.unwrap_err();
     assert!(error.to_string().contains("content 1: it does not have its recorded check sum"));
     let error = log.closed(activation).await.unwrap_err();
@@ -189,14 +198,12 @@ async fn an_append_is_checked_against_the_file() {
     assert!(matches!(error, Error::Fenced { .. }), "{error:?}");
 
     place.sql("UPDATE head SET epoch = epoch - 1").await;
-    let back = "UPDATE head SET (seq, hash, at) = (SELECT last, hash, at FROM batch WHERE last = 2);
+    let back =
+        "UPDATE head SET (seq, hash, at) = (SELECT last, hash, at FROM batch WHERE last = 2);
          DELETE FROM batch WHERE last = 3; DELETE FROM artifact WHERE seq = 3";
     place.sql(back).await;
     let error = log.append(append).await.unwrap_err();
-    assert!(
-        matches!(error, Error::Conflict { expected: Seq(3), head: Seq(2) }),
-        "{error:?}"
-    );
+    assert!(matches!(error, Error::Conflict { expected: Seq(3), head: Seq(2) }), "{error:?}");
     assert!(error.to_string().contains("the log regressed"), "{error}");
     assert_eq!(log.artifact(artifact_id(4)).await.unwrap(), None);
 }

@@ -25,7 +25,9 @@ async fn refused(place: &Place, what: &str) -> Error {
     assert_eq!(codes, [codes[0]; 3], "{what}");
     let mut after = place.files();
     // Readers of a file in write-ahead mode leave these behind, empty of content.
-    after.retain(|name, bytes| !(name.ends_with("-shm") || (name.ends_with("-wal") && bytes.is_empty())));
+    after.retain(|name, bytes| {
+        !(name.ends_with("-shm") || (name.ends_with("-wal") && bytes.is_empty()))
+    });
     assert_eq!(before, after, "{what}: the folder was written to");
     errors.remove(0)
 }

@@ -38,7 +38,9 @@ async fn only_a_board_is_removed() {
     let place = Place::empty();
     fs::write(place.path(), "dear diary").unwrap();
     let before = place.files();
-    for error in [remove(&place.url()).await.unwrap_err(), move_aside(&place.url()).await.unwrap_err()] {
+    for error in
+        [remove(&place.url()).await.unwrap_err(), move_aside(&place.url()).await.unwrap_err()]
+    {
         assert!(matches!(error, Error::Foreign { .. }), "{error:?}");
     }
     assert_eq!(place.files(), before);

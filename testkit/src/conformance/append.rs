@@ -206,8 +206,7 @@ pub async fn a_refused_append_leaves_nothing_behind<F: LogFactory>(factory: &F) 
     assert!(matches!(error, Error::Unstorable { .. }), "{error:?}");
 
     assert_eq!(log.head().await.unwrap().seq, scribe.seq);
-    let look_up =
-        LookUp { ids: vec![artifact_id(2)], keys: vec!["once".parse().unwrap()] };
+    let look_up = LookUp { ids: vec![artifact_id(2)], keys: vec!["once".parse().unwrap()] };
     let found = log.look_up(&look_up).await.unwrap();
     assert!(found.ids.is_empty() && found.keys.is_empty(), "{found:?}");
     assert!(log.contents(&[content]).await.unwrap().is_empty());
@@ -251,7 +250,8 @@ pub async fn a_batch_is_stored_as_it_is<F: LogFactory>(factory: &F) {
     // The log does not look into the bytes: those of a later format are stored as well.
     let bytes = Bytes::from((0..=255).collect::<Vec<u8>>());
     let at = Timestamp(i64::MIN);
-    let place = Place { epoch: scribe.epoch, first: Seq(1), last: Seq(9), at, previous: scribe.hash };
+    let place =
+        Place { epoch: scribe.epoch, first: Seq(1), last: Seq(9), at, previous: scribe.hash };
     let batch = Batch::seal(place, bytes);
     let append = Append { batch: batch.clone(), rows: artel_core::log::Rows::default() };
     log.append(append).await.unwrap();

@@ -179,9 +179,17 @@ fn queries() -> impl Strategy<Value = ActivationQuery> {
     );
     let direction = prop_oneof![Just(Direction::OldestFirst), Just(Direction::NewestFirst)];
     let which = (option::of((0..ACTIVATIONS + 3).prop_map(Seq)), direction, 0_u32..6);
-    (what, which).prop_map(|((outcomes, agents, correlation, input), (cursor, direction, limit))| {
-        ActivationQuery { outcomes, agents, correlation, input, cursor, direction, limit }
-    })
+    (what, which).prop_map(
+        |((outcomes, agents, correlation, input), (cursor, direction, limit))| ActivationQuery {
+            outcomes,
+            agents,
+            correlation,
+            input,
+            cursor,
+            direction,
+            limit,
+        },
+    )
 }
 
 fn dead_in(model: &BTreeMap<ActivationId, ClosedActivation>, tree: CorrelationId) -> u32 {

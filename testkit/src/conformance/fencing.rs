@@ -114,7 +114,10 @@ pub async fn after_an_unknown_outcome_the_board_is_owned_again_first<F: LogFacto
         answer.unwrap();
         scribe.acknowledged(append);
     } else {
-        for next in [append, { scribe.seq = Seq(1); scribe.seal(filler(&scribe)) }] {
+        for next in [append, {
+            scribe.seq = Seq(1);
+            scribe.seal(filler(&scribe))
+        }] {
             let error = log.append(next).await.unwrap_err();
             assert!(matches!(error, Error::NotOwned { .. }), "{error:?}");
         }

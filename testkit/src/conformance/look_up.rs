@@ -107,7 +107,12 @@ pub async fn an_artifact_is_found_as_it_was_committed<F: LogFactory>(factory: &F
     let samples = [
         Sample::new(1),
         Sample { payload: "".into(), ..Sample::new(2) },
-        Sample { tags, key: Some(key("k")), agent: Some(artel_core::ids::AgentNo(0)), ..Sample::new(3) },
+        Sample {
+            tags,
+            key: Some(key("k")),
+            agent: Some(artel_core::ids::AgentNo(0)),
+            ..Sample::new(3)
+        },
     ];
     scribe.publish(&samples).await;
     scribe.publish(&[Sample::new(4)]).await;

@@ -2,8 +2,8 @@
 
 use std::process;
 
-use artel_core::ids::{ActivationId, Epoch, Seq};
 use artel_core::hash::Hash;
+use artel_core::ids::{ActivationId, Epoch, Seq};
 use artel_core::log::{ActivationQuery, ArtifactQuery, Error, LookUp, Owner, Snapshot};
 use artel_core::time::Timestamp;
 
@@ -131,12 +131,8 @@ pub async fn a_closed_log_says_so<F: LogFactory>(factory: &F) {
     let mut sketch = scribe.sketch();
     sketch.filler();
     let bytes = bytes::Bytes::new();
-    let snapshot = Snapshot {
-        seq: scribe.seq,
-        batch_hash: scribe.hash,
-        state_hash: Hash::of(&bytes),
-        bytes,
-    };
+    let snapshot =
+        Snapshot { seq: scribe.seq, batch_hash: scribe.hash, state_hash: Hash::of(&bytes), bytes };
     let errors = [
         log.head().await.map(drop),
         log.own(claim(1, "suite")).await.map(drop),

@@ -56,7 +56,8 @@ pub async fn pages_meet_every_artifact_once<F: LogFactory>(factory: &F) {
     let reader = place.open().await.unwrap();
     let mut scribe = Scribe::own(&log).await;
     for batch in 0..10 {
-        let samples: Vec<Sample> = (0..batch).map(|number| Sample::new(batch * 100 + number)).collect();
+        let samples: Vec<Sample> =
+            (0..batch).map(|number| Sample::new(batch * 100 + number)).collect();
         if !samples.is_empty() {
             scribe.publish(&samples).await;
         }
@@ -149,17 +150,22 @@ fn queries() -> impl Strategy<Value = ArtifactQuery> {
         let (types, agents, correlation, tags, since, until) = what;
         let (cursor, up_to, direction, limit) = which;
         ArtifactQuery {
-            types, agents, correlation, tags, since, until, cursor, up_to, direction, limit,
+            types,
+            agents,
+            correlation,
+            tags,
+            since,
+            until,
+            cursor,
+            up_to,
+            direction,
+            limit,
         }
     })
 }
 
 /// Compares a log's answer with that of the definition.
-async fn compare(
-    log: &Arc<dyn Log>,
-    scribe: &Scribe,
-    query: &ArtifactQuery,
-) -> Result<(), String> {
+async fn compare(log: &Arc<dyn Log>, scribe: &Scribe, query: &ArtifactQuery) -> Result<(), String> {
     let mut expected: Vec<&StoredArtifact> = scribe
         .artifacts
         .iter()

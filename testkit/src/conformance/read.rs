@@ -77,9 +77,9 @@ pub async fn a_reader_follows_the_writer<F: LogFactory>(factory: &F) {
     let follows = async {
         let mut all = Vec::new();
         while all.len() < 60 {
-            let from = all.last().map_or(Seq(1), |batch: &artel_core::record::Batch| {
-                batch.header.last.next()
-            });
+            let from = all
+                .last()
+                .map_or(Seq(1), |batch: &artel_core::record::Batch| batch.header.last.next());
             all.extend(reader.read(from, 2_000).await.unwrap());
             std::future::ready(()).await;
             tokio::task::yield_now().await;
