@@ -100,8 +100,7 @@ impl<'a> Operator<'a> {
         let as_of = self.parts.hub.durable();
         let found = log.closed(id).await.map_err(OperateError::LookUp)?;
         let closed = found.ok_or(OperateError::NoDeadLetter(id))?;
-        let work = log.correlation(closed.correlation).await.map_err(OperateError::LookUp)?;
-        Ok(DeadLetterRef { closed, as_of, dead_in_correlation: work.dead })
+        Ok(DeadLetterRef { closed, as_of })
     }
 
     async fn command(

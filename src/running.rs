@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use artel_core::artifact::Artifact;
 use artel_core::board::{OpenStatus, State};
 use artel_core::command::Receipt;
 use artel_core::envelope::{Actor, Producer};
@@ -15,7 +16,7 @@ use artel_scheduler::Dispatcher;
 
 use crate::attempt::Attempts;
 use crate::board::Setup;
-use crate::committer::{Committer, WhenSettled};
+use crate::committer::Committer;
 use crate::error::{PublishError, ReadError};
 use crate::operator::Operator;
 use crate::publication::Publication;
@@ -125,6 +126,26 @@ impl Running {
         query.ask(&*self.parts.setup.log, &names, self.parts.hub.durable()).await
     }
 
+    /// All artifacts of a type that a query lists, decoded, page after page. What is published
+    /// meanwhile may be among them.
+    ///
+    /// # Errors
+    /// When the log cannot be read, or an artifact cannot be decoded.
+    pub async fn all<T: Artifact>(&self, query: Query) -> Result<Vec<T>, ReadError> {
+        let mut query = query.type_name(T::NAME).limit(1_000);
+        let mut all = Vec::new();
+        loop {
+            let listing = self.artifacts(&query).await?;
+            for stored in &listing.artifacts {
+                all.push(stored.decode()?);
+            }
+            match listing.next {
+                Some(next) => query = query.after(next),
+                None => return Ok(all),
+            }
+        }
+    }
+
     /// The board's events from a seq on: first those that are there, then those that come.
     #[must_use]
     pub fn tail(&self, from: Seq) -> Tail {
@@ -151,12 +172,8 @@ impl Running {
     /// # Cancel safety
     /// Safe to drop.
     pub async fn settled(&self, correlation: CorrelationId) -> Result<Status, ReadError> {
-        match self.parts.committer.when_settled(correlation).await? {
-            WhenSettled::Settled { cancelled: true, .. } => Ok(Status::Cancelled),
-            WhenSettled::Settled { dead: 0, .. } => Ok(Status::Done),
-            WhenSettled::Settled { dead, .. } => Ok(Status::DeadLetters(dead)),
-            WhenSettled::NotOpen => self.closed_status(correlation).await,
-        }
+        self.parts.committer.when_settled(correlation).await?;
+        self.closed_status(correlation).await
     }
 
     async fn closed_status(&self, correlation: CorrelationId) -> Result<Status, ReadError> {

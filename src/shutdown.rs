@@ -50,6 +50,8 @@ impl Running {
         stages.end("timers");
         // A board that is stopped already leases nothing.
         let _ = self.parts.committer.stop_leasing().await;
+        // What was leased before has left the committer once this is answered.
+        let _ = self.parts.committer.look(|_| ()).await;
         stages.end("leasing");
         let released = self.end_attempts(deadline).await;
         stages.end("attempts");

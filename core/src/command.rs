@@ -172,8 +172,6 @@ pub struct DeadLetterRef {
     pub closed: ClosedActivation,
     /// The seq that this is complete to.
     pub as_of: Seq,
-    /// Dead letters of the same tree of work at that seq, this one included.
-    pub dead_in_correlation: u32,
 }
 
 /// What a board answers to a command that it accepted.

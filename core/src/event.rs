@@ -172,8 +172,6 @@ pub struct Redriven {
     pub trail: Vec<Seq>,
     /// Steps whose results are recorded, and where.
     pub steps: Vec<(StepName, Seq)>,
-    /// Dead letters that the tree of work has left, this one not counted.
-    pub dead_in_correlation: u32,
 }
 
 /// How an attempt ended.

@@ -11,7 +11,6 @@ use artel_core::time::Elapsed;
 use artel_eventbus::Hub;
 use artel_scheduler::{Dispatcher, Runner};
 
-use super::WhenSettled;
 use super::batch::Delivery;
 use super::engine::Engine;
 use super::payloads::Input;
@@ -56,9 +55,8 @@ impl<R: Runner<Inputs = Cached>> Outlets<R> {
             look();
         }
         for settled in delivery.settled {
-            let answer = WhenSettled::Settled { dead: settled.dead, cancelled: settled.cancelled };
             for waiter in engine.settling.remove(&settled.correlation).unwrap_or_default() {
-                let _ = waiter.send(answer);
+                let _ = waiter.send(());
             }
         }
         if delivery.room && self.room.receiver_count() > 0 {

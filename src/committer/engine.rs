@@ -20,7 +20,7 @@ use artel_core::time::Elapsed;
 
 use super::batch::{Building, Delivery, Pending};
 use super::payloads::Payloads;
-use super::{Failure, Look, Reply, WhenSettled};
+use super::{Failure, Look, Reply};
 use crate::clock::BoardClock;
 
 /// Who this owner is.
@@ -45,7 +45,7 @@ pub(super) struct Engine {
     pub(super) hash: Hash,
     pub(super) payloads: Payloads,
     pub(super) building: Building,
-    pub(super) settling: BTreeMap<CorrelationId, Vec<oneshot::Sender<WhenSettled>>>,
+    pub(super) settling: BTreeMap<CorrelationId, Vec<oneshot::Sender<()>>>,
     pub(super) idling: Vec<oneshot::Sender<()>>,
     /// The moment that the timers were last told, and whether they asked since.
     announced: Elapsed,
@@ -109,17 +109,13 @@ impl Engine {
         self.building.looks.push(deferred);
     }
 
-    pub(super) fn when_settled(
-        &mut self,
-        correlation: CorrelationId,
-        reply: oneshot::Sender<WhenSettled>,
-    ) {
+    pub(super) fn when_settled(&mut self, correlation: CorrelationId, reply: oneshot::Sender<()>) {
         if self.state.correlation(correlation).is_some() {
             self.settling.entry(correlation).or_default().push(reply);
         } else {
             let answer = move || {
                 // Whoever asked may have left.
-                let _ = reply.send(WhenSettled::NotOpen);
+                let _ = reply.send(());
             };
             self.building.looks.push(Box::new(answer));
         }

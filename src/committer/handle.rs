@@ -25,7 +25,7 @@ pub(crate) enum Submission {
     /// Look at the live state.
     Look(Look),
     /// Say when nothing of a tree of work is open any more; at once when nothing is.
-    WhenSettled(CorrelationId, oneshot::Sender<WhenSettled>),
+    WhenSettled(CorrelationId, oneshot::Sender<()>),
     /// Say when nothing runs and nothing will by itself.
     WhenIdle(oneshot::Sender<()>),
     /// An executor's slot is free after the board had ended its attempt.
@@ -34,15 +34,6 @@ pub(crate) enum Submission {
     StopLeasing,
     /// Drain the inbox, append what is left, and end.
     Close(oneshot::Sender<()>),
-}
-
-/// What becomes of a tree of work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum WhenSettled {
-    /// It settled while somebody waited.
-    Settled { dead: u32, cancelled: bool },
-    /// Nothing of it is open: the store knows the rest.
-    NotOpen,
 }
 
 /// Why a command was not carried out.
@@ -132,15 +123,12 @@ impl Committer {
     }
 
     /// Waits until nothing of a tree of work is open.
-    pub(crate) async fn when_settled(
-        &self,
-        correlation: CorrelationId,
-    ) -> Result<WhenSettled, Failure> {
+    pub(crate) async fn when_settled(&self, correlation: CorrelationId) -> Result<(), Failure> {
         loop {
             let (reply, answer) = oneshot::channel();
             self.submit(Submission::WhenSettled(correlation, reply)).await?;
-            if let Ok(settled) = answer.await {
-                return Ok(settled);
+            if answer.await.is_ok() {
+                return Ok(());
             }
             self.interrupted()?;
         }

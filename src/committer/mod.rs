@@ -15,7 +15,7 @@ mod run;
 
 pub(crate) use deliver::{Cached, Outlets};
 pub(crate) use engine::Identity;
-pub(crate) use handle::{Committer, Failure, Look, Reply, Status, Submission, WhenSettled};
+pub(crate) use handle::{Committer, Failure, Look, Reply, Status, Submission};
 pub use load::LoadError;
 pub(crate) use load::{Loaded, fold, load};
 pub(crate) use payloads::Input;

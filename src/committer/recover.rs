@@ -249,7 +249,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
             .collect();
         for correlation in gone {
             for waiter in self.engine.settling.remove(&correlation).unwrap_or_default() {
-                let _ = waiter.send(super::WhenSettled::NotOpen);
+                let _ = waiter.send(());
             }
         }
     }

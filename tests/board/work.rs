@@ -182,3 +182,20 @@ async fn jitter_stays_within_the_delay() {
     assert!(took < SECOND * 11 && took > Duration::ZERO, "{took:?}");
     end(running).await;
 }
+
+/// CORR-1: dead letters count against a tree of work until they are redriven or dropped, also when a
+/// later publish goes on with it.
+#[tokio::test(start_paused = true)]
+async fn a_tree_of_work_that_goes_on_keeps_its_dead_letters() {
+    async fn odd(_: Context, order: Arc<Order>) -> Result<(), Error> {
+        if order.size % 2 == 1 { Err(Error::permanent("odd")) } else { Ok(()) }
+    }
+    let (board, _) = memory().await;
+    board.agent("odd").on::<Order>().run(odd);
+    let running = board.start().await.unwrap();
+    let correlation = running.publish(order(1)).await.unwrap().correlation;
+    assert_eq!(running.settled(correlation).await.unwrap(), Status::DeadLetters(1));
+    running.publish(Publication::new(order(2)).correlation(correlation)).await.unwrap();
+    assert_eq!(running.settled(correlation).await.unwrap(), Status::DeadLetters(1));
+    end(running).await;
+}

@@ -57,8 +57,6 @@ pub struct Lease {
 pub struct Settled {
     /// Which one.
     pub correlation: CorrelationId,
-    /// Dead letters it has left.
-    pub dead: u32,
     /// Whether it was cancelled.
     pub cancelled: bool,
 }

@@ -14,8 +14,6 @@ use crate::time::Elapsed;
 pub struct Correlation {
     /// Activations that wait or run.
     pub open: u32,
-    /// Dead letters it has left so far.
-    pub dead: u32,
     /// Since when artifacts are counted.
     pub hour_since: Elapsed,
     /// Artifacts committed since then.

@@ -14,16 +14,9 @@ impl State {
         beside: &Beside,
         events: &mut Vec<Event>,
     ) -> Result<(), Rejection> {
-        let mut redriven_of = std::collections::BTreeMap::new();
         for letter in letters {
             self.check_dead(letter, beside)?;
             let closed = &letter.closed;
-            // Letters of one tree of work were counted together; each that goes back leaves fewer.
-            let gone: &mut u32 = redriven_of.entry(closed.correlation).or_default();
-            *gone += 1;
-            let dead_before = self
-                .correlation(closed.correlation)
-                .map_or(letter.dead_in_correlation, |entry| entry.dead);
             events.push(Event::ActivationRedriven(Box::new(Redriven {
                 activation: closed.activation,
                 subscription: closed.subscription,
@@ -32,7 +25,6 @@ impl State {
                 attempts: closed.attempts,
                 trail: closed.trail.clone(),
                 steps: closed.steps.clone(),
-                dead_in_correlation: dead_before.saturating_sub(*gone),
             })));
         }
         Ok(())

@@ -54,9 +54,9 @@ impl State {
     pub(super) fn conclude(&mut self, changes: &mut Changes) {
         while let Some(correlation) = self.index.touched.pop() {
             if self.correlations.get(&correlation).is_some_and(|entry| entry.open == 0) {
-                let entry = self.correlations.remove(&correlation).unwrap_or_default();
+                self.correlations.remove(&correlation);
                 let cancelled = changes.rows.cancelled.contains(&correlation);
-                changes.settled.push(Settled { correlation, dead: entry.dead, cancelled });
+                changes.settled.push(Settled { correlation, cancelled });
             }
         }
     }

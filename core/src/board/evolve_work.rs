@@ -110,8 +110,6 @@ impl State {
             steps: redriven.steps.clone(),
         };
         self.open(redriven.activation, activation);
-        let entry = self.correlations.entry(redriven.correlation).or_default();
-        entry.dead = redriven.dead_in_correlation;
         changes.rows.reopened.push(redriven.activation);
         Ok(())
     }
@@ -186,7 +184,6 @@ impl State {
         }
         if let Some(entry) = self.correlations.get_mut(&activation.correlation) {
             entry.open -= 1;
-            entry.dead += u32::from(matches!(outcome, Outcome::Dead(_)));
             if entry.open == 0 {
                 self.index.touched.push(activation.correlation);
             }

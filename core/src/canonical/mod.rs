@@ -13,7 +13,7 @@
 //!
 //! There are two ways in, and they agree: [`to_vec`] writes any `T: Serialize` straight into its
 //! text, [`from_json`] takes JSON that somebody else wrote. [`scan`] finds a field in a canonical
-//! text without building a tree. Decoding is `serde_json`'s, by [`decode`].
+//! text without building a tree. Decoding is `serde_json`'s, by [`decode()`].
 
 mod decode;
 mod error;

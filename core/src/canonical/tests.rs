@@ -284,6 +284,8 @@ fn equal_numbers_have_one_text() {
         ("18446744073709551615", "18446744073709551615"),
         ("-9223372036854775808", "-9223372036854775808"),
         ("-9223372036854775808.0", "-9223372036854775808"),
+        ("9223372036854775808.0", "9223372036854775808"),
+        ("18446744073709549568.0", "18446744073709549568"),
         ("18446744073709551616.0", "1.8446744073709552e19"),
         ("-1e19", "-1e19"),
         ("0.1", "0.1"),
@@ -441,6 +443,31 @@ fn length_is_bounded() {
     );
 }
 
+/// ART-4: a value that is too long is given up early, whatever it is made of.
+#[test]
+fn a_value_without_end_is_given_up() {
+    struct Endless<T>(T, std::cell::Cell<usize>);
+    impl<T: Serialize> Serialize for Endless<T> {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.collect_seq((0..1_000_000).map(|n| {
+                self.1.set(n);
+                &self.0
+            }))
+        }
+    }
+    fn check<T: Serialize>(element: T) {
+        let endless = Endless(element, std::cell::Cell::default());
+        assert_eq!(to_vec(&endless, 1000).unwrap_err().code(), "payload-too-long");
+        assert!(endless.1.get() <= 1000, "{}", endless.1.get());
+    }
+    check([0_u8; 0]);
+    check(BTreeMap::<String, u8>::new());
+    check(1);
+    check(0.5);
+    check("");
+    check(true);
+}
+
 /// What is no JSON is refused with its line and column.
 #[test]
 fn text_that_is_not_json_is_refused() {
@@ -453,6 +480,7 @@ fn text_that_is_not_json_is_refused() {
         ("{a:1}", "2 is not JSON: a key in quotes was expected"),
         ("\"a", "3 is not JSON: the text ends inside a string"),
         ("\"\u{1}\"", "2 is not JSON: a control character must be escaped"),
+        ("\"a\u{1f}\"", "3 is not JSON: a control character must be escaped"),
         ("\"\\ud800\"", "1 is not JSON: the string has an escape that JSON does not have"),
         ("nul", "1 is not JSON: a value was expected"),
         ("01", "1 is not JSON: a number was expected"),

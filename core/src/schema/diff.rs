@@ -247,7 +247,7 @@ impl Comparison {
     ) {
         match (keyword, holds(keyword), both) {
             ("properties" | "required" | "$ref", _, _) => {}
-            (_, _, (from, to)) if from == to && !contains_reference(from) => {}
+            (_, _, (from, to)) if from == to => {}
             (_, Holds::Schema, (Some(from @ Value::Object(_)), Some(to @ Value::Object(_)))) => {
                 let at = match keyword {
                     "items" => format!("{at}[]"),
@@ -343,16 +343,4 @@ impl Comparison {
             self.push(at, What::VariantAdded { variant: label(new) });
         }
     }
-}
-
-/// Whether equal texts may still differ: a reference leads somewhere from where it stands.
-fn contains_reference(value: Option<&Value>) -> bool {
-    value.is_some_and(|value| match value {
-        Value::Array(values) => values.iter().any(|value| contains_reference(Some(value))),
-        Value::Object(keywords) => {
-            keywords.contains_key("$ref")
-                || keywords.values().any(|value| contains_reference(Some(value)))
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
-    })
 }

@@ -1,7 +1,7 @@
 //! Schemas: what a payload of a type looks like, compared, changed, and checked.
 //!
 //! A [`Schema`] is a JSON Schema (2020-12) in normal form, so that two are the same type exactly
-//! when their texts are equal. [`diff`] says field by field what differs, and [`Changed`] refuses a
+//! when their texts are equal. [`diff()`] says field by field what differs, and [`Changed`] refuses a
 //! type whose schema differs from the one that a board has. A [`TypeSchema`] checks payloads; what
 //! it has checked is a [`Checked`].
 

@@ -100,12 +100,17 @@ fn normalise(schema: Value) -> Value {
             (Holds::Tuple, Value::Array(schemas)) => schemas.into_iter().map(normalise).collect(),
             (Holds::Branches, Value::Array(schemas)) => {
                 let schemas: Vec<Value> = schemas.into_iter().map(normalise).collect();
-                sorted(if keyword == "allOf" { schemas } else { merge_enums(schemas) })
+                match keyword.as_str() {
+                    "allOf" => set(schemas),
+                    // Twice the same is no shape at all where exactly one has to fit.
+                    "oneOf" => sorted(merge_enums(schemas)).into(),
+                    _ => set(merge_enums(schemas)),
+                }
             }
             (Holds::Named, Value::Object(schemas)) => Value::Object(
                 schemas.into_iter().map(|(name, schema)| (name, normalise(schema))).collect(),
             ),
-            (Holds::Set, Value::Array(values)) => sorted(values),
+            (Holds::Set, Value::Array(values)) => set(values),
             (_, value) => value,
         };
         let empty = match &value {
@@ -123,10 +128,16 @@ fn normalise(schema: Value) -> Value {
     only_branch(normal)
 }
 
-/// A list as a set: in the order of the canonical texts, each once.
-fn sorted(mut values: Vec<Value>) -> Value {
+/// A list whose order does not count: in the order of the canonical texts.
+fn sorted(mut values: Vec<Value>) -> Vec<Value> {
+    let text = |value: &Value| canonical::to_vec(value, PAYLOAD_LEN_MAX).unwrap_or_default();
+    values.sort_by_cached_key(text);
     values
-        .sort_by_cached_key(|value| canonical::to_vec(value, PAYLOAD_LEN_MAX).unwrap_or_default());
+}
+
+/// A list as a set.
+fn set(values: Vec<Value>) -> Value {
+    let mut values = sorted(values);
     values.dedup();
     Value::Array(values)
 }
@@ -165,7 +176,7 @@ fn merge_enums(branches: Vec<Value>) -> Vec<Value> {
     let (lists, mut others): (Vec<Value>, Vec<Value>) =
         branches.into_iter().partition(|branch| listed_values(branch).is_some());
     let count: usize = lists.iter().filter_map(listed_values).map(Vec::len).sum();
-    let merged = sorted(lists.iter().filter_map(listed_values).flatten().cloned().collect());
+    let merged = set(lists.iter().filter_map(listed_values).flatten().cloned().collect());
     if merged.as_array().map(Vec::len) != Some(count) {
         // A value that is listed twice is valid under `anyOf` and invalid under `oneOf`.
         others.extend(lists);

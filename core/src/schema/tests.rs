@@ -180,6 +180,16 @@ fn what_is_said_about_a_type_does_not_count() {
     assert_ne!(titled("string"), titled("null"));
 }
 
+/// ART-8: what is listed twice is listed once, but for a choice of exactly one.
+#[test]
+fn repetitions_do_not_count() {
+    let text = |schema: Value| normal(&schema).text().to_string();
+    assert_eq!(text(json!({"enum": [2, 1, 2]})), r#"{"enum":[1,2]}"#);
+    let twice = json!([{"type": "null"}, {"type": "null", "title": "again"}]);
+    assert_eq!(text(json!({"anyOf": twice})), r#"{"anyOf":[{"type":"null"}]}"#);
+    assert_eq!(text(json!({"oneOf": twice})), r#"{"oneOf":[{"type":"null"},{"type":"null"}]}"#);
+}
+
 /// ART-8: the text of a normal form is stored, and must be the same in every release.
 #[test]
 fn normal_form_never_changes() {
@@ -413,6 +423,18 @@ fn a_recursive_schema_checks_every_level() {
     wood.check_json(good.to_string().as_bytes(), PAYLOAD_LEN).unwrap();
     let bad = json!({"a_tree": leaf, "trees": {"x": {"value": 0, "children": [{"value": 300}]}}});
     assert!(wood.check_json(bad.to_string().as_bytes(), PAYLOAD_LEN).is_err());
+
+    let name = "50 % off/~é";
+    let list = json!({"type": "array", "items": {"$ref": "#/$defs/List"}});
+    let schema = json!({
+        "properties": {name: {"$ref": "#/$defs/List"}},
+        "$defs": {"List": list},
+    });
+    let schema = type_schema(normal(&schema));
+    assert_eq!(&normal(schema.schema().value()), schema.schema());
+    let check = |value: Value| schema.check_json(value.to_string().as_bytes(), PAYLOAD_LEN);
+    check(json!({name: [[], [[]]]})).unwrap();
+    assert!(check(json!({name: [[], [[1]]]})).is_err());
 }
 
 fn by_construction<T: JsonSchema>() -> bool {
@@ -494,7 +516,7 @@ fn shapes() -> impl Strategy<Value = Shape> {
             boxed.clone().prop_map(Shape::Map),
             boxed.clone().prop_map(Shape::Optional),
             boxed.prop_map(Shape::Recursive),
-            proptest::collection::btree_map("[ab/]", (inner.clone(), any::<bool>()), 0..3)
+            proptest::collection::btree_map("[ab/% ]", (inner.clone(), any::<bool>()), 0..3)
                 .prop_map(Shape::Object),
             (
                 proptest::collection::btree_set(0_u8..4, 0..3),

@@ -301,11 +301,7 @@ impl Board {
     pub(super) fn dead_letter(&self, activation: ActivationId) -> DeadLetterRef {
         let find = |closed: &&ClosedActivation| closed.activation == activation;
         let closed = self.closed.iter().find(find).expect("it is closed").clone();
-        let dead = self.closed.iter().filter(|other| {
-            other.correlation == closed.correlation && matches!(other.outcome, Outcome::Dead(_))
-        });
-        let dead_in_correlation = u32::try_from(dead.count()).unwrap();
-        DeadLetterRef { closed, as_of: self.state.seq(), dead_in_correlation }
+        DeadLetterRef { closed, as_of: self.state.seq() }
     }
 
     pub(super) fn outcome(&self, activation: ActivationId) -> Option<Outcome> {
