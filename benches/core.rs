@@ -4,6 +4,10 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
+use bytes::Bytes;
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use smallvec::SmallVec;
+
 use artel_core::board::{Beside, Changes, State};
 use artel_core::catalogue::{Candidate, Catalogue, Closures};
 use artel_core::command::{
@@ -22,9 +26,6 @@ use artel_core::names::{AgentName, BoardName, ProgramName, QueueName, Tag, TypeN
 use artel_core::policy::Retry;
 use artel_core::record::{Decision, Encoder};
 use artel_core::time::{Elapsed, Now, Timestamp};
-use bytes::Bytes;
-use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use smallvec::SmallVec;
 
 const PAYLOAD: &[u8] = br#"{"n":12345,"text":"a payload of about one hundred bytes, as the figures of the board have it ......"}"#;
 

@@ -4,12 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use artel::{Artifact, Board, Context, Error, Running};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use futures_util::future::join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Builder;
+
+use artel::{Artifact, Board, Context, Error, Running};
 
 #[derive(Serialize, Deserialize, JsonSchema, Artifact)]
 struct In {

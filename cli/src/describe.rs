@@ -1,13 +1,14 @@
 //! What the library has as values, as the answers say it: with names instead of numbers, and texts
 //! instead of types. Text for people and JSON are made of the same descriptions.
 
+use serde_json::value::RawValue;
+
 use artel::definition::{Filter, SubscriptionDefinition};
 use artel::envelope::{Clause, Producer, TraceContext};
 use artel::event::Next;
 use artel::ids::{ActivationId, AgentNo, Seq, SubscriptionNo, TypeNo};
 use artel::state::{Gate, State};
 use artel::{ActivationView, AttemptView, Standing, Stored};
-use serde_json::value::RawValue;
 
 use crate::{times, wire, words};
 

@@ -1,4 +1,4 @@
-//! The program `artel`.
+//! The program `artel`: the command line, and nothing else.
 
 use std::process::ExitCode;
 

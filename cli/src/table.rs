@@ -7,7 +7,7 @@ use comfy_table::{ColumnConstraint, ContentArrangement};
 use crate::output::clean_line;
 
 /// How narrow a column that may be wrapped becomes before the table is wider than the terminal.
-const WRAPPED_WIDTH_MIN: u16 = 12;
+const WRAPPED_WIDTH_MIN: u16 = 8;
 /// Blanks between two columns.
 const GAP: u16 = 2;
 

@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
+
 use artel::state::State;
 use artel::time::{Elapsed, Timestamp};
-use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 
 /// For people: `2026-11-21T05:44:00Z`.
 pub(crate) fn seconds(at: Timestamp) -> String {

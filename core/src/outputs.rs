@@ -160,7 +160,7 @@ mod tests {
         assert_eq!(found, payloads);
     }
 
-    /// ART-13: a signature says which artifacts there can be; they come in order.
+    /// OUT-1: a signature says which artifacts there can be; they come in order.
     #[test]
     fn a_signature_declares_what_a_handler_returns() {
         check((), &[], &[]);
@@ -180,7 +180,7 @@ mod tests {
         check(all, &names, &expected);
     }
 
-    /// ART-14: the value itself is handed on, not a second parse of it.
+    /// OUT-2: the value itself is handed on, not a second parse of it.
     #[test]
     fn the_value_itself_is_handed_on() {
         let value = Arc::new(Licence(5));

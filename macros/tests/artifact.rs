@@ -114,7 +114,7 @@ fn canonical(value: &impl Serialize) -> String {
     String::from_utf8(text).expect("JSON is UTF-8")
 }
 
-/// ART-7: a type is called by its Rust name, never by its module's, and has version 1.
+/// TYPE-2: a type is called by its Rust name, never by its module's, and has version 1.
 #[test]
 fn a_type_has_a_name_and_a_version() {
     mod inner {
@@ -132,7 +132,7 @@ fn a_type_has_a_name_and_a_version() {
     assert!(described.problem().is_none());
 }
 
-/// ART-12: tags come from the type, its fields and its method.
+/// TYPE-6: tags come from the type, its fields and its method.
 #[test]
 fn tags_come_from_type_and_fields() {
     let value: Arc<dyn artel_core::artifact::ErasedArtifact> = Arc::new(verdict());
@@ -143,7 +143,7 @@ fn tags_come_from_type_and_fields() {
     assert!(bad.tags().unwrap_err().to_string().starts_with("the tag `\n` has the character"));
 }
 
-/// ART-12: keys come from a field or an expression; none is no key, and a bad one is an error.
+/// TYPE-6: keys come from a field or an expression; none is no key, and a bad one is an error.
 #[test]
 fn keys_come_from_a_field_or_an_expression() {
     let value = verdict();
@@ -181,7 +181,7 @@ fn keys_come_from_a_field_or_an_expression() {
     assert_eq!(InText { number: 8 }.tags().unwrap().len(), 2);
 }
 
-/// ART-15: handles name fields as serde writes them.
+/// PRED-8: handles name fields as serde writes them.
 #[test]
 fn handles_name_fields_as_serde_writes_them() {
     let fields = Verdict::fields();
@@ -215,7 +215,7 @@ fn handles_name_fields_as_serde_writes_them() {
     yes(Verdict::fields().maybe.eq(None));
 }
 
-/// ART-15: the rules by which serde renames fields.
+/// PRED-8: the rules by which serde renames fields.
 #[test]
 fn fields_are_renamed_by_serdes_rules() {
     macro_rules! check {
@@ -243,7 +243,7 @@ fn fields_are_renamed_by_serdes_rules() {
     }
 }
 
-/// ART-15: enums and structs without fields are artifacts, and have no handles.
+/// PRED-8: enums and structs without fields are artifacts, and have no handles.
 #[test]
 fn enums_and_empty_structs_are_artifacts() {
     #[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema, Artifact)]
@@ -282,7 +282,7 @@ fn enums_and_empty_structs_are_artifacts() {
     assert_eq!((Outcome::fields(), Go::fields()), ("none", "none"));
 }
 
-/// ART-15: a struct whose JSON is that of another type has no handles.
+/// PRED-8: a struct whose JSON is that of another type has no handles.
 #[test]
 fn a_struct_of_another_shape_has_no_handles() {
     #[derive(Serialize, Deserialize, JsonSchema, Artifact)]

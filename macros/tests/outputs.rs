@@ -36,7 +36,7 @@ fn published(found: impl IntoOutputs) -> Vec<&'static str> {
     sink.into_iter().map(|output| output.type_name()).collect()
 }
 
-/// ART-13: an enum declares what all its variants hold, and publishes what the one at hand holds.
+/// OUT-1: an enum declares what all its variants hold, and publishes what the one at hand holds.
 #[test]
 fn an_enum_publishes_what_its_variant_holds() {
     let mut types = Vec::new();

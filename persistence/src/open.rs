@@ -68,8 +68,8 @@ impl OpenOptions {
 /// # Errors
 /// [`Error::Url`] when the URL names no backend of this build; [`Error::Missing`] when there is no
 /// log and none was to be made; [`Error::Foreign`], [`Error::Newer`] and [`Error::Damaged`] when
-/// what lies there cannot be used (it is left as it is); [`Error::Unavailable`] when it cannot be
-/// reached.
+/// what lies there cannot be used (it is left as it is); [`Error::Owned`] while another process is
+/// making or upgrading it; [`Error::Unavailable`] when it cannot be reached.
 pub async fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn Log>, Error> {
     match url::parse(url)? {
         Location::Memory => match options.mode {

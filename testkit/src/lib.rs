@@ -4,6 +4,7 @@
 
 mod check;
 mod clock;
+pub mod conformance;
 mod entropy;
 mod faulty;
 

@@ -1,7 +1,8 @@
-//! The verbs of `artel activation`.
+//! The verbs of `artel activation`, about units of work.
+
+use clap::{Args, Subcommand};
 
 use artel::ids::{ActivationId, CorrelationId, Seq};
-use clap::{Args, Subcommand};
 
 use super::value::OutcomeArg;
 

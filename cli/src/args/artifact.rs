@@ -1,7 +1,8 @@
-//! The verbs of `artel artifact`.
+//! The verbs of `artel artifact`, about what is on a board.
+
+use clap::{Args, Subcommand};
 
 use artel::ids::{CorrelationId, Seq};
-use clap::{Args, Subcommand};
 
 use super::value::{ArtifactRef, Moment};
 

@@ -1,4 +1,4 @@
-//! The verbs of `artel board`.
+//! The verbs of `artel board`, about a board as a whole.
 
 use clap::{Args, Subcommand};
 

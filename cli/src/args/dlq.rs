@@ -1,7 +1,8 @@
-//! The verbs of `artel dlq`.
+//! The verbs of `artel dlq`, about dead letters.
+
+use clap::{ArgGroup, Args, Subcommand};
 
 use artel::ids::{ActivationId, Seq};
-use clap::{ArgGroup, Args, Subcommand};
 
 use super::value::ReasonArg;
 

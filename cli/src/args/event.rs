@@ -1,9 +1,10 @@
-//! The verbs of `artel event`.
+//! The verbs of `artel event`, about what happened.
 
 use std::time::Duration;
 
-use artel::ids::{CorrelationId, Seq};
 use clap::{Args, Subcommand};
+
+use artel::ids::{CorrelationId, Seq};
 
 use super::value::duration;
 

@@ -3,11 +3,12 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use clap::ValueEnum;
+
 use artel::event::DeadReason;
 use artel::ids::{ArtifactId, Seq};
 use artel::log::OutcomeFilter;
 use artel::time::Timestamp;
-use clap::ValueEnum;
 
 use crate::times;
 

@@ -1,4 +1,4 @@
-//! `artel activation ls | show`.
+//! `artel activation ls` and `show`: the units of work, open and closed.
 
 use artel::{ActivationFilter, Reader};
 

@@ -1,4 +1,4 @@
-//! `artel artifact ls | show`.
+//! `artel artifact ls` and `show`: what is on a board, and what it led to.
 
 use artel::envelope::{Draft, Verdicts};
 use artel::event::Event;

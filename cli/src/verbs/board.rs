@@ -1,4 +1,4 @@
-//! `artel board show | hash`.
+//! `artel board show` and `hash`: a board as a whole.
 
 use std::collections::BTreeMap;
 
@@ -101,7 +101,6 @@ fn correlations_table(correlations: &[wire::OpenCorrelation]) -> Table {
         Whole("CORRELATION"),
         Whole("WAITING"),
         Whole("RUNNING"),
-        Whole("DEAD"),
         Wrapped("OLDEST WAITS FOR"),
     ]);
     for one in correlations {
@@ -109,7 +108,6 @@ fn correlations_table(correlations: &[wire::OpenCorrelation]) -> Table {
             one.id.clone(),
             one.waiting.to_string(),
             one.running.to_string(),
-            one.dead.to_string(),
             one.gate.unwrap_or_default().to_owned(),
         ]);
     }
@@ -220,7 +218,6 @@ fn correlations(state: &State) -> Vec<wire::OpenCorrelation> {
         id: id.to_string(),
         waiting: open.waiting,
         running: open.running,
-        dead: state.correlation(id).map_or(0, |entry| entry.dead),
         gate: open.oldest.and_then(|id| state.gate(id)).map(artel::state::Gate::as_str),
     });
     described.collect()

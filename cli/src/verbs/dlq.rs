@@ -1,4 +1,4 @@
-//! `artel dlq ls | show`.
+//! `artel dlq ls` and `show`: the dead letters, and why they died.
 
 use artel::Reader;
 use artel::log::Outcome;

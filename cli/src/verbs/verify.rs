@@ -1,7 +1,8 @@
 //! `artel board verify`: the log and what lies beside it, checked from end to end.
 
-use artel::Reader;
 use indicatif::{ProgressBar, ProgressStyle};
+
+use artel::Reader;
 
 use crate::config::Config;
 use crate::error::Error;

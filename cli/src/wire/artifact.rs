@@ -1,4 +1,4 @@
-//! Artifacts, as JSON.
+//! Artifacts and what they woke, as JSON.
 
 use serde::Serialize;
 use serde_json::value::RawValue;

@@ -101,8 +101,6 @@ pub(crate) struct OpenCorrelation {
     pub(crate) waiting: u64,
     /// Activations of it that run.
     pub(crate) running: u64,
-    /// Dead letters that it has left.
-    pub(crate) dead: u32,
     /// What the oldest of its waiting activations waits for.
     pub(crate) gate: Option<&'static str>,
 }

@@ -1,4 +1,4 @@
-//! `artel activation ls | show | cancel`.
+//! What `artel activation ls`, `show` and `cancel` answer, change and refuse.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! `artel artifact ls | show`.
+//! What `artel artifact ls` and `show` answer.
 
 use serde_json::json;
 

@@ -1,10 +1,11 @@
-//! `artel board show | verify | hash | rm`.
+//! What `artel board show`, `verify`, `hash` and `rm` answer and refuse.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use artel::{Board, Context, Error};
 use tokio::sync::{Semaphore, mpsc};
+
+use artel::{Board, Context, Error};
 
 use super::fixture::{Fixture, PROGRAM, Package, package, start};
 

@@ -1,4 +1,4 @@
-//! `artel dlq ls | show | redrive | drop`.
+//! What `artel dlq ls`, `show`, `redrive` and `drop` answer, change and refuse.
 
 use serde_json::{Value, json};
 

@@ -1,9 +1,11 @@
-//! `artel event tail`.
+//! What `artel event tail` tells, and when it ends.
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::fixture::{Fixture, PROGRAM, package, start};
 
@@ -83,7 +85,8 @@ async fn tail_begins_where_it_is_told() {
     assert_eq!(seqs(&events(&fixture, &["--from", "99"])), [0; 0]);
 }
 
-/// A command of one tree of work may start an attempt of another: events are told with their own.
+/// An attempt may be started by a command that belongs to another tree of work or to none, such as
+/// one of the board's timers: an event is told with the tree that it is about itself.
 #[tokio::test]
 async fn tail_tells_one_tree_of_work() {
     let fixture = Fixture::new().await;
@@ -91,6 +94,8 @@ async fn tail_tells_one_tree_of_work() {
     let told = events(&fixture, &["--correlation", &fine]);
     assert_eq!(seqs(&told), (9..=17).collect::<Vec<_>>());
     assert!(told.iter().all(|event| event["correlation"] == fine.as_str()));
+    let flaky = fixture.flaky.to_string();
+    assert_eq!(seqs(&events(&fixture, &["--correlation", &flaky])), (22..=27).collect::<Vec<_>>());
     let last = events(&fixture, &["--correlation", &fine, "--limit", "1"]);
     assert_eq!(seqs(&last), [17]);
     let first = events(&fixture, &["--correlation", &fine, "--from", "1", "--limit", "1"]);
@@ -117,6 +122,31 @@ async fn tail_follows_a_board_that_another_process_owns() {
     let kinds: Vec<&str> = lines.iter().map(|event| event["kind"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["artifact_committed", "activation_created", "attempt_started"]);
     assert_eq!(lines[0]["artifact"], receipt.id.to_string());
+    let _ = running.shutdown().await;
+}
+
+/// With the half second of the default, the rounds would take six seconds.
+#[tokio::test]
+async fn following_looks_again_as_often_as_it_is_told() {
+    let fixture = Fixture::new().await;
+    let running = start(&fixture.url, true).await;
+    let from = (running.durable().get() + 1).to_string();
+    let args = ["event", "tail", "--follow", "--every", "10ms", "--from", &from];
+    let mut following = fixture.command(&args).stdout(Stdio::piped()).spawn().unwrap();
+    let mut out = BufReader::new(following.stdout.take().unwrap());
+    let began = Instant::now();
+    for round in 0..12 {
+        let name = format!("package {round}");
+        let receipt = running.publish(package(&name)).await.unwrap();
+        let mut line = String::new();
+        while !line.contains(&receipt.id.to_string()) {
+            line.clear();
+            assert!(out.read_line(&mut line).unwrap() > 0, "it ended");
+        }
+    }
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    following.kill().unwrap();
+    following.wait().unwrap();
     let _ = running.shutdown().await;
 }
 

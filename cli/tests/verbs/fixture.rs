@@ -9,12 +9,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use artel::ids::CorrelationId;
-use artel::{Artifact, Board, Context, Error, Publication, Retry, Running};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tempfile::TempDir;
+
+use artel::ids::CorrelationId;
+use artel::{Artifact, Board, Context, Error, Jitter, Publication, Retry, Running};
 
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema, Artifact)]
 pub(crate) struct Package {
@@ -40,6 +41,8 @@ pub(crate) struct Fixture {
     pub(crate) fine: CorrelationId,
     /// That of the one for which the judge fails for good.
     pub(crate) broken: CorrelationId,
+    /// That of the one for which the judge fails twice.
+    pub(crate) flaky: CorrelationId,
 }
 
 /// How the program ended, and what it printed.
@@ -86,7 +89,7 @@ pub(crate) async fn start(url: &str, mended: bool) -> Running {
     board
         .agent("judge")
         .on::<Package>()
-        .retry(Retry::fixed(Duration::from_millis(1)).max_attempts(2))
+        .retry(Retry::fixed(Duration::from_millis(1)).jitter(Jitter::None).max_attempts(2))
         .dead_letter_queue("verdicts")
         .state(AtomicBool::new(mended))
         .run(judge);
@@ -111,9 +114,9 @@ impl Fixture {
         let running = start(&url, false).await;
         let fine = publish(&running, "fine").await;
         let broken = publish(&running, "broken").await;
-        publish(&running, "flaky").await;
+        let flaky = publish(&running, "flaky").await;
         let _ = running.shutdown().await;
-        Self { folder, url, fine, broken }
+        Self { folder, url, fine, broken, flaky }
     }
 
     pub(crate) fn folder(&self) -> &Path {

@@ -95,7 +95,7 @@ fn erased<T: Artifact>(value: T) -> Arc<dyn ErasedArtifact> {
     Arc::new(value)
 }
 
-/// ART-12: tags come sorted, each once; one that is not allowed is an error.
+/// TYPE-6: tags come sorted, each once; one that is not allowed is an error.
 #[test]
 fn tags_and_keys_are_checked_where_they_are_made() {
     let value = erased(review());
@@ -110,7 +110,7 @@ fn tags_and_keys_are_checked_where_they_are_made() {
     assert_eq!((plain.tags(), plain.idempotency_key()), (Ok(Vec::new()), Ok(None)));
 }
 
-/// ART-6, ART-14: what is checked is written once, and the value goes with it.
+/// JSON-6, OUT-2: what is checked is written once, and the value goes with it.
 #[test]
 fn a_checked_value_is_handed_on() {
     let review_type = descriptor::<Review>();
@@ -124,7 +124,7 @@ fn a_checked_value_is_handed_on() {
     assert!(review_type.decode(b"{}").is_err());
 }
 
-/// ART-10, ART-11: a value that its schema refuses does not pass, nor does one of another type.
+/// TYPE-4, TYPE-5: a value that its schema refuses does not pass, nor does one of another type.
 #[test]
 fn a_value_that_its_schema_refuses_does_not_pass() {
     let rated = descriptor::<Rated>();
@@ -143,7 +143,7 @@ fn a_value_that_its_schema_refuses_does_not_pass() {
     assert_eq!(error.code(), "payload-canonical");
 }
 
-/// ART-10: JSON from outside must please the schema and be readable.
+/// TYPE-4: JSON from outside must please the schema and be readable.
 #[test]
 fn json_from_outside_is_read_as_well() {
     let review_type = descriptor::<Review>();
@@ -164,7 +164,7 @@ fn json_from_outside_is_read_as_well() {
     );
 }
 
-/// ART-11: nothing passes a type whose schema cannot be used.
+/// TYPE-5: nothing passes a type whose schema cannot be used.
 #[test]
 fn nothing_passes_without_a_schema() {
     let lost = descriptor::<Lost>();
@@ -187,7 +187,7 @@ fn a_descriptor_knows_its_type() {
 }
 
 proptest! {
-    /// ART-7: what the compiler accepts as a name is what a board accepts.
+    /// TYPE-2: what the compiler accepts as a name is what a board accepts.
     #[test]
     fn names_are_checked_alike(text in "[a-zA-Z0-9_. é\n-]{0,4}|x{198,202}") {
         prop_assert_eq!(is_type_name(&text), TypeName::new(text).is_ok());

@@ -93,7 +93,7 @@ mod tests {
         String::from_utf8(out).unwrap()
     }
 
-    /// ART-1: these texts are stored, and must be the same in every release.
+    /// JSON-1: these texts are stored, and must be the same in every release.
     #[test]
     fn texts_of_numbers_never_change() {
         for (value, text) in [
@@ -129,7 +129,7 @@ mod tests {
     }
 
     proptest! {
-        /// ART-1: the text gives the number back, and no shorter one would.
+        /// JSON-1: the text gives the number back, and no shorter one would.
         #[test]
         fn the_text_is_the_number(value in proptest::num::f64::NORMAL | proptest::num::f64::SUBNORMAL) {
             let text = text_of(value);

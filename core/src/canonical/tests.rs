@@ -156,7 +156,7 @@ fn same(left: &Value, right: &Value) -> bool {
 }
 
 proptest! {
-    /// ART-1, ART-2: a canonical text is its own canonical form, by either way in.
+    /// JSON-1, JSON-2: a canonical text is its own canonical form, by either way in.
     #[test]
     fn canonical_text_is_its_own_canonical_form(value in values()) {
         let text = text_of(&value);
@@ -164,14 +164,14 @@ proptest! {
         prop_assert_eq!(&text_of(&serde_json::from_str::<Value>(&text).unwrap()), &text);
     }
 
-    /// ART-1: the value is what it was.
+    /// JSON-1: the value is what it was.
     #[test]
     fn nothing_is_lost(value in values()) {
         let text = text_of(&value);
         prop_assert!(same(&serde_json::from_str(&text).unwrap(), &value), "{text}");
     }
 
-    /// ART-5: a value and the JSON that `serde_json` makes of it have the same canonical text.
+    /// JSON-5: a value and the JSON that `serde_json` makes of it have the same canonical text.
     #[test]
     fn both_ways_in_agree(tree in trees()) {
         let json = serde_json::to_string(&tree).unwrap();
@@ -180,7 +180,7 @@ proptest! {
         prop_assert_eq!(text_of(&tree), read(&pretty).unwrap());
     }
 
-    /// ART-6: decoding gives back what was written.
+    /// JSON-6: decoding gives back what was written.
     #[test]
     fn a_value_is_read_as_it_was_written(tree in trees()) {
         let decoded: Tree = decode(text_of(&tree).as_bytes()).unwrap();
@@ -188,7 +188,7 @@ proptest! {
         prop_assert_eq!(text_of(&decoded), text_of(&tree));
     }
 
-    /// ART-1: the keys of every object ascend by their bytes.
+    /// JSON-1: the keys of every object ascend by their bytes.
     #[test]
     fn keys_ascend(entries in proptest::collection::vec((texts(), any::<u8>()), 0..12)) {
         let map: HashMap<String, u8> = entries.into_iter().collect();
@@ -196,7 +196,7 @@ proptest! {
         prop_assert_eq!(text_of(&map), serde_json::to_string(&sorted).unwrap());
     }
 
-    /// ART-3: this reader and `serde_json` agree on what JSON is.
+    /// JSON-3: this reader and `serde_json` agree on what JSON is.
     #[test]
     fn damaged_json_is_refused(value in values(), at in any::<prop::sample::Index>(), by in 0_u8..128) {
         let mut json = serde_json::to_vec(&value).unwrap();
@@ -269,7 +269,7 @@ proptest! {
     }
 }
 
-/// ART-1: equal numbers have one text.
+/// JSON-1: equal numbers have one text.
 #[test]
 fn equal_numbers_have_one_text() {
     check_texts(&[
@@ -303,7 +303,7 @@ fn equal_numbers_have_one_text() {
     );
 }
 
-/// ART-1: the order is that of the keys' bytes, not of their escapes and not of UTF-16.
+/// JSON-1: the order is that of the keys' bytes, not of their escapes and not of UTF-16.
 #[test]
 fn keys_are_ordered_by_their_bytes() {
     check_texts(&[
@@ -324,7 +324,7 @@ fn keys_are_ordered_by_their_bytes() {
     );
 }
 
-/// ART-3: what some store could not hold is refused, with its place.
+/// JSON-3: what some store could not hold is refused, with its place.
 #[test]
 fn what_a_store_cannot_hold_is_refused() {
     check_refusals(&[
@@ -360,7 +360,7 @@ fn what_a_store_cannot_hold_is_refused() {
     assert_eq!(error.refusal(), &Refusal::NotUtf8 { offset: 1 });
 }
 
-/// ART-3: also when the value comes from a program.
+/// JSON-3: also when the value comes from a program.
 #[test]
 fn a_value_without_canonical_form_is_refused() {
     assert_eq!(
@@ -406,7 +406,7 @@ fn a_value_without_canonical_form_is_refused() {
     assert_eq!(refusal_of(&[Shy]).to_string(), "the payload is refused at `/0`: not today");
 }
 
-/// ART-3: nesting has a bound, the same for both ways in and for decoding.
+/// JSON-3: nesting has a bound, the same for both ways in and for decoding.
 #[test]
 fn nesting_is_bounded() {
     let nested = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
@@ -422,7 +422,7 @@ fn nesting_is_bounded() {
     assert_eq!(read(&"[".repeat(1_000_000)).unwrap_err().code(), "payload-too-deep");
 }
 
-/// ART-4: the length of the canonical text has a bound; white space does not count.
+/// JSON-4: the length of the canonical text has a bound; white space does not count.
 #[test]
 fn length_is_bounded() {
     let value = json!({"b": "xyz", "a": ["\n"], "c": {}});
@@ -443,7 +443,7 @@ fn length_is_bounded() {
     );
 }
 
-/// ART-4: a value that is too long is given up early, whatever it is made of.
+/// JSON-4: a value that is too long is given up early, whatever it is made of.
 #[test]
 fn a_value_without_end_is_given_up() {
     struct Endless<T>(T, std::cell::Cell<usize>);

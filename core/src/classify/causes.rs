@@ -119,7 +119,7 @@ mod tests {
         texts.iter().map(String::len).sum()
     }
 
-    /// KIND-5: the texts of a chain are kept, from the outside in.
+    /// KIND-7: the texts of a chain are kept, from the outside in.
     #[test]
     fn a_chain_is_told_from_the_outside_in() {
         let error = chain(["a", "b", "c"].into_iter().map(str::to_owned));
@@ -127,7 +127,7 @@ mod tests {
         assert_eq!(error.causes(), ["a", "b", "c"]);
     }
 
-    /// KIND-5: together they have a bound, and what is cut is counted.
+    /// KIND-7: together they have a bound, and what is cut is counted.
     #[test]
     fn a_chain_is_cut_visibly() {
         let texts = chain_of(&chain(["é".repeat(10_000), "b".to_owned()].into_iter()));

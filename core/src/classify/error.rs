@@ -208,7 +208,7 @@ mod tests {
 
     const LIMITED: ErrorKind = ErrorKind::RateLimited { retry_after_ms: None };
 
-    /// KIND-1: known errors are classified by their types, wherever in the chain they are.
+    /// KIND-3: known errors are classified by their types, wherever in the chain they are.
     #[test]
     fn known_errors_are_classified() {
         use ErrorKind::{Permanent, Transient};
@@ -253,7 +253,7 @@ mod tests {
         }
     }
 
-    /// KIND-2: an error of which nothing is known is transient.
+    /// KIND-4: an error of which nothing is known is transient.
     #[test]
     fn an_unknown_error_is_transient() {
         check(fmt::Error, ErrorKind::Transient);
@@ -261,7 +261,7 @@ mod tests {
         check(io::Error::other(fmt::Error), ErrorKind::Transient);
     }
 
-    /// KIND-1: the outermost known type decides; what an io::Error wraps counts where its own kind
+    /// KIND-3: the outermost known type decides; what an io::Error wraps counts where its own kind
     /// says nothing.
     #[test]
     fn the_outermost_known_type_decides() {
@@ -271,7 +271,7 @@ mod tests {
         check(io::Error::new(io::ErrorKind::TimedOut, parse()), ErrorKind::Transient);
     }
 
-    /// KIND-3: HTTP statuses.
+    /// KIND-5: HTTP statuses.
     #[test]
     fn http_statuses_are_classified() {
         use ErrorKind::{Permanent, Transient};
@@ -298,7 +298,7 @@ mod tests {
         assert_eq!(error, "the server answered with HTTP status 503");
     }
 
-    /// KIND-4: a program can say it outright, and a kind stays through contexts.
+    /// KIND-6: a program can say it outright, and a kind stays through contexts.
     #[test]
     fn a_program_can_say_the_kind() {
         check(Error::transient("x").context("y"), ErrorKind::Transient);
@@ -325,7 +325,7 @@ mod tests {
         assert_eq!(Failed::of_unclassified(&wrapped(io)).kind(), ErrorKind::Permanent);
     }
 
-    /// KIND-5: what was attempted comes first, then the error, then its causes.
+    /// KIND-7: what was attempted comes first, then the error, then its causes.
     #[test]
     fn a_chain_begins_with_what_was_attempted() {
         fn read() -> Result<(), Error> {

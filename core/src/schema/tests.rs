@@ -165,7 +165,7 @@ mod types {
     }
 }
 
-/// ART-8: titles, descriptions, examples, the order of keys and variants, and the names and places
+/// TYPE-3: titles, descriptions, examples, the order of keys and variants, and the names and places
 /// of definitions do not count.
 #[test]
 fn what_is_said_about_a_type_does_not_count() {
@@ -180,7 +180,7 @@ fn what_is_said_about_a_type_does_not_count() {
     assert_ne!(titled("string"), titled("null"));
 }
 
-/// ART-8: what is listed twice is listed once, but for a choice of exactly one.
+/// TYPE-3: what is listed twice is listed once, but for a choice of exactly one.
 #[test]
 fn repetitions_do_not_count() {
     let text = |schema: Value| normal(&schema).text().to_string();
@@ -190,7 +190,7 @@ fn repetitions_do_not_count() {
     assert_eq!(text(json!({"oneOf": twice})), r#"{"oneOf":[{"type":"null"},{"type":"null"}]}"#);
 }
 
-/// ART-8: the text of a normal form is stored, and must be the same in every release.
+/// TYPE-3: the text of a normal form is stored, and must be the same in every release.
 #[test]
 fn normal_form_never_changes() {
     assert_eq!(
@@ -218,7 +218,7 @@ fn normal_form_never_changes() {
     assert_eq!(normal(wood.value()), wood);
 }
 
-/// ART-9: a changed schema is told field by field.
+/// TYPE-1: a changed schema is told field by field.
 #[test]
 fn a_change_is_told_field_by_field() {
     let review = Schema::of::<types::Review>().unwrap();
@@ -249,7 +249,7 @@ fn a_change_is_told_field_by_field() {
     assert_eq!(changes(&review, &later), expected);
 }
 
-/// ART-9: a recursive type that was put somewhere else is not a changed type.
+/// TYPE-1: a recursive type that was put somewhere else is not a changed type.
 #[test]
 fn a_recursive_type_is_compared_where_it_stands() {
     let tree = |before: Value, value: &str| {
@@ -272,7 +272,7 @@ fn a_recursive_type_is_compared_where_it_stands() {
     assert_eq!(changes(&old, &new), ["`<anything>.value`: type changed from integer to null"]);
 }
 
-/// ART-9: the refusal is one line, its report has everything and the ways out.
+/// TYPE-1: the refusal is one line, its report has everything and the ways out.
 #[test]
 fn a_changed_schema_is_refused_with_its_diff_and_the_ways_out() {
     let name = TypeName::new("review.Finding").unwrap();
@@ -301,7 +301,7 @@ ways out:
     );
 }
 
-/// ART-8: a schema that cannot be used is refused.
+/// TYPE-3: a schema that cannot be used is refused.
 #[test]
 fn a_schema_that_cannot_be_used_is_refused() {
     let error = |schema: Value| Schema::from_json_schema(&schema).unwrap_err().to_string();
@@ -327,7 +327,7 @@ fn a_schema_that_cannot_be_used_is_refused() {
     assert!(error.to_string().starts_with("the schema cannot be used: "), "{error}");
 }
 
-/// ART-10: JSON from outside is checked, and the refusal names type, field and reason.
+/// TYPE-4: JSON from outside is checked, and the refusal names type, field and reason.
 #[test]
 fn json_from_outside_is_checked() {
     let schema = type_schema(Schema::of::<types::Review>().unwrap());
@@ -375,7 +375,7 @@ fn json_from_outside_is_checked() {
     assert!(error.to_string().len() < 500 && error.to_string().ends_with('…'), "{error}");
 }
 
-/// ART-10: the bounds of an integer type hold without the Rust type, for an optional one as well.
+/// TYPE-4: the bounds of an integer type hold without the Rust type, for an optional one as well.
 #[test]
 fn integers_are_bounded_by_their_types() {
     #[derive(Serialize, Deserialize, JsonSchema)]
@@ -408,7 +408,7 @@ fn integers_are_bounded_by_their_types() {
     }
 }
 
-/// ART-10: the schema of a type that contains itself checks every level.
+/// TYPE-4: the schema of a type that contains itself checks every level.
 #[test]
 fn a_recursive_schema_checks_every_level() {
     let schema = type_schema(Schema::of::<types::Tree>().unwrap());
@@ -441,7 +441,7 @@ fn by_construction<T: JsonSchema>() -> bool {
     valid_by_construction(&Schema::of::<T>().unwrap(), &Schema::of_written::<T>().unwrap())
 }
 
-/// ART-11: only types that say more than Rust does are checked when they are published.
+/// TYPE-5: only types that say more than Rust does are checked when they are published.
 #[test]
 fn only_constrained_types_are_checked() {
     #[derive(Serialize, Deserialize, JsonSchema)]
@@ -645,7 +645,7 @@ impl Writer {
 }
 
 proptest! {
-    /// ART-8: however a type is written down, its normal form is one, and its own normal form.
+    /// TYPE-3: however a type is written down, its normal form is one, and its own normal form.
     #[test]
     fn normal_form_is_one(shape in shapes()) {
         let plain = normal(&Writer::root(&shape, "A", false, false));
@@ -656,7 +656,7 @@ proptest! {
         type_schema(plain);
     }
 
-    /// ART-9: a diff is empty exactly when nothing changed.
+    /// TYPE-1: a diff is empty exactly when nothing changed.
     #[test]
     fn a_diff_is_empty_when_nothing_changed(old in shapes(), new in shapes()) {
         let schema = |shape| normal(&Writer::root(shape, "A", false, false));

@@ -33,13 +33,11 @@ pub(super) fn contents(state: &State, seqs: &[Seq]) -> Vec<ContentRow> {
 }
 
 pub(super) fn correlation(state: &State, correlation: CorrelationId) -> ClosedWork {
-    let as_of = state.head.seq;
-    state.trees.get(&correlation).map_or(ClosedWork { as_of, ..ClosedWork::default() }, |tree| {
-        ClosedWork {
-            known: !tree.artifacts.is_empty(),
-            dead: tree.dead,
-            cancelled: tree.cancelled,
-            as_of,
-        }
-    })
+    let tree = state.trees.get(&correlation);
+    ClosedWork {
+        known: tree.is_some_and(|tree| !tree.artifacts.is_empty()),
+        dead: tree.map_or(0, |tree| tree.dead),
+        cancelled: tree.is_some_and(|tree| tree.cancelled),
+        as_of: state.head.seq,
+    }
 }

@@ -8,6 +8,8 @@ use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use smallvec::SmallVec;
+
 use artel_core::content::Content;
 use artel_core::envelope::Draft;
 use artel_core::ids::{
@@ -19,7 +21,6 @@ use artel_core::log::{
 use artel_core::names::{IdempotencyKey, Tag};
 use artel_core::record::{Batch, genesis};
 use artel_core::time::Timestamp;
-use smallvec::SmallVec;
 
 use super::handle::MemoryLog;
 use crate::open::CreateBoard;

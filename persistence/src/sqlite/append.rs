@@ -2,11 +2,12 @@
 //! that only the writing connection has, and the trigger behind that view checks that the batch
 //! continues the log, and spreads the rows over the tables.
 
+use sqlx::Arguments;
+use sqlx::sqlite::SqliteArguments;
+
 use artel_core::ids::Seq;
 use artel_core::log::{Append, Error};
 use artel_core::record::BatchHeader;
-use sqlx::Arguments;
-use sqlx::sqlite::SqliteArguments;
 
 use super::bulk::select;
 use super::error::{appending, refusal};

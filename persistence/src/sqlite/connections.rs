@@ -6,10 +6,11 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use artel_core::log::Error;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
 use tokio::sync::{Semaphore, SemaphorePermit};
+
+use artel_core::log::Error;
 
 use super::error::reading;
 

@@ -1,17 +1,18 @@
 //! How a row that SQL does not look into is stored: a format number, the value in postcard form,
 //! and the first bytes of the BLAKE3 hash of both, so that a damaged row shows when it is read.
 
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
 use artel_core::content::Content;
 use artel_core::envelope::Envelope;
 use artel_core::hash::{Hash, Salt};
 use artel_core::ids::Seq;
 use artel_core::log::{Error, StoredArtifact};
 use artel_core::time::Timestamp;
-use bytes::Bytes;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
 
 use super::error::reading;
 
@@ -76,7 +77,8 @@ pub(super) fn artifact(
     let salt: Option<&[u8]> = get(place, row, column + 3)?;
     let payload: Option<Vec<u8>> = get(place, row, column + 4)?;
     if let Some(payload) = &payload {
-        let salt = salt.and_then(|salt| salt.try_into().ok()).ok_or(bad(Problem::Payload))?;
+        let salt =
+            salt.and_then(|salt| salt.try_into().ok()).ok_or_else(|| bad(Problem::Payload))?;
         if Content::hash_of(Salt(salt), payload) != envelope.payload_hash {
             return Err(bad(Problem::Payload));
         }
@@ -118,7 +120,71 @@ pub(super) fn integer(number: u64) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use artel_core::envelope::{Producer, TraceContext, Visibility};
+    use artel_core::event::DeadReason;
+    use artel_core::ids::{
+        ActivationId, AgentNo, ArtifactId, AttemptId, AttemptNo, CorrelationId, SubscriptionNo,
+        TypeNo,
+    };
+    use artel_core::log::{ClosedActivation, Outcome};
+
     use super::*;
+
+    /// Rows as format 1 has them. They never change: another form is another format number.
+    #[test]
+    fn rows_of_format_1_are_read_for_ever() {
+        let attempt = AttemptId { activation: ActivationId(Seq(300)), attempt: AttemptNo(2) };
+        let envelope = Envelope {
+            id: ArtifactId::from_bytes([1; 16]),
+            type_no: TypeNo(7),
+            producer: Producer::Agent { agent: AgentNo(3), attempt },
+            correlation: CorrelationId::from_bytes([2; 16]),
+            parents: vec![CorrelationId::from_bytes([3; 16])],
+            causes: [Seq(5), Seq(70_000)].into_iter().collect(),
+            depth: 4,
+            tags: vec!["red".parse().unwrap()],
+            visibility: Visibility::Public,
+            ordering_key: Some("order".parse().unwrap()),
+            idempotency_key: Some("once".parse().unwrap()),
+            expires_at: Some(Timestamp(-1)),
+            trace: Some(TraceContext { trace_id: [4; 16], span_id: [5; 8], flags: 1 }),
+            payload_len: 100,
+            payload_hash: Hash([6; 32]),
+        };
+        golden(&envelope, ENVELOPE);
+        let closed = ClosedActivation {
+            activation: ActivationId(Seq(300)),
+            agent: AgentNo(3),
+            subscription: SubscriptionNo(9),
+            inputs: [Seq(5)].into_iter().collect(),
+            correlation: CorrelationId::from_bytes([2; 16]),
+            outcome: Outcome::Dropped(DeadReason::Limit),
+            ended: Seq(400),
+            at: Timestamp(1_700_000_000_000),
+            attempts: 2,
+            trail: vec![Seq(301), Seq(302)],
+            steps: vec![("mail".parse().unwrap(), Seq(303))],
+        };
+        golden(&closed, CLOSED);
+    }
+
+    const ENVELOPE: &str = "0101010101010101010101010101010101070103ac020202020202020202020202020202020202010303\
+         03030303030303030303030303030205f0a2040401037265640001056f7264657201046f6e6365010101\
+         040404040404040404040404040404040505050505050505016406060606060606060606060606060606\
+         060606060606060606060606060606067482d556c2aec2b1";
+    const CLOSED: &str = "01ac0203090105020202020202020202020202020202020305900380a0abfef9620202ad02ae0201046d\
+         61696caf02e6d9769929118a1b";
+
+    fn golden<T>(row: &T, stored: &str)
+    where
+        T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug,
+    {
+        let mut encoded = Vec::new();
+        encode(row, &mut encoded);
+        let hex = encoded.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        assert_eq!(hex, stored);
+        assert_eq!(decode::<T>(&encoded).as_ref(), Ok(row));
+    }
 
     #[test]
     fn a_damaged_row_shows() {

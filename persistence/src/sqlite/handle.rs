@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use async_trait::async_trait;
+
 use artel_core::ids::{ActivationId, ArtifactId, CorrelationId, Epoch, Seq};
 use artel_core::log::{
     ActivationQuery, Append, ArtifactQuery, Claim, ClosedActivation, ClosedWork, ContentRow,
@@ -12,7 +14,6 @@ use artel_core::log::{
 };
 use artel_core::record::Batch;
 use artel_core::time::Timestamp;
-use async_trait::async_trait;
 
 use super::connections::Connections;
 use super::file::Synchronous;

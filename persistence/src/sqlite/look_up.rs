@@ -3,6 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, Sqlite};
+
 use artel_core::content::Content;
 use artel_core::envelope::Envelope;
 use artel_core::hash::Salt;
@@ -11,9 +15,6 @@ use artel_core::log::{
     ClosedActivation, ClosedWork, ContentRow, Error, Existing, LookUp, LookedUp, StoredArtifact,
 };
 use artel_core::names::IdempotencyKey;
-use bytes::Bytes;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, Sqlite};
 
 use super::error::reading;
 use super::format::{self, ARTIFACT, Problem, damaged, decode, get, integer, seq};

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use artel_core::log::Error;
-use artel_core::record::genesis;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row};
+
+use artel_core::log::Error;
+use artel_core::record::genesis;
 
 use super::connections::Connections;
 use super::error::{io, reading};

@@ -7,9 +7,10 @@ use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 
+use serde::{Deserialize, Serialize};
+
 use artel_core::ids::{Epoch, ProcessId};
 use artel_core::log::{Claim, Error, Owner, Ownership};
-use serde::{Deserialize, Serialize};
 
 use super::error::{io, reading};
 use super::file::beside;

@@ -2,14 +2,15 @@
 //! tests the other conditions on each row that it meets. Which index that is stands here and not in
 //! the planner's statistics, so that the same question always costs the same.
 
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
+use sqlx::{Arguments, AssertSqlSafe};
+
 use artel_core::ids::Seq;
 use artel_core::log::{
     ActivationQuery, ArtifactQuery, ClosedActivation, Direction, Error, OutcomeFilter, Page,
     StoredArtifact,
 };
 use artel_core::names::Tag;
-use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{Arguments, AssertSqlSafe};
 
 use super::format::{self, ARTIFACT, get, integer, seq};
 use super::handle::SqliteLog;
@@ -349,7 +350,6 @@ mod tests {
                 let since = Some(Timestamp(1));
                 let query = ArtifactQuery { direction, since, until: since, ..query.clone() };
                 let plan = plan(artifacts_sql(&query)).await;
-                println!("{plan}\n");
                 assert!(plan.contains(driver), "{query:?}\n{plan}");
                 let sorted = "USE TEMP B-TREE FOR ORDER BY\nSCAN (subquery";
                 assert!(!plan.contains(sorted), "all are read before some are shown:\n{plan}");
@@ -367,18 +367,14 @@ mod tests {
                 ActivationQuery { input: Some(Seq(1)), correlation, ..any() },
                 "SEARCH w USING PRIMARY KEY (input=?",
             ),
-            (
-                ActivationQuery { correlation, ..any() },
-                "USING INDEX closed_correlation (correlation=?",
-            ),
-            (ActivationQuery { outcomes, ..any() }, "USING INDEX closed_not_done (activation>?"),
+            (ActivationQuery { correlation, ..any() }, "INDEX closed_correlation (correlation=?"),
+            (ActivationQuery { outcomes, ..any() }, "INDEX closed_not_done (activation>?"),
             (any(), "SEARCH c USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
         ];
         for (query, driver) in cases {
             for direction in [Direction::OldestFirst, Direction::NewestFirst] {
                 let query = ActivationQuery { direction, ..query.clone() };
                 let plan = plan(closed_sql(&query)).await;
-                println!("{plan}\n");
                 assert!(plan.contains(driver), "{query:?}\n{plan}");
             }
         }

@@ -1,13 +1,14 @@
 //! Reading the head and the batches, by seq and by time. Each batch is checked against its hash,
 //! and each answer for holes.
 
+use bytes::Bytes;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+
 use artel_core::ids::{Epoch, Incarnation, Seq, Shard};
 use artel_core::log::{Error, Head};
 use artel_core::names::BoardName;
 use artel_core::record::{Batch, BatchHeader, genesis};
 use artel_core::time::Timestamp;
-use bytes::Bytes;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::error::reading;
 use super::format::{get, hash, integer, seq};
@@ -23,16 +24,17 @@ const END: &str = "SELECT h.board, h.incarnation, h.dev, h.epoch, h.seq, h.hash,
      b.first, b.last, b.epoch, b.at, b.previous, b.hash, b.bytes \
      FROM head h LEFT JOIN batch b ON b.last = (SELECT max(last) FROM batch)";
 
-/// The batches from the one that holds a seq on, up to a sum of lengths that only looks at as many
-/// as there can be. Lengths are found without reading the bytes.
-const READ: &str = "SELECT first, last, epoch, at, previous, hash, bytes FROM batch \
-     WHERE last >= ?1 AND last <= (\
-         SELECT max(last) FROM (\
-             SELECT last, len, sum(len) OVER (ORDER BY last) AS total FROM (\
-                 SELECT last, length(bytes) AS len FROM batch WHERE last >= ?1 \
-                 ORDER BY last LIMIT ?3)) \
-         WHERE total <= ?2 OR total = len) \
-     ORDER BY last";
+/// The batches from the one that holds a seq on. The walk goes from batch to batch by their lengths,
+/// which are found without reading the bytes, and stops where the sum would be too much.
+const READ: &str = "WITH RECURSIVE walk (last, total) AS (\
+         SELECT last, len FROM (\
+             SELECT last, length(bytes) AS len FROM batch WHERE last >= ?1 ORDER BY last LIMIT 1) \
+         UNION ALL \
+         SELECT b.last, walk.total + length(b.bytes) FROM walk \
+         CROSS JOIN batch b ON b.last = (SELECT min(last) FROM batch WHERE last > walk.last) \
+         WHERE walk.total + length(b.bytes) <= ?2 LIMIT ?3) \
+     SELECT first, last, epoch, at, previous, hash, bytes FROM batch \
+     WHERE last >= ?1 AND last <= (SELECT max(last) FROM walk) ORDER BY last";
 
 /// The last batch up to a moment, and the first one after it.
 const AROUND: &str = "SELECT coalesce(\

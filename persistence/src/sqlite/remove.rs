@@ -5,8 +5,9 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use artel_core::log::Error;
 use sqlx::{ConnectOptions, Connection, Executor};
+
+use artel_core::log::Error;
 
 use super::error::{io, reading};
 use super::file::{Found, Synchronous, beside, inspect};

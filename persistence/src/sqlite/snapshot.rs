@@ -2,10 +2,11 @@
 //! most. A snapshot is there when its row is; parts without one are left-overs, which the next
 //! snapshot clears away.
 
+use bytes::Bytes;
+
 use artel_core::hash::Hash;
 use artel_core::ids::Seq;
 use artel_core::log::{Error, Snapshot};
-use bytes::Bytes;
 
 use super::error::reading;
 use super::format::{get, hash, integer, seq};

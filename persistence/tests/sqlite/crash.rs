@@ -37,7 +37,7 @@ async fn prefix(copy: &Place, batches: &[Batch], what: &str) -> usize {
     read.len()
 }
 
-/// LOG-11, LOG-13: whatever part of the write-ahead file reached the disk, the log is a whole prefix,
+/// SQLITE-11, LOG-11, LOG-13: whatever part of the write-ahead file reached the disk, the log is a whole prefix,
 /// and it has every batch that was acknowledged when the copy was taken.
 #[tokio::test]
 async fn a_crash_leaves_a_whole_prefix() {

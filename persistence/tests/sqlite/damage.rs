@@ -14,7 +14,7 @@ use artel_testkit::conformance::{LogPlace, Scribe};
 
 use crate::place::{Place, sample};
 
-/// LOG-31, LOG-51: a damaged batch in the middle is not noticed at open, and is named by whoever
+/// SQLITE-7, SQLITE-6: a damaged batch in the middle is not noticed at open, and is named by whoever
 /// reads it; what comes after it can be read.
 #[tokio::test]
 async fn a_damaged_batch_is_named_by_whoever_reads_it() {
@@ -40,7 +40,7 @@ async fn a_damaged_batch_is_named_by_whoever_reads_it() {
     assert_eq!(log.read(Seq(1), 1).await.unwrap(), scribe.batches[..1]);
 }
 
-/// LOG-50: a file whose last batch is damaged is refused.
+/// SQLITE-6: a file whose last batch is damaged is refused.
 #[tokio::test]
 async fn a_damaged_last_batch_is_found_at_open() {
     let (place, scribe) = Place::with_batches(9).await;
@@ -50,7 +50,7 @@ async fn a_damaged_last_batch_is_found_at_open() {
     assert_eq!(error.code(), "log-damaged");
 }
 
-/// LOG-50: a head that does not agree with the last batch is refused.
+/// SQLITE-6: a head that does not agree with the last batch is refused.
 #[tokio::test]
 async fn a_damaged_head_is_found_at_open() {
     let changes = [
@@ -76,7 +76,7 @@ async fn a_damaged_head_is_found_at_open() {
     }
 }
 
-/// LOG-28: a batch that is missing in the middle is a hole, and is named.
+/// SQLITE-8: a batch that is missing in the middle is a hole, and is named.
 #[tokio::test]
 async fn a_hole_is_named() {
     let (place, scribe) = Place::with_batches(9).await;
@@ -90,7 +90,7 @@ async fn a_hole_is_named() {
     assert_eq!(log.read(Seq(6), usize::MAX).await.unwrap(), scribe.batches[5..]);
 }
 
-/// LOG-31: a damaged payload or envelope is named, and the others can be read.
+/// SQLITE-7: a damaged payload or envelope is named, and the others can be read.
 #[tokio::test]
 async fn a_damaged_artifact_is_named_by_whoever_reads_it() {
     let (place, scribe) = Place::with_batches(3).await;
@@ -116,7 +116,7 @@ async fn a_damaged_artifact_is_named_by_whoever_reads_it() {
     }
 }
 
-/// LOG-31: a damaged content or closed activation is named.
+/// SQLITE-7: a damaged content or closed activation is named.
 #[tokio::test]
 async fn a_damaged_row_is_named_by_whoever_reads_it() {
     let place = Place::empty();
@@ -141,7 +141,7 @@ async fn a_damaged_row_is_named_by_whoever_reads_it() {
     assert!(error.to_string().contains("closed activation 2: it does not have its recorded"));
 }
 
-/// LOG-47: a damaged snapshot, or one of a batch that is not in the log, is passed over for an
+/// SQLITE-9: a damaged snapshot, or one of a batch that is not in the log, is passed over for an
 /// older one.
 #[tokio::test]
 async fn a_damaged_snapshot_is_passed_over() {
@@ -180,7 +180,7 @@ async fn a_damaged_snapshot_is_passed_over() {
     }
 }
 
-/// LOG-4, LOG-6: the checks of an append are made against the file, not against what the owner
+/// SQLITE-13, LOG-4, LOG-6: the checks of an append are made against the file, not against what the owner
 /// believes: a file that was put back, or that another owner wrote to, stops it.
 #[tokio::test]
 async fn an_append_is_checked_against_the_file() {

@@ -1,11 +1,17 @@
 //! The conformance suite of the log port over `sqlite:`, and what is particular to files: damage,
 //! strangers, crashes, locks.
 
+#[cfg(test)]
 mod crash;
+#[cfg(test)]
 mod damage;
+#[cfg(test)]
 mod open;
+#[cfg(test)]
 mod own;
+#[cfg(test)]
 mod place;
+#[cfg(test)]
 mod remove;
 
 use artel_core::log::{Description, Durability};

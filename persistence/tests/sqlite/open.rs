@@ -32,7 +32,7 @@ async fn refused(place: &Place, what: &str) -> Error {
     errors.remove(0)
 }
 
-/// LOG-50: files of other programs are refused and left alone.
+/// SQLITE-2: files of other programs are refused and left alone.
 #[tokio::test]
 async fn a_foreign_file_is_refused() {
     let contents: [(&str, Vec<u8>); 4] = [
@@ -59,7 +59,7 @@ async fn a_foreign_file_is_refused() {
     assert!(error.to_string().ends_with("it is not a file"), "{error}");
 }
 
-/// LOG-50: a file that was cut off is refused and left alone.
+/// SQLITE-3: a file that was cut off is refused and left alone.
 #[tokio::test]
 async fn a_torn_file_is_refused() {
     let (place, _scribe) = Place::with_batches(200).await;
@@ -75,7 +75,7 @@ async fn a_torn_file_is_refused() {
     place.open_with(OpenOptions::existing()).await.unwrap();
 }
 
-/// LOG-50: a write-ahead file without its file is not taken for a new board's.
+/// SQLITE-3: a write-ahead file without its file is not taken for a new board's.
 #[tokio::test]
 async fn a_write_ahead_file_alone_is_refused() {
     let (place, _scribe) = Place::with_batches(1).await;
@@ -85,7 +85,7 @@ async fn a_write_ahead_file_alone_is_refused() {
     assert!(matches!(error, Error::Damaged { .. }), "{error:?}");
 }
 
-/// LOG-50: a file of a later release is refused, by its version, and left alone.
+/// SQLITE-4: a file of a later release is refused, by its version, and left alone.
 #[tokio::test]
 async fn a_file_of_a_later_schema_is_refused() {
     let (place, _scribe) = Place::with_batches(3).await;
@@ -103,7 +103,7 @@ async fn a_file_of_a_later_schema_is_refused() {
     assert!(error.to_string().contains("11 tables instead of 12"), "{error}");
 }
 
-/// LOG-50: where there is nothing, only asking for a new board makes one, and two who ask at once
+/// SQLITE-5: where there is nothing, only asking for a new board makes one, and two who ask at once
 /// get the same.
 #[tokio::test]
 async fn a_board_is_made_only_on_request_and_once() {
@@ -138,7 +138,7 @@ async fn a_board_is_made_only_on_request_and_once() {
     assert!(!place.files().contains_key("board.db-new"));
 }
 
-/// LOG-50: what a creation left behind that was cut short is in nobody's way.
+/// SQLITE-5: what a creation left behind that was cut short is in nobody's way.
 #[tokio::test]
 async fn a_creation_that_was_cut_short_is_begun_anew() {
     let place = Place::empty();
@@ -152,7 +152,7 @@ async fn a_creation_that_was_cut_short_is_begun_anew() {
     assert_eq!(names, ["board.db", "board.db-owner"]);
 }
 
-/// LOG-1: the weaker mode is named, and is a log like any other.
+/// SQLITE-1, LOG-1: the weaker mode is named, and is a log like any other.
 #[tokio::test]
 async fn the_weaker_mode_is_named() {
     let place = Place::empty();
@@ -168,7 +168,7 @@ async fn the_weaker_mode_is_named() {
     assert_eq!(log.head().await.unwrap().seq, Seq(1));
 }
 
-/// LOG-27: a log that was opened only to be read follows the owner, and refuses to write.
+/// SQLITE-10: a log that was opened only to be read follows the owner, and refuses to write.
 #[tokio::test]
 async fn a_log_opened_to_be_read_follows_and_never_writes() {
     let place = Place::empty();
@@ -206,7 +206,7 @@ async fn a_log_opened_to_be_read_follows_and_never_writes() {
     assert_eq!(log.head().await.unwrap().seq, scribe.seq);
 }
 
-/// LOG-27: also when nobody else has the file open, and a write-ahead file is left over.
+/// SQLITE-10: also when nobody else has the file open, and a write-ahead file is left over.
 #[tokio::test]
 async fn a_log_opened_to_be_read_needs_no_owner() {
     let (place, scribe) = Place::with_batches(5).await;

@@ -9,7 +9,7 @@ use artel_testkit::conformance::{LogPlace, Scribe};
 
 use crate::place::{Place, sample};
 
-/// LOG-21: a lock whose holder has not said who it is refuses all the same.
+/// SQLITE-12, LOG-21: a lock whose holder has not said who it is refuses all the same.
 #[tokio::test]
 async fn an_owner_without_a_name_is_an_owner() {
     let place = Place::empty();
@@ -29,7 +29,7 @@ async fn an_owner_without_a_name_is_an_owner() {
     }
 }
 
-/// LOG-25: what an owner wrote about itself means nothing once it is gone.
+/// SQLITE-12, LOG-25: what an owner wrote about itself means nothing once it is gone.
 #[tokio::test]
 async fn a_name_without_a_lock_is_no_owner() {
     let place = Place::empty();
@@ -45,7 +45,7 @@ async fn a_name_without_a_lock_is_no_owner() {
     log.own(claim(2, "second")).await.unwrap();
 }
 
-/// LOG-6: an owner whose lock file was taken away under it is stopped by the epoch.
+/// SQLITE-12, LOG-6: an owner whose lock file was taken away under it is stopped by the epoch.
 #[tokio::test]
 async fn the_epoch_stops_an_owner_whose_lock_is_gone() {
     let place = Place::empty();

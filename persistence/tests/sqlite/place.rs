@@ -5,11 +5,12 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
+
 use artel_core::log::{Error, Log};
 use artel_persistence::{CreateBoard, OpenOptions};
 use artel_testkit::conformance::{LogPlace, NewBoard, Sample, Scribe};
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
 
 pub(crate) struct Place {
     pub(crate) folder: tempfile::TempDir,

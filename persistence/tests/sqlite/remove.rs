@@ -10,7 +10,7 @@ use artel_testkit::conformance::{LogPlace, NewBoard, Scribe};
 
 use crate::place::{Place, sample};
 
-/// LOG-52: a board that somebody owns is not removed; one that nobody owns goes with all its files,
+/// SQLITE-14: a board that somebody owns is not removed; one that nobody owns goes with all its files,
 /// and leaves the place for another.
 #[tokio::test]
 async fn only_a_board_that_nobody_owns_is_removed() {
@@ -32,7 +32,7 @@ async fn only_a_board_that_nobody_owns_is_removed() {
     assert_eq!(place.open().await.unwrap().head().await.unwrap().seq, Seq(0));
 }
 
-/// LOG-52: what is no board is not removed; a damaged board is.
+/// SQLITE-14: what is no board is not removed; a damaged board is.
 #[tokio::test]
 async fn only_a_board_is_removed() {
     let place = Place::empty();
@@ -52,7 +52,7 @@ async fn only_a_board_is_removed() {
     assert!(place.files().is_empty());
 }
 
-/// LOG-53: a board of development is moved aside with everything in it, unless somebody owns it.
+/// SQLITE-15: a board of development is moved aside with everything in it, unless somebody owns it.
 #[tokio::test]
 async fn a_board_of_development_is_moved_aside() {
     let place = Place::new(NewBoard { dev: true, ..NewBoard::sample() });
@@ -76,7 +76,7 @@ async fn a_board_of_development_is_moved_aside() {
     }
 }
 
-/// LOG-53: any other board stays where it is.
+/// SQLITE-15: any other board stays where it is.
 #[tokio::test]
 async fn a_board_of_production_stays_where_it_is() {
     let (place, scribe) = Place::with_batches(3).await;

@@ -1,15 +1,19 @@
 //! Cases on appending: what is refused, that it is all or nothing, and that what was acknowledged
 //! is there.
 
+use bytes::Bytes;
+use uuid::Uuid;
+
 use artel_core::ids::{Epoch, Incarnation, Seq, Shard};
 use artel_core::log::{Append, Error, LookUp};
 use artel_core::record::{Batch, Place, genesis};
 use artel_core::time::Timestamp;
-use bytes::Bytes;
-use uuid::Uuid;
 
 use super::factory::{LogFactory, LogPlace, NewBoard, fresh};
 use super::sketch::{Sample, Scribe, artifact_id, closed, correlation};
+
+/// Makes an append inconsistent.
+type Spoil = fn(&mut Append);
 
 /// LOG-1: a log says what it is and what it promises, from any handle, at any time.
 pub async fn a_log_describes_itself<F: LogFactory>(factory: &F) {
@@ -103,7 +107,7 @@ pub async fn an_append_must_be_consistent_in_itself<F: LogFactory>(factory: &F) 
     sketch.close(&closed(activation, &[input], correlation(2)));
     let good = scribe.seal(sketch);
 
-    let spoil: [(&str, fn(&mut Append)); 9] = [
+    let spoil: [(&str, Spoil); 9] = [
         ("hash", |append| append.batch.header.hash.0[0] ^= 1),
         ("bytes", |append| {
             let mut bytes = append.batch.bytes.to_vec();

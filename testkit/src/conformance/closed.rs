@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::{Just, Strategy, prop_oneof};
+
 use artel_core::event::DeadReason;
 use artel_core::ids::{ActivationId, AgentNo, CorrelationId, Seq};
 use artel_core::log::{
     ActivationQuery, ClosedActivation, ClosedWork, Direction, Log, Outcome, OutcomeFilter,
 };
-use proptest::collection::vec;
-use proptest::option;
-use proptest::prelude::{Just, Strategy, prop_oneof};
 
 use super::factory::{LogFactory, LogPlace, fresh};
 use super::property;
@@ -23,7 +24,7 @@ const QUERIES: usize = 30;
 /// Activations that a board has.
 const ACTIVATIONS: u64 = 12;
 
-/// LOG-38, LOG-39: a closed activation is found as it was closed last, and not while it is open
+/// LOG-36, LOG-37: a closed activation is found as it was closed last, and not while it is open
 /// again; its correlation counts the dead letters that are left.
 pub async fn a_closed_activation_is_found_as_it_was_closed_last<F: LogFactory>(factory: &F) {
     let (place, log) = fresh(factory).await;
@@ -69,7 +70,7 @@ pub async fn a_closed_activation_is_found_as_it_was_closed_last<F: LogFactory>(f
     }
 }
 
-/// LOG-39: a correlation is known when it has an artifact, and says whether it was cancelled.
+/// LOG-37: a correlation is known when it has an artifact, and says whether it was cancelled.
 pub async fn a_correlation_is_known_and_may_be_cancelled<F: LogFactory>(factory: &F) {
     let (place, log) = fresh(factory).await;
     let reader = place.open().await.unwrap();
@@ -91,7 +92,7 @@ pub async fn a_correlation_is_known_and_may_be_cancelled<F: LogFactory>(factory:
     assert_eq!(reader.correlation(correlation(3)).await.unwrap(), unknown);
 }
 
-/// LOG-38, LOG-39, LOG-43: whatever is closed and opened again in whatever order, and whatever is
+/// LOG-36, LOG-37, LOG-41: whatever is closed and opened again in whatever order, and whatever is
 /// asked, the answers are those of a plain map.
 pub async fn every_listing_of_closed_activations_agrees_with_a_map<F: LogFactory>(factory: &F) {
     let plans = (vec(vec(step(), 1..6), 0..8), vec(queries(), QUERIES));

@@ -1,12 +1,13 @@
 //! Cases on the bytes that lie beside the log: step results and reports.
 
-use artel_core::ids::Seq;
 use bytes::Bytes;
+
+use artel_core::ids::Seq;
 
 use super::factory::{LogFactory, LogPlace, fresh};
 use super::sketch::{Scribe, salt};
 
-/// LOG-37: bytes are found by the seq of their event, in the order asked for, with their salt.
+/// LOG-35: bytes are found by the seq of their event, in the order asked for, with their salt.
 pub async fn contents_are_found_by_the_seq_of_their_event<F: LogFactory>(factory: &F) {
     let (place, log) = fresh(factory).await;
     let mut scribe = Scribe::own(&log).await;

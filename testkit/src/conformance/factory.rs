@@ -3,10 +3,11 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use artel_core::ids::{Incarnation, ProcessId};
 use artel_core::log::{Claim, Description, Error, Log};
 use artel_core::names::{BoardName, ProgramName};
-use uuid::Uuid;
 
 /// Makes logs of one backend.
 pub trait LogFactory: Send + Sync {

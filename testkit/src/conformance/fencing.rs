@@ -3,14 +3,15 @@
 
 use std::sync::Arc;
 
+use futures_util::FutureExt;
+
 use artel_core::ids::{Epoch, Seq};
 use artel_core::log::{Error, Log};
-use futures_util::FutureExt;
 
 use super::factory::{LogFactory, LogPlace, claim, fresh};
 use super::sketch::{Sample, Scribe, artifact_id};
 
-/// LOG-6, LOG-22: the same process may own again; an append under its earlier epoch is refused.
+/// LOG-6, LOG-22, LOG-46: the same process may own again; an append under its earlier epoch is refused.
 pub async fn an_append_under_an_earlier_epoch_is_fenced_off<F: LogFactory>(factory: &F) {
     let (_place, log) = fresh(factory).await;
     let mut scribe = Scribe::own(&log).await;
@@ -49,7 +50,7 @@ pub async fn an_earlier_owner_is_fenced_off<F: LogFactory>(factory: &F) {
     assert_eq!(log.artifact(artifact_id(2)).await.unwrap(), None);
 }
 
-/// LOG-7: a handle that does not own the board does not append to it, under no epoch.
+/// LOG-7, LOG-46: a handle that does not own the board does not append to it, under no epoch.
 pub async fn only_the_owner_appends<F: LogFactory>(factory: &F) {
     let (place, log) = fresh(factory).await;
     let other = place.open().await.unwrap();

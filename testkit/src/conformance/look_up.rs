@@ -14,7 +14,7 @@ fn key(text: &str) -> IdempotencyKey {
     text.parse().expect("an idempotency key")
 }
 
-/// LOG-33: a look-up finds ids and keys, leaves out what is not there, and names the seq that it is
+/// LOG-31: a look-up finds ids and keys, leaves out what is not there, and names the seq that it is
 /// complete to.
 pub async fn a_look_up_finds_ids_and_keys<F: LogFactory>(factory: &F) {
     let (place, log) = fresh(factory).await;
@@ -55,7 +55,7 @@ pub async fn a_look_up_finds_ids_and_keys<F: LogFactory>(factory: &F) {
     assert_eq!((empty.as_of, empty.ids.len(), empty.keys.len()), (Seq(3), 0, 0));
 }
 
-/// LOG-33: while somebody writes, a look-up has all that is committed up to the seq that it names,
+/// LOG-31: while somebody writes, a look-up has all that is committed up to the seq that it names,
 /// and nothing after it.
 pub async fn a_look_up_is_as_of_one_seq<F: LogFactory>(factory: &F) {
     let (place, log) = fresh(factory).await;
@@ -85,7 +85,7 @@ pub async fn a_look_up_is_as_of_one_seq<F: LogFactory>(factory: &F) {
     futures_util::future::join(writes, looks).await;
 }
 
-/// LOG-34: a key that is used again, because it was forgotten in between, stands for the artifact
+/// LOG-32: a key that is used again, because it was forgotten in between, stands for the artifact
 /// that used it last.
 pub async fn a_key_stands_for_the_artifact_that_used_it_last<F: LogFactory>(factory: &F) {
     let (_place, log) = fresh(factory).await;
@@ -98,7 +98,7 @@ pub async fn a_key_stands_for_the_artifact_that_used_it_last<F: LogFactory>(fact
     assert_eq!(found.keys[&key("again")].id, artifact_id(2));
 }
 
-/// LOG-35, LOG-36: an artifact is found by its id and by its seq, with its payload, as it was
+/// LOG-33, LOG-34: an artifact is found by its id and by its seq, with its payload, as it was
 /// committed.
 pub async fn an_artifact_is_found_as_it_was_committed<F: LogFactory>(factory: &F) {
     let (place, log) = fresh(factory).await;

@@ -9,6 +9,13 @@
 //! That makes one test of each case. A case is an async function over a factory; it names the
 //! clauses that it proves, and it may fail only by a panic that says what was expected.
 
+#![expect(
+    clippy::missing_panics_doc,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "the cases are tests, though of another crate: to panic is how they fail"
+)]
+
 pub mod append;
 pub mod closed;
 pub mod contents;

@@ -18,7 +18,7 @@ fn owner(program: &str) -> Owner {
     }
 }
 
-/// LOG-21: a second owner is refused, and is told who the first one is.
+/// LOG-21, LOG-46: a second owner is refused, and is told who the first one is.
 pub async fn a_second_owner_is_refused_by_name<F: LogFactory>(factory: &F) {
     let (place, log) = fresh(factory).await;
     let other = place.open().await.unwrap();
@@ -119,7 +119,7 @@ pub async fn readers_are_in_nobodys_way<F: LogFactory>(factory: &F) {
     }
 }
 
-/// LOG-48: closing can be repeated; after it every call says that the log is closed, and the other
+/// LOG-45, LOG-46: closing can be repeated; after it every call says that the log is closed, and the other
 /// handles do not notice.
 pub async fn a_closed_log_says_so<F: LogFactory>(factory: &F) {
     let (place, log) = fresh(factory).await;

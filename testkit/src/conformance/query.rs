@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::{Just, Strategy, any, prop_oneof};
+
 use artel_core::ids::{AgentNo, Seq, TypeNo};
 use artel_core::log::{ArtifactQuery, Direction, Log, StoredArtifact};
 use artel_core::names::Tag;
 use artel_core::time::Timestamp;
-use proptest::collection::vec;
-use proptest::option;
-use proptest::prelude::{Just, Strategy, any, prop_oneof};
 
 use super::factory::{LogFactory, LogPlace, fresh};
 use super::property;
@@ -19,7 +20,7 @@ use super::sketch::{Sample, Scribe, correlation};
 const BOARDS: u32 = 24;
 const QUERIES: usize = 40;
 
-/// LOG-40, LOG-41, LOG-42: whatever is asked of whatever board, the answer is that of the
+/// LOG-38, LOG-39, LOG-40: whatever is asked of whatever board, the answer is that of the
 /// definition, in order, page by page, as of the seq that was asked for.
 pub async fn every_listing_agrees_with_its_definition<F: LogFactory>(factory: &F) {
     let plans = (vec(vec(planned(), 1..6), 0..7), vec(queries(), QUERIES));
@@ -49,7 +50,7 @@ pub async fn every_listing_agrees_with_its_definition<F: LogFactory>(factory: &F
     .await;
 }
 
-/// LOG-41: going from page to page meets every artifact once, in either direction, while others are
+/// LOG-39: going from page to page meets every artifact once, in either direction, while others are
 /// committed.
 pub async fn pages_meet_every_artifact_once<F: LogFactory>(factory: &F) {
     let (place, log) = fresh(factory).await;
@@ -83,7 +84,7 @@ pub async fn pages_meet_every_artifact_once<F: LogFactory>(factory: &F) {
     }
 }
 
-/// LOG-40: a listing by many types at once, some of them named twice, has each artifact once.
+/// LOG-38: a listing by many types at once, some of them named twice, has each artifact once.
 pub async fn many_types_at_once_list_each_artifact_once<F: LogFactory>(factory: &F) {
     let (_place, log) = fresh(factory).await;
     let mut scribe = Scribe::own(&log).await;

@@ -22,7 +22,7 @@ async fn stairs<F: LogFactory>(factory: &F, batches: u32) -> (F::Place, Scribe) 
     (place, scribe)
 }
 
-/// LOG-28: reading begins with the batch that holds the seq, and goes on in order without a hole.
+/// LOG-27: reading begins with the batch that holds the seq, and goes on in order without a hole.
 pub async fn reading_begins_with_the_batch_that_holds_the_seq<F: LogFactory>(factory: &F) {
     let (place, scribe) = stairs(factory, 12).await;
     let reader = place.open().await.unwrap();
@@ -40,7 +40,7 @@ pub async fn reading_begins_with_the_batch_that_holds_the_seq<F: LogFactory>(fac
     }
 }
 
-/// LOG-29: an answer has about as many bytes as were asked for, and at least one batch; going on
+/// LOG-28: an answer has about as many bytes as were asked for, and at least one batch; going on
 /// from its end reaches everything.
 pub async fn reading_is_bounded_by_bytes<F: LogFactory>(factory: &F) {
     let (place, scribe) = stairs(factory, 30).await;
@@ -63,7 +63,7 @@ pub async fn reading_is_bounded_by_bytes<F: LogFactory>(factory: &F) {
     }
 }
 
-/// LOG-28: a reader that follows the log meets every batch once, whoever writes meanwhile.
+/// LOG-27: a reader that follows the log meets every batch once, whoever writes meanwhile.
 pub async fn a_reader_follows_the_writer<F: LogFactory>(factory: &F) {
     let (place, log) = fresh(factory).await;
     let reader = place.open().await.unwrap();
@@ -90,7 +90,7 @@ pub async fn a_reader_follows_the_writer<F: LogFactory>(factory: &F) {
     assert_eq!(written, followed);
 }
 
-/// LOG-30: there is nothing after the end.
+/// LOG-29: there is nothing after the end.
 pub async fn there_is_nothing_after_the_end<F: LogFactory>(factory: &F) {
     let (_place, log) = fresh(factory).await;
     for from in [0, 1, 2, u64::MAX] {
@@ -103,7 +103,7 @@ pub async fn there_is_nothing_after_the_end<F: LogFactory>(factory: &F) {
     }
 }
 
-/// LOG-32: a moment leads to the last event at or before it, also inside of a batch.
+/// LOG-30: a moment leads to the last event at or before it, also inside of a batch.
 pub async fn a_moment_leads_to_the_last_event_before_it<F: LogFactory>(factory: &F) {
     let (place, log) = fresh(factory).await;
     let mut scribe = Scribe::own(&log).await;

@@ -3,6 +3,9 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+use uuid::Uuid;
+
 use artel_core::content::Content;
 use artel_core::envelope::{Actor, Draft, Envelope, Producer, Verdicts, Visibility};
 use artel_core::event::{Closure, DeadReason, Event, Redriven};
@@ -18,8 +21,6 @@ use artel_core::log::{
 use artel_core::names::{IdempotencyKey, ProgramName, StepName, Tag};
 use artel_core::record::{Batch, Decision, Encoder, Place};
 use artel_core::time::{Elapsed, Timestamp};
-use bytes::Bytes;
-use uuid::Uuid;
 
 use super::factory::claim;
 
@@ -193,7 +194,6 @@ impl Sketch {
             attempts: closed.attempts,
             trail: closed.trail.clone(),
             steps: closed.steps.clone(),
-            dead_in_correlation: 0,
         })))
     }
 

@@ -1,9 +1,10 @@
-//! Cases on snapshots.
+//! Snapshots: cases on what a log keeps, skips and forgets of them.
+
+use bytes::Bytes;
 
 use artel_core::hash::Hash;
 use artel_core::ids::Seq;
 use artel_core::log::{Error, Snapshot};
-use bytes::Bytes;
 
 use super::factory::{LogFactory, LogPlace, fresh};
 use super::sketch::{Sample, Scribe};
@@ -13,7 +14,7 @@ fn snapshot(scribe: &Scribe, bytes: impl Into<Bytes>) -> Snapshot {
     Snapshot { seq: scribe.seq, batch_hash: scribe.hash, state_hash: Hash::of(&bytes), bytes }
 }
 
-/// LOG-44, LOG-45: the newest snapshot up to a seq is found as it was kept; at least the newest two
+/// LOG-42, LOG-43: the newest snapshot up to a seq is found as it was kept; at least the newest two
 /// are kept.
 pub async fn the_newest_snapshot_up_to_a_seq_is_found<F: LogFactory>(factory: &F) {
     let (place, log) = fresh(factory).await;
@@ -42,7 +43,7 @@ pub async fn the_newest_snapshot_up_to_a_seq_is_found<F: LogFactory>(factory: &F
     assert!(found.as_ref() == kept.last(), "it is there when the log is opened again");
 }
 
-/// LOG-44: keeping a snapshot of a seq again replaces the first.
+/// LOG-42: keeping a snapshot of a seq again replaces the first.
 pub async fn a_snapshot_can_be_replaced<F: LogFactory>(factory: &F) {
     let (_place, log) = fresh(factory).await;
     let mut scribe = Scribe::own(&log).await;
@@ -53,7 +54,7 @@ pub async fn a_snapshot_can_be_replaced<F: LogFactory>(factory: &F) {
     }
 }
 
-/// LOG-46: a snapshot that is of no batch of the log is refused.
+/// LOG-44: a snapshot that is of no batch of the log is refused.
 pub async fn a_snapshot_belongs_to_a_batch<F: LogFactory>(factory: &F) {
     let (_place, log) = fresh(factory).await;
     let mut scribe = Scribe::own(&log).await;
@@ -71,7 +72,7 @@ pub async fn a_snapshot_belongs_to_a_batch<F: LogFactory>(factory: &F) {
     assert_eq!(log.snapshot(Seq(9)).await.unwrap(), Some(good));
 }
 
-/// LOG-44: snapshots and appends do not get into each other's way.
+/// LOG-42: snapshots and appends do not get into each other's way.
 pub async fn a_snapshot_is_kept_while_appends_go_on<F: LogFactory>(factory: &F) {
     let (_place, log) = fresh(factory).await;
     let mut scribe = Scribe::own(&log).await;

@@ -32,14 +32,14 @@ use std::time::Duration;
 
 use artel::hash::Hash;
 use artel::ids::{CorrelationId, Seq};
-use artel::{Artifact, Board, Query, Running, Status};
+use artel::{Board, Query, Running, Status, Tail};
 use clap::Parser;
 
 use agents::Config;
 use facts::{Package, Project, Report, ReportRequest, Verdict};
 use packages::Locked;
 use policy::Policy;
-use progress::{Counts, Progress, Watcher};
+use progress::{Counts, Watcher};
 
 /// Reviews every dependency of a project, on a board that survives.
 #[derive(Debug, Parser)]
@@ -140,15 +140,17 @@ async fn watch(
     println!("{did} review, correlation {review}");
 
     let mut watcher = Watcher::new(expected_verdicts(&locked.packages), args.progress.as_deref())?;
+    let mut tail = running.tail(Seq(1));
     let report = tokio::select! {
         report = finish(running, review, &locked.name) => report?,
-        failed = follow(running, &mut watcher) => match failed? {},
+        failed = follow(running, &mut tail, &mut watcher) => match failed? {},
         stop = tokio::signal::ctrl_c() => {
             stop?;
             println!("stopped; the same command goes on from here");
             return Ok(ExitCode::FAILURE);
         }
     };
+    catch_up(running, &mut tail, &mut watcher).await?;
     watcher.finish();
     match &args.report {
         Some(path) => {
@@ -158,7 +160,7 @@ async fn watch(
         }
         None => print!("{}", report.markdown),
     }
-    let counts = recount(running).await?;
+    let counts = watcher.counts();
     say_how_it_went(&counts);
     Ok(if counts.repeated == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -170,7 +172,7 @@ async fn finish(running: &Running, review: CorrelationId, name: &str) -> Result<
         Status::DeadLetters(dead) => u64::from(dead),
         other => return Err(format!("the review came to no end: {other:?}").into()),
     };
-    let verdicts: Vec<Verdict> = all(running, review).await?;
+    let verdicts: Vec<Verdict> = running.all(Query::default().correlation(review)).await?;
     let request = ReportRequest {
         review: review.to_string(),
         project: name.to_owned(),
@@ -180,45 +182,35 @@ async fn finish(running: &Running, review: CorrelationId, name: &str) -> Result<
     let asked = running.publish(request).await?;
     let request = running.get(asked.id).await?.ok_or("the board has lost the request")?;
     running.settled(request.correlation()).await?;
-    let reports: Vec<Report> = all(running, request.correlation()).await?;
+    let answer = Query::default().correlation(request.correlation());
+    let reports: Vec<Report> = running.all(answer).await?;
     reports.into_iter().next().ok_or_else(|| "no report was written: see `artel dlq ls`".into())
 }
 
-/// All artifacts of a type in a tree of work, page after page.
-async fn all<T: Artifact>(running: &Running, tree: CorrelationId) -> Result<Vec<T>, Failure> {
-    let mut query = Query::of::<T>().correlation(tree);
-    let mut all = Vec::new();
-    loop {
-        let listing = running.artifacts(&query).await?;
-        for stored in &listing.artifacts {
-            all.push(stored.decode()?);
-        }
-        match listing.next {
-            Some(next) => query = query.after(next),
-            None => return Ok(all),
-        }
-    }
-}
-
 /// Shows every event, from the first of the board on; ends only by failing.
-async fn follow(running: &Running, watcher: &mut Watcher) -> Result<Infallible, Failure> {
-    let mut tail = running.tail(Seq(1));
+async fn follow(
+    running: &Running,
+    tail: &mut Tail,
+    watcher: &mut Watcher,
+) -> Result<Infallible, Failure> {
     while let Some(entry) = tail.next().await? {
         watcher.see(entry.seq, &entry.event)?;
     }
     Err(format!("the board stopped: {}", running.stopped().await).into())
 }
 
-/// Folds the whole event log once more, up to where it now ends.
-async fn recount(running: &Running) -> Result<Counts, Failure> {
+/// Shows what is left up to where the log now ends, so that what is counted is all of it.
+async fn catch_up(
+    running: &Running,
+    tail: &mut Tail,
+    watcher: &mut Watcher,
+) -> Result<(), Failure> {
     let end = running.durable();
-    let mut progress = Progress::default();
-    let mut tail = running.tail(Seq(1));
-    while progress.counts().seq < end {
+    while watcher.counts().seq < end {
         let Some(entry) = tail.next().await? else { break };
-        progress.apply(entry.seq, &entry.event);
+        watcher.see(entry.seq, &entry.event)?;
     }
-    Ok(progress.counts())
+    Ok(())
 }
 
 /// The hash of all that decides what a review comes to.

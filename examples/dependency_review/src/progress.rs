@@ -122,13 +122,16 @@ impl Progress {
 /// Shows progress while it is made.
 pub(crate) struct Watcher {
     progress: Progress,
+    verdicts: u64,
     bar: ProgressBar,
+    quarters: u64,
     lines: Option<File>,
 }
 
 impl Watcher {
     /// A watcher of a review that will have so many verdicts. It draws a bar where standard error
-    /// is a terminal, and writes a line for each event to the file, if there is one.
+    /// is a terminal, says there when a quarter more is done where it is none, and writes a line
+    /// for each event to the file, if there is one.
     ///
     /// # Errors
     /// When the file cannot be made.
@@ -137,7 +140,12 @@ impl Watcher {
         let bar = ProgressBar::new(verdicts)
             .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         let lines = file.map(File::create).transpose()?;
-        Ok(Self { progress: Progress::default(), bar, lines })
+        Ok(Self { progress: Progress::default(), verdicts, bar, quarters: 0, lines })
+    }
+
+    /// The numbers so far.
+    pub(crate) const fn counts(&self) -> Counts {
+        self.progress.counts()
     }
 
     /// Takes in the next event.
@@ -147,8 +155,14 @@ impl Watcher {
     pub(crate) fn see(&mut self, seq: Seq, event: &Event) -> io::Result<()> {
         self.progress.apply(seq, event);
         let counts = self.progress.counts();
-        self.bar.set_position(counts.verdicts);
-        let Counts { timed_out, lost, dead, .. } = counts;
+        let Counts { verdicts, timed_out, lost, dead, .. } = counts;
+        let quarters = (4 * verdicts).checked_div(self.verdicts).unwrap_or(4);
+        if self.bar.is_hidden() && quarters > self.quarters {
+            let all = self.verdicts;
+            eprintln!("{verdicts} of {all} verdicts, {timed_out} timed out, {dead} dead");
+        }
+        self.quarters = quarters;
+        self.bar.set_position(verdicts);
         self.bar.set_message(format!("{timed_out} timed out, {lost} lost, {dead} dead"));
         match &mut self.lines {
             Some(lines) => writeln!(lines, "{counts}"),

@@ -17,7 +17,7 @@ use tokio::process::Command;
 use crate::facts::{Package, PackageId};
 
 /// Artel's own folder, in which cargo and rustc run.
-pub(crate) const HOME: &str = env!("CARGO_MANIFEST_DIR");
+pub(crate) const HOME: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 /// A project's lock file, with what cargo knows of each package.
 #[derive(Clone, Debug)]
