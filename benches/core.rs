@@ -1,6 +1,8 @@
 //! The hot paths of the core, without a runtime around them: matching, decide, evolve, the encoding
 //! of a decision, and the fold of a log. `dev/bench core`
 
+#![expect(clippy::unwrap_used, reason = "a bench that cannot go on ends where it is")]
+
 use std::hint::black_box;
 use std::sync::Arc;
 

@@ -1,6 +1,8 @@
 //! Whole hops through a board: publish, one no-op agent, one output, on both logs. 1 024 publishes
 //! in flight, each awaited. `dev/bench end_to_end`
 
+#![expect(clippy::unwrap_used, reason = "a bench that cannot go on ends where it is")]
+
 use std::sync::Arc;
 use std::time::Duration;
 

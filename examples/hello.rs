@@ -1,5 +1,7 @@
 //! The smallest board: one agent, one artifact in, one out. `cargo run --example hello`
 
+#![expect(clippy::print_stdout, reason = "it greets")]
+
 use std::sync::Arc;
 
 use artel::{Artifact, Board, Context, Error, Query};

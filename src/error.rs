@@ -59,9 +59,10 @@ pub enum StartError {
     /// The board refuses the program's types or agents.
     #[error("the board refuses this program")]
     Refused(#[source] Rejection),
-    /// The schema of a type was changed.
-    #[error("the board refuses this program")]
-    SchemaChanged(#[source] artel_core::schema::Changed),
+    /// The schema of a type was changed. The text has every difference and the ways out, over
+    /// several lines.
+    #[error("the board refuses this program: {}", .0.report())]
+    SchemaChanged(artel_core::schema::Changed),
     /// A board of development mode could not be moved aside.
     #[error("cannot move the board aside")]
     MoveAside(#[source] log::Error),

@@ -28,12 +28,14 @@ mod stored;
 mod submit;
 mod tasks;
 
-pub use artel_core::artifact::Artifact;
-pub use artel_core::classify::{Classify, Error};
+pub use artel_core::artifact::{Artifact, Checked, ErasedArtifact, PayloadError, TypeDescriptor};
+pub use artel_core::classify::{Causes, Classify, Error, Failed, ResultExt, kind_of};
 pub use artel_core::command::{Receipt, Rejection};
-pub use artel_core::outputs::IntoOutputs;
+pub use artel_core::outputs::{IntoOutputs, OutputSink};
 pub use artel_core::policy::{Backoff, ErrorKind, Jitter, Retry, limits};
-pub use artel_core::{board as state, definition, envelope, event, hash, ids, log, names, time};
+pub use artel_core::{
+    board as state, definition, envelope, event, hash, ids, log, names, predicate, schema, time,
+};
 pub use artel_eventbus::{Entry, Tail, TailError};
 pub use artel_macros::{Artifact, Outputs};
 pub use artel_persistence::remove;

@@ -83,7 +83,7 @@ impl Telling<'_> {
                 return Ok(());
             }
             out.flush()?;
-            tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+            tokio::time::sleep(self.args.every).await;
         }
     }
 

@@ -44,7 +44,7 @@ fn old_low_work_overtakes_new_high_work() {
 fn gates_are_asked_in_order() {
     let mut narrow = agent("one", "A");
     narrow.concurrency = 1;
-    let mut board = Board::with(&[narrow.clone(), agent("two", "B")], 2);
+    let mut board = Board::with(&[narrow, agent("two", "B")], 2);
     board.publish(&[new("A"), new("A"), new("B"), new("B")]).unwrap();
     let running: Vec<_> = board.leases.iter().map(|lease| lease.attempt.activation).collect();
     let waiting: Vec<_> =

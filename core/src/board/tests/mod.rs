@@ -276,8 +276,7 @@ impl Board {
     pub(super) fn done(&mut self, lease: &Lease, news: &[New]) -> Result<Answer, Rejection> {
         let news: Vec<New> = news
             .iter()
-            .cloned()
-            .map(|new| New { correlation: Some(lease.correlation), ..new })
+            .map(|new| New { correlation: Some(lease.correlation), ..new.clone() })
             .collect();
         let producer = Producer::Agent { agent: lease.agent, attempt: lease.attempt };
         let publish = self.outgoing(&news, &producer);

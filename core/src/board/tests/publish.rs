@@ -21,17 +21,17 @@ fn a_publish_wakes_each_subscriber_once() {
 fn the_same_key_is_the_same_publish() {
     let mut board = Board::with(&[agent("one", "A")], 9);
     let keyed = New { key: Some("k"), ..new("A") };
-    let first = board.publish(&[keyed.clone()]).unwrap()[0];
-    let again = board.publish(&[keyed.clone()]).unwrap()[0];
+    let first = board.publish(std::slice::from_ref(&keyed)).unwrap()[0];
+    let again = board.publish(std::slice::from_ref(&keyed)).unwrap()[0];
     assert_eq!((again.id, again.seq, again.duplicate), (first.id, first.seq, true));
     assert_eq!(board.leases.len(), 1);
-    let other = New { payload: "[]", ..keyed.clone() };
+    let other = New { payload: "[]", ..keyed };
     let refused = board.publish(&[new("A"), other]).unwrap_err();
     assert_eq!(refused.code(), "key-reused");
 
     let named = New { id: Some(77), ..new("B") };
-    let first = board.publish(&[named.clone()]).unwrap()[0];
-    let again = board.publish(&[named.clone()]).unwrap()[0];
+    let first = board.publish(std::slice::from_ref(&named)).unwrap()[0];
+    let again = board.publish(std::slice::from_ref(&named)).unwrap()[0];
     assert_eq!((again.seq, again.duplicate), (first.seq, true));
     let other = New { payload: "[]", ..named };
     assert_eq!(board.publish(&[other]).unwrap_err().code(), "id-reused");
@@ -47,7 +47,7 @@ fn one_publish_may_use_a_key_twice() {
     assert_eq!(receipts.len(), 3, "every item has a receipt");
     assert_eq!(receipts[2].id, receipts[0].id);
     assert!(receipts[2].duplicate);
-    let other = New { payload: "[]", ..keyed.clone() };
+    let other = New { payload: "[]", ..keyed };
     let more = New { key: Some("l"), ..new("A") };
     assert!(board.publish(&[more.clone(), New { payload: "1", ..more }]).is_err());
     assert!(board.publish(&[other]).is_err());
