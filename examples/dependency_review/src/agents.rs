@@ -17,8 +17,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use artel::{Board, Context, Error, Query, Retry};
-use tokio::task::spawn_blocking;
 
+use crate::blocking::blocking;
 use crate::facts::{
     LicenceFacts, Package, Project, Report, ReportRequest, SourceFacts, Verdict, WeightFacts,
 };
@@ -83,7 +83,7 @@ async fn unused(_cx: Context, package: Arc<Package>) -> Result<Verdict, Error> {
 async fn licence(_cx: Context, package: Arc<Package>) -> Result<LicenceFacts, Error> {
     let dir = folder(&package)?;
     let named = package.licence_file.clone();
-    let texts = spawn_blocking(move || licence::texts(&dir, named.as_deref())).await??;
+    let texts = blocking(move || licence::texts(&dir, named.as_deref())).await??;
     let (package, expression) = (package.id.clone(), package.licence.clone());
     Ok(LicenceFacts { package, expression, texts })
 }
@@ -102,7 +102,7 @@ async fn sources(_cx: Context, package: Arc<Package>) -> Result<SourceFacts, Err
 /// attempt that was woken by one of them sees every other.
 async fn weight(cx: Context, package: Arc<Package>) -> Result<WeightFacts, Error> {
     let dir = folder(&package)?;
-    let weight::OnDisk { files, bytes } = spawn_blocking(move || weight::on_disk(&dir)).await??;
+    let weight::OnDisk { files, bytes } = blocking(move || weight::on_disk(&dir)).await??;
     let named_alike = Query::default().tag(Package::name_tag(&package.id.name));
     let named_alike: Vec<Package> = cx.board().all(named_alike).await?;
     let other_versions = weight::other_versions(&package.id, &named_alike);

@@ -11,6 +11,7 @@
 )]
 
 mod agents;
+mod blocking;
 mod facts;
 mod judges;
 mod licence;
@@ -239,7 +240,7 @@ fn list(packages: &[Package]) {
 fn say_what_there_is(locked: &Locked) {
     let Locked { name, members, packages, .. } = locked;
     let used = packages.iter().filter(|package| package.used).count();
-    println!("{name}: {} dependencies in the lock file, {used} used here", packages.len());
+    println!("{name}: dependencies in the lock file: {}, used here: {used}", packages.len());
     println!("packages of its own, which are not reviewed: {members}");
 }
 

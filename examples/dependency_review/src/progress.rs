@@ -136,7 +136,7 @@ impl Watcher {
     /// # Errors
     /// When the file cannot be made.
     pub(crate) fn new(verdicts: u64, file: Option<&Path>) -> io::Result<Self> {
-        let style = ProgressStyle::with_template("{bar:40} {pos}/{len} verdicts  {msg}");
+        let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} verdicts  {msg}");
         let bar = ProgressBar::new(verdicts)
             .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         let lines = file.map(File::create).transpose()?;

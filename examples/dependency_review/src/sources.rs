@@ -13,9 +13,10 @@ use std::str::Utf8Error;
 
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
-use tokio::task::{JoinError, spawn_blocking};
+use tokio::task::JoinError;
 use walkdir::{DirEntry, WalkDir};
 
+use crate::blocking::blocking;
 use crate::syntax::{self, Damage, Measures};
 
 /// Folders at the top of a package that only its own developers compile.
@@ -91,15 +92,15 @@ impl Error {
 /// Dropping the future reads on to the end of one ordinary file at most.
 pub(crate) async fn survey(dir: &Path) -> Result<Survey, Error> {
     let root = dir.to_owned();
-    let sources = spawn_blocking(move || list(&root)).await?.map_err(Error::List)?;
+    let sources = blocking(move || list(&root)).await?.map_err(Error::List)?;
     let mut survey = Survey::default();
     for source in sources {
         let path = dir.join(&source.path);
         let (bytes, measures) = if source.is_pipe {
             let text = read_pipe(&path).await;
-            spawn_blocking(move || measure(&source.path, text)).await??
+            blocking(move || measure(&source.path, text)).await??
         } else {
-            spawn_blocking(move || measure(&source.path, std::fs::read(path))).await??
+            blocking(move || measure(&source.path, std::fs::read(path))).await??
         };
         survey.files += 1;
         survey.bytes += bytes;
@@ -239,7 +240,7 @@ mod tests {
         let written = text.clone();
         let (survey, ()) = tokio::join!(survey(dir.path()), async move {
             let write = move || fs::write(pipe, written).unwrap();
-            spawn_blocking(write).await.unwrap();
+            blocking(write).await.unwrap();
         });
         let survey = survey.unwrap();
         assert_eq!((survey.files, survey.unsafe_count), (2, 10_000));
@@ -252,7 +253,7 @@ mod tests {
         let pipe = dir.path().join("lib.rs");
         make_pipe(&pipe);
         let (survey, ()) = tokio::join!(survey(dir.path()), async move {
-            spawn_blocking(|| fs::write(pipe, "").unwrap()).await.unwrap();
+            blocking(|| fs::write(pipe, "").unwrap()).await.unwrap();
         });
         assert_eq!(survey.unwrap(), Survey { files: 1, ..Survey::default() });
     }

@@ -125,6 +125,14 @@ pub(super) struct Lock {
     path: PathBuf,
 }
 
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing the file is not enough: a child process that is being started at this moment has
+        // a copy of it until it begins its own program, and the copy would hold the lock.
+        let _ = self.file.unlock();
+    }
+}
+
 /// What the owner writes into the file that it has locked.
 #[derive(Debug, Serialize, Deserialize)]
 struct Record {
@@ -234,4 +242,24 @@ fn is_at(file: &fs::File, path: &Path) -> bool {
 #[cfg(not(unix))]
 fn is_at(_file: &fs::File, _path: &Path) -> bool {
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Who locks a file that was removed in between has locked nothing.
+    #[cfg(unix)]
+    #[test]
+    fn a_lock_counts_only_at_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("board.db");
+        let lock = Lock::acquire(&log).unwrap();
+        assert!(is_at(&lock.file, &lock.path));
+        fs::remove_file(&lock.path).unwrap();
+        assert!(!is_at(&lock.file, &lock.path));
+        let second = Lock::acquire(&log).unwrap();
+        assert!(!is_at(&lock.file, &lock.path));
+        assert!(is_at(&second.file, &second.path));
+    }
 }

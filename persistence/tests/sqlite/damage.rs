@@ -7,7 +7,8 @@ use artel_core::event::DeadReason;
 use artel_core::hash::Hash;
 use artel_core::ids::Seq;
 use artel_core::log::{ArtifactQuery, ClosedActivation, Error, LookUp, Outcome, Snapshot};
-use artel_core::record;
+use artel_core::record::{self, Batch};
+use artel_core::time::Timestamp;
 use artel_persistence::OpenOptions;
 use artel_testkit::conformance::sketch::{artifact_id, closed, correlation};
 use artel_testkit::conformance::{LogPlace, Scribe};
@@ -74,6 +75,12 @@ async fn a_damaged_head_is_found_at_open() {
         let error = place.open().await.expect_err(change);
         assert_eq!(error.code(), "log-damaged", "{change}: {error:?}");
     }
+    for change in ["UPDATE head SET seq = 1", "UPDATE head SET hash = zeroblob(32)"] {
+        let (place, _scribe) = Place::with_batches(0).await;
+        place.sql(change).await;
+        let error = place.open().await.expect_err(change);
+        assert_eq!(error.code(), "log-damaged", "an empty log, {change}: {error:?}");
+    }
 }
 
 /// SQLITE-8: a batch that is missing in the middle is a hole, and is named.
@@ -88,6 +95,30 @@ async fn a_hole_is_named() {
         "{error}"
     );
     assert_eq!(log.read(Seq(6), usize::MAX).await.unwrap(), scribe.batches[5..]);
+}
+
+/// SQLITE-8: a batch that was exchanged for another one is named, even where that one is whole.
+#[tokio::test]
+async fn a_batch_of_another_log_is_named() {
+    let (place, scribe) = Place::with_batches(9).await;
+    let header = scribe.batches[4].header;
+    let at = Timestamp(header.at.as_millis() + 1);
+    let other = Batch::seal(
+        record::Place {
+            epoch: header.epoch,
+            first: header.first,
+            last: header.last,
+            at,
+            previous: header.previous,
+        },
+        scribe.batches[4].bytes.clone(),
+    );
+    let (hash, at) = (other.header.hash, at.as_millis());
+    place.sql(&format!("UPDATE batch SET at = {at}, hash = x'{hash}' WHERE last = 5")).await;
+    let log = place.open().await.unwrap();
+    let error = log.read(Seq(3), usize::MAX).await.unwrap_err();
+    assert!(error.to_string().contains("batch 6 does not continue the one that ends at 5"));
+    assert_eq!(log.read(Seq(5), 1).await.unwrap(), [other]);
 }
 
 /// SQLITE-7: a damaged payload or envelope is named, and the others can be read.
@@ -206,4 +237,28 @@ async fn an_append_is_checked_against_the_file() {
     assert!(matches!(error, Error::Conflict { expected: Seq(3), head: Seq(2) }), "{error:?}");
     assert!(error.to_string().contains("the log regressed"), "{error}");
     assert_eq!(log.artifact(artifact_id(4)).await.unwrap(), None);
+}
+
+/// LOG-18: an append that fails in a way that leaves open whether it happened is not followed by
+/// another before the board was owned again.
+#[tokio::test]
+async fn after_a_failure_of_the_file_the_board_is_owned_again_first() {
+    let place = Place::empty();
+    let log = place.open().await.unwrap();
+    let mut scribe = Scribe::own(&log).await;
+    scribe.publish(&[sample(1)]).await;
+    place.sql("ALTER TABLE tag RENAME TO elsewhere").await;
+    let mut sketch = scribe.sketch();
+    sketch.artifact(&sample(2));
+    let append = scribe.seal(sketch);
+    let error = log.append(append.clone()).await.unwrap_err();
+    assert!(error.outcome_unknown() && error.retryable(), "{error:?}");
+    assert_eq!(error.code(), "log-unavailable");
+    place.sql("ALTER TABLE elsewhere RENAME TO tag").await;
+    let error = log.append(append).await.unwrap_err();
+    assert!(matches!(error, Error::NotOwned { .. }), "{error:?}");
+    scribe.own_again().await;
+    assert_eq!(scribe.seq, Seq(1));
+    scribe.publish(&[sample(3)]).await;
+    assert_eq!(log.artifact(artifact_id(2)).await.unwrap(), None);
 }

@@ -8,7 +8,7 @@ use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
 /// How often a failing input is made smaller at most.
-const SHRINKS_MAX: u32 = 500;
+const SHRINKS_MAX: u32 = 120;
 
 /// Tries so many inputs of a strategy.
 ///
