@@ -445,3 +445,52 @@ impl Recorded {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use artel_core::envelope::{Envelope, Producer, Verdicts, Visibility};
+    use artel_core::ids::{Incarnation, TypeNo};
+    use artel_core::names::BoardName;
+    use artel_persistence::CreateBoard;
+    use smallvec::SmallVec;
+
+    use super::*;
+
+    fn draft() -> Arc<Draft> {
+        let envelope = Envelope {
+            id: ArtifactId::from_bytes([1; 16]),
+            type_no: TypeNo(0),
+            producer: Producer::Board,
+            correlation: CorrelationId::from_bytes([2; 16]),
+            parents: Vec::new(),
+            causes: SmallVec::new(),
+            depth: 0,
+            tags: Vec::new(),
+            visibility: Visibility::Public,
+            ordering_key: None,
+            idempotency_key: None,
+            expires_at: None,
+            trace: None,
+            payload_len: 0,
+            payload_hash: Hash::default(),
+        };
+        Arc::new(Draft { envelope, verdicts: Verdicts::default() })
+    }
+
+    #[tokio::test]
+    async fn an_artifact_must_be_in_the_store_and_a_report_may_have_been_removed() {
+        let create = CreateBoard {
+            board: BoardName::new("board").unwrap(),
+            incarnation: Incarnation::from_bytes([3; 16]),
+            dev: false,
+        };
+        let log = artel_persistence::open("memory:", OpenOptions::create(create)).await.unwrap();
+        let mut verified = VerifiedStore::default();
+        let removed = Recorded { contents: vec![(Seq(7), Hash::default())], ..Recorded::default() };
+        removed.verify(&*log, &mut verified).await.unwrap();
+        assert_eq!((verified.contents, verified.contents_removed), (1, 1));
+        let missing = Recorded { artifacts: vec![(Seq(9), draft())], ..Recorded::default() };
+        let error = missing.verify(&*log, &mut verified).await.unwrap_err();
+        assert!(matches!(error, VerifyError::Artifact { seq: Seq(9) }), "{error}");
+    }
+}

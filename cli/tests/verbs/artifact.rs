@@ -2,7 +2,9 @@
 
 use serde_json::json;
 
-use super::fixture::{Fixture, numbers};
+use artel::Publication;
+
+use super::fixture::{Fixture, numbers, package, start};
 
 /// The seqs that a listing has.
 fn seqs(fixture: &Fixture, args: &[&str]) -> Vec<u64> {
@@ -92,6 +94,31 @@ AGENT  CLAUSE  WHICH ASKS FOR
 express  tags-all  tagged urgent
 ";
     assert_eq!(fixture.text(&["artifact", "show", "9"]), expected);
+}
+
+#[tokio::test]
+async fn show_names_the_work_of_each_subscription_that_was_met() {
+    let fixture = Fixture::new().await;
+    let woken = |artifact: &str| fixture.json(&["artifact", "show", artifact])["woken"].clone();
+    assert_eq!(numbers(&woken("18"), "activation"), [19]);
+    let running = start(&fixture.url, false).await;
+    let urgent = Publication::new(package("broken")).tag("urgent");
+    let receipt = running.publish(urgent).await.unwrap();
+    running.settled(receipt.correlation).await.unwrap();
+    let _ = running.shutdown().await;
+
+    let woken = woken(&receipt.id.to_string());
+    let stand = |agent: &str| {
+        let one = woken.as_array().unwrap().iter().find(|one| one["agent"] == agent).unwrap();
+        let activation = fixture.json(&["activation", "show", &one["activation"].to_string()]);
+        assert_eq!(activation["agent"], agent);
+        assert_eq!(activation["input_seqs"], json!([receipt.seq.get()]));
+        one["standing"].clone()
+    };
+    assert_eq!((stand("judge"), stand("express")), (json!("dead"), json!("done")));
+    fixture.run(&["dlq", "redrive", "--all", "--reason", "x"]);
+    let open = fixture.json(&["artifact", "show", "18"])["woken"][0]["standing"].clone();
+    assert_eq!(open, "waiting");
 }
 
 #[tokio::test]

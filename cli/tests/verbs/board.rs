@@ -141,6 +141,19 @@ fn tamper(fixture: &Fixture, from: &str, to: &str) {
     std::fs::write(&path, bytes).unwrap();
 }
 
+/// Changes the last such text before another one in the board's file.
+fn tamper_before(fixture: &Fixture, mark: &str, from: &str, to: &str) {
+    let path = file(fixture);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let find = |bytes: &[u8], text: &str| {
+        (0..bytes.len()).rev().find(|&at| bytes[at..].starts_with(text.as_bytes())).unwrap()
+    };
+    let mark = find(&bytes, mark);
+    let at = find(&bytes[..mark], from);
+    bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
+    std::fs::write(&path, bytes).unwrap();
+}
+
 fn file(fixture: &Fixture) -> PathBuf {
     fixture.folder().join("packages.db")
 }
@@ -154,6 +167,25 @@ async fn verify_finds_a_payload_that_was_changed() {
     assert!(error["hint"].as_str().unwrap().starts_with("restore the board"), "{error}");
     let (code, error) = fixture.error(&["artifact", "show", "18"]);
     assert_eq!((code, &error["code"]), (3, &"log-damaged".into()), "{error}");
+}
+
+#[tokio::test]
+async fn verify_finds_an_envelope_that_was_changed() {
+    let fixture = Fixture::new().await;
+    // What stands before the payload is the artifact's key.
+    tamper_before(&fixture, r#"{"name":"broken","size":7}"#, "broken", "brokes");
+    let (code, error) = fixture.error(&["board", "verify"]);
+    assert_eq!((code, &error["code"]), (1, &"unsound".into()), "{error}");
+    assert!(error["causes"].to_string().contains("artifact 18: "), "{error}");
+}
+
+#[tokio::test]
+async fn verify_finds_a_report_that_was_changed() {
+    let fixture = Fixture::new().await;
+    tamper(&fixture, "the registry does not answer", "the registry does now answer");
+    let (code, error) = fixture.error(&["board", "verify"]);
+    assert_eq!((code, &error["code"]), (1, &"unsound".into()), "{error}");
+    assert!(error["causes"].to_string().contains("content 25: "), "{error}");
 }
 
 #[tokio::test]

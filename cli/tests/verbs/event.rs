@@ -1,7 +1,7 @@
 //! What `artel event tail` tells, and when it ends.
 
-use std::io::{BufRead, BufReader};
-use std::process::Stdio;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ChildStdout, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -14,6 +14,43 @@ fn events(fixture: &Fixture, args: &[&str]) -> Vec<Value> {
     let ran = fixture.run(&[&["event", "tail", "--json"], args].concat());
     assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{args:?}");
     ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// A tail that follows a board, and ends with this value however its test ends.
+struct Following {
+    child: Child,
+    out: Option<BufReader<ChildStdout>>,
+}
+
+impl Following {
+    fn new(fixture: &Fixture, args: &[&str]) -> Self {
+        let args = [&["event", "tail"], args].concat();
+        let mut command = fixture.command(&args);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let out = child.stdout.take().map(BufReader::new);
+        Self { child, out }
+    }
+
+    /// The next line; empty when there is none.
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.out.as_mut().unwrap().read_line(&mut line).unwrap();
+        line
+    }
+
+    /// How it ended, and what it wrote to the error output.
+    fn end(&mut self) -> (Option<i32>, String) {
+        let mut err = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+        (self.child.wait().unwrap().code(), err)
+    }
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 fn seqs(events: &[Value]) -> Vec<u64> {
@@ -107,21 +144,17 @@ async fn tail_follows_a_board_that_another_process_owns() {
     let fixture = Fixture::new().await;
     let running = start(&fixture.url, false).await;
     let from = (running.durable().get() + 1).to_string();
-    let args = ["event", "tail", "--follow", "--every", "10ms", "--json", "--limit", "3"];
-    let mut following = fixture
-        .command(&[&args[..], &["--from", &from]].concat())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let out = BufReader::new(following.stdout.take().unwrap());
+    let args = ["--follow", "--every", "10ms", "--json", "--limit", "3", "--from", &from];
+    let mut following = Following::new(&fixture, &args);
     let receipt = running.publish(package("late")).await.unwrap();
     // Blocks this thread only: what is told has happened, and lies in the file.
-    let lines: Vec<Value> =
-        out.lines().map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect();
-    assert!(following.wait().unwrap().success(), "it ends after three events");
-    let kinds: Vec<&str> = lines.iter().map(|event| event["kind"].as_str().unwrap()).collect();
+    let lines: [Value; 3] =
+        std::array::from_fn(|_| serde_json::from_str(&following.line()).unwrap());
+    let kinds = lines.each_ref().map(|event| event["kind"].as_str().unwrap());
     assert_eq!(kinds, ["artifact_committed", "activation_created", "attempt_started"]);
     assert_eq!(lines[0]["artifact"], receipt.id.to_string());
+    assert_eq!(following.line(), "", "it ends after three events");
+    assert_eq!(following.end(), (Some(0), String::new()));
     let _ = running.shutdown().await;
 }
 
@@ -131,37 +164,32 @@ async fn following_looks_again_as_often_as_it_is_told() {
     let fixture = Fixture::new().await;
     let running = start(&fixture.url, true).await;
     let from = (running.durable().get() + 1).to_string();
-    let args = ["event", "tail", "--follow", "--every", "10ms", "--from", &from];
-    let mut following = fixture.command(&args).stdout(Stdio::piped()).spawn().unwrap();
-    let mut out = BufReader::new(following.stdout.take().unwrap());
+    let args = ["--follow", "--every", "10ms", "--from", &from];
+    let mut following = Following::new(&fixture, &args);
     let began = Instant::now();
     for round in 0..12 {
         let name = format!("package {round}");
         let receipt = running.publish(package(&name)).await.unwrap();
-        let mut line = String::new();
-        while !line.contains(&receipt.id.to_string()) {
-            line.clear();
-            assert!(out.read_line(&mut line).unwrap() > 0, "it ended");
+        loop {
+            let line = following.line();
+            assert_ne!(line, "", "it ended");
+            if line.contains(&receipt.id.to_string()) {
+                break;
+            }
         }
     }
     assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
-    following.kill().unwrap();
-    following.wait().unwrap();
     let _ = running.shutdown().await;
 }
 
 #[tokio::test]
 async fn without_a_seq_following_begins_after_the_last_event() {
     let fixture = Fixture::new().await;
-    let mut following = fixture
-        .command(&["event", "tail", "--follow", "--every", "10ms", "--limit", "1", "--json"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut out = BufReader::new(following.stdout.take().unwrap());
+    let mut following =
+        Following::new(&fixture, &["--follow", "--every", "10ms", "--limit", "1", "--json"]);
     // Whenever it looked first, there is something after that.
     let mut redrives = 0;
-    while following.try_wait().unwrap().is_none() {
+    while following.child.try_wait().unwrap().is_none() {
         let done = fixture.run(&["dlq", "redrive", "--all", "--reason", "x"]);
         assert_eq!(done.code, Some(0), "{}", done.err);
         let running = start(&fixture.url, false).await;
@@ -170,24 +198,18 @@ async fn without_a_seq_following_begins_after_the_last_event() {
         redrives += 1;
         assert!(redrives < 100, "it told nothing");
     }
-    let mut line = String::new();
-    out.read_line(&mut line).unwrap();
-    let event: Value = serde_json::from_str(&line).unwrap();
+    let event: Value = serde_json::from_str(&following.line()).unwrap();
     assert!(event["seq"].as_u64().unwrap() > 28, "{event}");
 }
 
 #[tokio::test]
 async fn a_reader_that_leaves_is_no_error() {
     let fixture = Fixture::new().await;
-    let mut command =
-        fixture.command(&["event", "tail", "--follow", "--from", "1", "--every", "10ms"]);
-    let mut following = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut out = BufReader::new(following.stdout.take().unwrap());
-    out.read_line(&mut String::new()).unwrap();
-    drop(out);
+    let mut following = Following::new(&fixture, &["--follow", "--every", "10ms", "--from", "1"]);
+    following.line();
+    following.out = None;
     // The next event is written into the closed pipe.
     let done = fixture.run(&["dlq", "redrive", "--all", "--reason", "x"]);
     assert_eq!(done.code, Some(0), "{}", done.err);
-    let ended = following.wait_with_output().unwrap();
-    assert_eq!((ended.status.code(), ended.stderr.as_slice()), (Some(0), &b""[..]));
+    assert_eq!(following.end(), (Some(0), String::new()));
 }

@@ -145,25 +145,28 @@ impl Lock {
     /// Locks the file beside the log. These are a few system calls that do not wait for anything.
     pub(super) fn acquire(log: &Path) -> Result<Self, Error> {
         let path = beside(log, "-owner");
-        let cannot = |error| io("own", log, error);
         for _ in 0..TRIES_MAX {
             let mut options = fs::File::options();
             let options = options.read(true).write(true).create(true).truncate(false);
-            let file = options.open(&path).map_err(cannot)?;
-            match file.try_lock() {
-                Ok(()) if is_at(&file, &path) => return Ok(Self { file, path }),
-                // The file was removed together with its log in between.
-                Ok(()) => {}
-                Err(TryLockError::Error(error)) => return Err(cannot(error)),
-                Err(TryLockError::WouldBlock) => {
-                    if is_owned(&file).map_err(cannot)? {
-                        return Err(owned(log));
-                    }
-                }
+            let file = options.open(&path).map_err(|error| io("own", log, error))?;
+            if let Some(lock) = Self::try_on(file, &path, log)? {
+                return Ok(lock);
             }
             std::thread::yield_now();
         }
-        Err(cannot(ErrorKind::TimedOut.into()))
+        Err(io("own", log, ErrorKind::TimedOut.into()))
+    }
+
+    /// Locks this file; none when that is worth another try.
+    fn try_on(file: fs::File, path: &Path, log: &Path) -> Result<Option<Self>, Error> {
+        let cannot = |error| io("own", log, error);
+        match file.try_lock() {
+            // Unless it was removed together with its log in between.
+            Ok(()) => Ok(is_at(&file, path).then(|| Self { file, path: path.to_owned() })),
+            Err(TryLockError::WouldBlock) if is_owned(&file).map_err(cannot)? => Err(owned(log)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(cannot(error)),
+        }
     }
 
     fn write(&mut self, owner: &Owner) -> Result<(), Error> {
@@ -254,12 +257,16 @@ mod tests {
     fn a_lock_counts_only_at_its_place() {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("board.db");
-        let lock = Lock::acquire(&log).unwrap();
-        assert!(is_at(&lock.file, &lock.path));
-        fs::remove_file(&lock.path).unwrap();
-        assert!(!is_at(&lock.file, &lock.path));
+        let path = beside(&log, "-owner");
+        Lock::acquire(&log).unwrap();
+        let early = fs::File::open(&path).unwrap();
+        Lock::acquire(&log).unwrap().remove().unwrap();
         let second = Lock::acquire(&log).unwrap();
-        assert!(!is_at(&lock.file, &lock.path));
-        assert!(is_at(&second.file, &second.path));
+        assert!(Lock::try_on(early, &path, &log).unwrap().is_none());
+        let late = fs::File::open(&path).unwrap();
+        assert!(matches!(Lock::try_on(late, &path, &log), Err(Error::Owned { .. })));
+        drop(second);
+        let free = fs::File::open(&path).unwrap();
+        assert!(Lock::try_on(free, &path, &log).unwrap().is_some());
     }
 }

@@ -10,6 +10,9 @@ use artel_core::names::IdempotencyKey;
 use super::factory::{LogFactory, LogPlace, fresh};
 use super::sketch::{Sample, Scribe, artifact_id, salt};
 
+/// How often a reader looks for what a writer writes meanwhile.
+const LOOKS_MAX: usize = 100_000;
+
 fn key(text: &str) -> IdempotencyKey {
     text.parse().expect("an idempotency key")
 }
@@ -72,15 +75,17 @@ pub async fn a_look_up_is_as_of_one_seq<F: LogFactory>(factory: &F) {
         }
     };
     let looks = async {
-        loop {
+        let mut complete = 0;
+        for _ in 0..LOOKS_MAX {
             let found = reader.look_up(&look_up).await.unwrap();
-            let complete = usize::try_from(found.as_of.get()).unwrap();
+            complete = usize::try_from(found.as_of.get()).unwrap();
             assert_eq!((found.ids.len(), found.keys.len()), (complete, complete));
             if complete == 50 {
                 break;
             }
             tokio::task::yield_now().await;
         }
+        assert_eq!(complete, 50, "the reader does not see what is written");
     };
     futures_util::future::join(writes, looks).await;
 }

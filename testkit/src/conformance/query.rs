@@ -68,7 +68,7 @@ pub async fn pages_meet_every_artifact_once<F: LogFactory>(factory: &F) {
         let up_to = all.last().expect("there are artifacts").seq;
         let mut query = ArtifactQuery { direction, limit: 7, up_to, ..ArtifactQuery::default() };
         let mut met = Vec::new();
-        loop {
+        while met.len() <= all.len() {
             let page = reader.artifacts(&query).await.unwrap();
             assert_eq!(page.as_of, up_to);
             met.extend(page.items);

@@ -1,10 +1,14 @@
 //! Cases on reading batches, by seq and by time.
 
 use artel_core::ids::Seq;
+use artel_core::record::Batch;
 use artel_core::time::Timestamp;
 
 use super::factory::{LogFactory, LogPlace, fresh};
 use super::sketch::{Sample, Scribe};
+
+/// How often a reader looks for what a writer writes meanwhile.
+const LOOKS_MAX: usize = 100_000;
 
 /// A log with batches of 1, 2, 3, … events.
 async fn stairs<F: LogFactory>(factory: &F, batches: u32) -> (F::Place, Scribe) {
@@ -48,7 +52,7 @@ pub async fn reading_is_bounded_by_bytes<F: LogFactory>(factory: &F) {
     for bytes_max in [0, 1, 500, 5_000, 50_000, usize::MAX] {
         let mut all = Vec::new();
         let mut from = Seq(1);
-        loop {
+        while all.len() <= scribe.batches.len() {
             let read = reader.read(from, bytes_max).await.unwrap();
             let Some(last) = read.last() else { break };
             from = last.header.last.next();
@@ -75,13 +79,13 @@ pub async fn a_reader_follows_the_writer<F: LogFactory>(factory: &F) {
         scribe.batches.clone()
     };
     let follows = async {
-        let mut all = Vec::new();
-        while all.len() < 60 {
-            let from = all
-                .last()
-                .map_or(Seq(1), |batch: &artel_core::record::Batch| batch.header.last.next());
+        let mut all: Vec<Batch> = Vec::new();
+        for _ in 0..LOOKS_MAX {
+            let from = all.last().map_or(Seq(1), |batch| batch.header.last.next());
             all.extend(reader.read(from, 2_000).await.unwrap());
-            std::future::ready(()).await;
+            if all.len() >= 60 {
+                break;
+            }
             tokio::task::yield_now().await;
         }
         all
