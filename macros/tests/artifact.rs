@@ -1,7 +1,4 @@
-//! What `#[derive(Artifact)]` makes of a type. Derived code refers to the package `artel`; here the
-//! core stands in for it, so that these tests need nothing else.
-
-extern crate artel_core as artel;
+//! What `#[derive(Artifact)]` makes of a type.
 
 use std::collections::BTreeSet;
 use std::fmt;

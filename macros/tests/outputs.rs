@@ -1,7 +1,5 @@
 //! What `#[derive(Outputs)]` makes of an enum.
 
-extern crate artel_core as artel;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,6 @@
 //! What the compiler says to those who write a type, a predicate or a handler wrongly. The messages
-//! are part of the interface: each is pinned beside its case, and
-//! `TRYBUILD=overwrite cargo test --test compile_fail` writes them anew for a reader to judge.
+//! are part of the interface: each is pinned beside its case. Written anew, for a reader to judge, by
+//! `TRYBUILD=overwrite cargo test -p artel-macros --test compile_fail`.
 
 #[test]
 fn mistakes_are_told_by_the_compiler() {
