@@ -16,6 +16,7 @@ use artel_core::content::Content;
 use artel_core::envelope::{Actor, Producer};
 use artel_core::ids::{AgentNo, CorrelationId, SessionId};
 use artel_core::policy::{ErrorKind, limits};
+use artel_core::trace::TraceContext;
 use artel_scheduler::attempt::{self, Ended};
 use artel_scheduler::{Runner, Stop};
 
@@ -32,6 +33,13 @@ use crate::submit::{Origin, Prepared, check_command_len};
 pub(crate) struct Attempts {
     pub(crate) host: Host,
     pub(crate) session: SessionId,
+}
+
+/// An attempt whose inputs are known.
+struct Leased {
+    lease: Lease,
+    /// Where its inputs belong in a distributed trace.
+    trace: Option<TraceContext>,
 }
 
 /// What an attempt came to, before it is reported.
@@ -56,6 +64,7 @@ impl Runner for Attempts {
             agent = agent.definition.name.as_str(),
             activation = lease.attempt.activation.0.get(),
             attempt = lease.attempt.attempt.get(),
+            trace = tracing::field::Empty,
         );
         self.attempt(lease, inputs, stop, &agent).instrument(span).await;
     }
@@ -67,7 +76,8 @@ impl Attempts {
             Ok(inputs) => inputs,
             Err(failed) => {
                 let report = AttemptReport { error: failed.chain().to_vec(), ..Default::default() };
-                self.report(&lease, AttemptOutcome::Failed(failed.kind()), report).await;
+                let leased = Leased { lease, trace: None };
+                self.report(&leased, AttemptOutcome::Failed(failed.kind()), report).await;
                 return;
             }
         };
@@ -76,7 +86,11 @@ impl Attempts {
             return;
         };
         let inputs: Vec<Input> = inputs.into_iter().map(|(input, _)| input).collect();
-        let origin = origin(&lease, &inputs);
+        let trace = inputs.first().and_then(|input| input.envelope.trace);
+        if let Some(trace) = trace {
+            tracing::Span::current().record("trace", tracing::field::display(trace));
+        }
+        let origin = origin(&lease, &inputs, trace);
         let time = lease.deadline.since(lease.started);
         let name = agent.definition.name.clone();
         let cx = Context::new(self.host.clone(), lease.clone(), name, inputs, stop.clone());
@@ -96,27 +110,27 @@ impl Attempts {
             }
             Ended::Stopped => Came::Stopped,
         };
-        self.end(&lease, &origin, came, &cx).await;
+        self.end(&Leased { lease, trace }, &origin, came, &cx).await;
     }
 
     /// Reports what an attempt came to.
-    async fn end(&self, lease: &Lease, origin: &Origin, came: Came, cx: &Context) {
+    async fn end(&self, leased: &Leased, origin: &Origin, came: Came, cx: &Context) {
         let mut report = AttemptReport { error: Vec::new(), log: cx.take_lines() };
         let failed = match came {
             Came::Returned(publications) => {
-                match self.prepare(publications, origin, cx, lease.agent) {
-                    Ok(prepared) => return self.done(lease, prepared, report).await,
+                match self.prepare(publications, origin, cx, leased.lease.agent) {
+                    Ok(prepared) => return self.done(leased, prepared, report).await,
                     Err(failed) => failed,
                 }
             }
             Came::Failed(failed) => failed,
             Came::Stopped => {
-                return self.report(lease, AttemptOutcome::Released, report).await;
+                return self.report(leased, AttemptOutcome::Released, report).await;
             }
         };
         tracing::debug!(kind = %failed.kind(), error = failed.chain().join(": "), "failed");
         report.error = failed.chain().to_vec();
-        self.report(lease, AttemptOutcome::Failed(failed.kind()), report).await;
+        self.report(leased, AttemptOutcome::Failed(failed.kind()), report).await;
     }
 
     /// Encodes and checks what a handler returned; anything that its agent does not declare, or
@@ -153,7 +167,7 @@ impl Attempts {
     }
 
     /// Acknowledges an attempt together with what it returned.
-    async fn done(&self, lease: &Lease, prepared: Vec<Prepared>, report: AttemptReport) {
+    async fn done(&self, leased: &Leased, prepared: Vec<Prepared>, report: AttemptReport) {
         loop {
             let publish = if prepared.is_empty() {
                 Ok(Publish {
@@ -170,64 +184,64 @@ impl Attempts {
                     let chain = artel_core::classify::chain_of(&error);
                     let report = AttemptReport { error: chain, ..report };
                     let failed = AttemptOutcome::Failed(ErrorKind::Transient);
-                    return self.report(lease, failed, report).await;
+                    return self.report(leased, failed, report).await;
                 }
             };
-            match self.submit(lease, AttemptOutcome::Done(publish), &report).await {
+            match self.submit(leased, AttemptOutcome::Done(publish), &report).await {
                 Ok(()) => return,
                 Err(Failure::Rejected(Rejection::StaleCatalogue { current, .. })) => {
                     self.host.submitter.newer_catalogue(current).await;
                 }
                 Err(Failure::Rejected(Rejection::StaleLookUp { .. })) => {}
-                Err(failure) => return self.refused(lease, failure, report).await,
+                Err(failure) => return self.refused(leased, failure, report).await,
             }
         }
     }
 
     /// The board does not take what the attempt returned.
-    async fn refused(&self, lease: &Lease, failure: Failure, mut report: AttemptReport) {
+    async fn refused(&self, leased: &Leased, failure: Failure, mut report: AttemptReport) {
         match failure {
-            Failure::Rejected(Rejection::Superseded { .. }) => self.release(lease).await,
+            Failure::Rejected(Rejection::Superseded { .. }) => self.release(leased).await,
             Failure::Rejected(_) | Failure::Unstorable(_) => {
                 report.error = artel_core::classify::chain_of(&failure);
                 let invalid = AttemptOutcome::Failed(ErrorKind::InvalidOutput);
-                self.report(lease, invalid, report).await;
+                self.report(leased, invalid, report).await;
             }
             Failure::Timeout(_) | Failure::Stopped(_) => {}
         }
     }
 
     /// Reports an end without outputs.
-    async fn report(&self, lease: &Lease, outcome: AttemptOutcome, report: AttemptReport) {
-        match self.submit(lease, outcome, &report).await {
+    async fn report(&self, leased: &Leased, outcome: AttemptOutcome, report: AttemptReport) {
+        match self.submit(leased, outcome, &report).await {
             Ok(()) | Err(Failure::Timeout(_) | Failure::Stopped(_)) => {}
-            Err(Failure::Rejected(Rejection::Superseded { .. })) => self.release(lease).await,
+            Err(Failure::Rejected(Rejection::Superseded { .. })) => self.release(leased).await,
             Err(failure) => {
                 // The report itself is refused: the end is recorded without it.
                 let chain = artel_core::classify::chain_of(&failure).join(": ");
                 tracing::error!(error = chain, "the board refuses an attempt's report");
                 let bare = AttemptReport::default();
                 let failed = AttemptOutcome::Failed(ErrorKind::InvalidOutput);
-                let _ = self.submit(lease, failed, &bare).await;
+                let _ = self.submit(leased, failed, &bare).await;
             }
         }
     }
 
     async fn submit(
         &self,
-        lease: &Lease,
+        leased: &Leased,
         outcome: AttemptOutcome,
         report: &AttemptReport,
     ) -> Result<(), Failure> {
         let entropy = &*self.host.submitter.entropy;
         let report = (!report.is_empty())
             .then(|| Content::new(entropy::salt(entropy), report.clone().encode().into()));
-        let finish = Finish { attempt: lease.attempt, outcome, report };
+        let finish = Finish { attempt: leased.lease.attempt, outcome, report };
         let command = Command {
             id: entropy::command_id(entropy),
-            actor: Actor::Attempt(lease.attempt),
-            correlation: Some(lease.correlation),
-            trace: None,
+            actor: Actor::Attempt(leased.lease.attempt),
+            correlation: Some(leased.lease.correlation),
+            trace: leased.trace,
             seed: entropy::seed(entropy),
             request: Request::Finish(Box::new(finish)),
         };
@@ -235,9 +249,9 @@ impl Attempts {
     }
 
     /// The board had ended the attempt: its slot is free now.
-    async fn release(&self, lease: &Lease) {
+    async fn release(&self, leased: &Leased) {
         tracing::debug!("the attempt was over; what it returned is refused");
-        self.host.submitter.committer.release(self.session, lease.attempt).await;
+        self.host.submitter.committer.release(self.session, leased.lease.attempt).await;
     }
 
     /// The inputs with their values: from the cache, or else from the store.
@@ -301,7 +315,7 @@ fn check_declared(value: &dyn ErasedArtifact, agent: &Agent) -> Result<(), Strin
 }
 
 /// Where the outputs of an attempt come from.
-fn origin(lease: &Lease, inputs: &[Input]) -> Origin {
+fn origin(lease: &Lease, inputs: &[Input], trace: Option<TraceContext>) -> Origin {
     let deepest = inputs.iter().map(|input| input.envelope.depth).max();
     let mut parents: Vec<CorrelationId> = inputs
         .iter()
@@ -316,6 +330,7 @@ fn origin(lease: &Lease, inputs: &[Input]) -> Origin {
         parents,
         causes: lease.inputs.clone(),
         depth: deepest.map_or(0, |depth| depth.saturating_add(1)),
+        trace,
     }
 }
 

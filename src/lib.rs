@@ -33,6 +33,7 @@ pub use artel_core::classify::{Causes, Classify, Error, Failed, ResultExt, kind_
 pub use artel_core::command::{Receipt, Rejection};
 pub use artel_core::outputs::{IntoOutputs, OutputSink};
 pub use artel_core::policy::{Backoff, ErrorKind, Jitter, Retry, limits};
+pub use artel_core::trace::{TraceContext, TraceError};
 pub use artel_core::{
     board as state, definition, envelope, event, hash, ids, log, names, predicate, schema, time,
 };

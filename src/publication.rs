@@ -6,6 +6,7 @@ use smol_str::SmolStr;
 
 use artel_core::artifact::{Artifact, ErasedArtifact};
 use artel_core::ids::{ArtifactId, CorrelationId};
+use artel_core::trace::TraceContext;
 
 /// An artifact to publish, with what its type does not say by itself.
 ///
@@ -18,6 +19,7 @@ pub struct Publication {
     pub(crate) correlation: Option<CorrelationId>,
     pub(crate) idempotency_key: Option<SmolStr>,
     pub(crate) tags: Vec<SmolStr>,
+    pub(crate) trace: Option<TraceContext>,
 }
 
 impl std::fmt::Debug for Publication {
@@ -28,6 +30,7 @@ impl std::fmt::Debug for Publication {
             .field("correlation", &self.correlation)
             .field("idempotency_key", &self.idempotency_key)
             .field("tags", &self.tags)
+            .field("trace", &self.trace)
             .finish_non_exhaustive()
     }
 }
@@ -44,7 +47,14 @@ impl Publication {
     }
 
     pub(crate) fn erased(value: Arc<dyn ErasedArtifact>) -> Self {
-        Self { value, id: None, correlation: None, idempotency_key: None, tags: Vec::new() }
+        Self {
+            value,
+            id: None,
+            correlation: None,
+            idempotency_key: None,
+            tags: Vec::new(),
+            trace: None,
+        }
     }
 
     /// Gives the artifact this id, which the publisher made and may use again: publishing the same
@@ -70,6 +80,13 @@ impl Publication {
     /// Adds a tag to those that the type names.
     pub fn tag(mut self, tag: impl Into<SmolStr>) -> Self {
         self.tags.push(tag.into());
+        self
+    }
+
+    /// Says where the artifact belongs in a distributed trace. What agents make of it belongs there
+    /// too, unless they say otherwise.
+    pub fn trace(mut self, trace: TraceContext) -> Self {
+        self.trace = Some(trace);
         self
     }
 }

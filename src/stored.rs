@@ -9,6 +9,7 @@ use artel_core::ids::{ArtifactId, AttemptId, CorrelationId, Seq};
 use artel_core::log::StoredArtifact;
 use artel_core::names::{IdempotencyKey, OrderingKey, Tag, TypeName};
 use artel_core::time::Timestamp;
+use artel_core::trace::TraceContext;
 
 use crate::error::ReadError;
 
@@ -117,6 +118,12 @@ impl Stored {
     #[must_use]
     pub const fn ordering_key(&self) -> Option<&OrderingKey> {
         self.envelope().ordering_key.as_ref()
+    }
+
+    /// Where it belongs in a distributed trace.
+    #[must_use]
+    pub fn trace(&self) -> Option<TraceContext> {
+        self.envelope().trace
     }
 
     /// The payload, canonical JSON; none when it was removed.

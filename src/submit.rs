@@ -18,6 +18,7 @@ use artel_core::log::{Log, LookUp, LookedUp};
 use artel_core::names::{IdempotencyKey, OrderingKey, Tag};
 use artel_core::policy::limits;
 use artel_core::time::Clock;
+use artel_core::trace::TraceContext;
 
 use crate::committer::{Committer, Failure};
 use crate::entropy::{self, Entropy};
@@ -54,6 +55,7 @@ pub(crate) struct Origin {
     pub(crate) parents: Vec<CorrelationId>,
     pub(crate) causes: SmallVec<[Seq; 2]>,
     pub(crate) depth: u16,
+    pub(crate) trace: Option<TraceContext>,
 }
 
 impl Submitter {
@@ -64,7 +66,7 @@ impl Submitter {
         origin: &Origin,
         new_id: impl FnOnce() -> ArtifactId,
     ) -> Result<Prepared, PublishError> {
-        let Publication { value, id, correlation, idempotency_key, tags } = publication;
+        let Publication { value, id, correlation, idempotency_key, tags, trace } = publication;
         let type_no = self.type_no(&*value)?;
         let known = self.program.type_of(type_no);
         let descriptor = known.ok_or_else(|| PublishError::unknown(&*value))?;
@@ -103,7 +105,7 @@ impl Submitter {
             ordering_key,
             idempotency_key: key,
             expires_at: None,
-            trace: None,
+            trace: trace.or(origin.trace),
             payload_len,
             payload_hash: payload.hash(),
         };
@@ -182,6 +184,7 @@ impl Submitter {
             parents: Vec::new(),
             causes: SmallVec::new(),
             depth: 0,
+            trace: None,
         };
         let new_id = || entropy::artifact_id(&*self.entropy, at);
         let prepared: Vec<Prepared> = publications
@@ -199,7 +202,7 @@ impl Submitter {
                 id,
                 actor: actor.clone(),
                 correlation: first.map(|artifact| artifact.draft.envelope.correlation),
-                trace: None,
+                trace: first.and_then(|artifact| artifact.draft.envelope.trace),
                 seed: entropy::seed(&*self.entropy),
                 request: Request::Publish(publish),
             };

@@ -4,11 +4,11 @@
 use serde_json::value::RawValue;
 
 use artel::definition::{Filter, SubscriptionDefinition};
-use artel::envelope::{Clause, Producer, TraceContext};
+use artel::envelope::{Clause, Producer};
 use artel::event::Next;
 use artel::ids::{ActivationId, AgentNo, Seq, SubscriptionNo, TypeNo};
 use artel::state::{Gate, State};
-use artel::{ActivationView, AttemptView, Standing, Stored};
+use artel::{ActivationView, AttemptView, Standing, Stored, TraceContext};
 
 use crate::{times, wire, words};
 

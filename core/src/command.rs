@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::content::{Content, Value};
 use crate::definition::AgentDefinition;
-use crate::envelope::{Actor, Draft, TraceContext};
+use crate::envelope::{Actor, Draft};
 use crate::ids::{
     ActivationId, ArtifactId, AttemptId, CatalogueNo, CommandId, CorrelationId, Epoch, Incarnation,
     ProcessId, Seq, SessionId,
@@ -13,6 +13,7 @@ use crate::ids::{
 use crate::log::{ClosedActivation, LookedUp};
 use crate::names::{BoardName, IdempotencyKey, ProgramName, StepName, TypeName};
 use crate::policy::ErrorKind;
+use crate::trace::TraceContext;
 
 /// A request to change a board.
 #[derive(Clone, Debug)]

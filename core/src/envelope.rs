@@ -8,6 +8,7 @@ use crate::hash::Hash;
 use crate::ids::{AgentNo, ArtifactId, AttemptId, CorrelationId, Seq, SubscriptionNo, TypeNo};
 use crate::names::{IdempotencyKey, OperatorName, OrderingKey, ProgramName, Tag};
 use crate::time::Timestamp;
+use crate::trace::TraceContext;
 
 /// An artifact without its payload. Immutable from the moment it is committed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,17 +69,6 @@ pub enum Visibility {
     /// Everybody who may read the board.
     #[default]
     Public,
-}
-
-/// A W3C trace context, as far as it has to travel with an artifact.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TraceContext {
-    /// The trace, 16 bytes.
-    pub trace_id: [u8; 16],
-    /// The span that caused this, 8 bytes.
-    pub span_id: [u8; 8],
-    /// The trace flags.
-    pub flags: u8,
 }
 
 /// Who asked for a command.

@@ -28,6 +28,7 @@ pub mod schema;
 pub mod seed;
 pub mod spawn;
 pub mod time;
+pub mod trace;
 
 #[doc(hidden)]
 pub use crate as __private;

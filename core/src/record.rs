@@ -6,11 +6,12 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::envelope::{Actor, TraceContext};
+use crate::envelope::Actor;
 use crate::event::Event;
 use crate::hash::Hash;
 use crate::ids::{CommandId, CorrelationId, Epoch, Incarnation, Seq, Shard};
 use crate::time::{Elapsed, Timestamp};
+use crate::trace::TraceContext;
 
 /// The format number of batches that this release writes.
 pub const FORMAT: u8 = 1;

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use artel_core::envelope::{Actor, TraceContext};
+use artel_core::envelope::Actor;
 use artel_core::event::Event;
 use artel_core::ids::{CommandId, CorrelationId, Seq};
 use artel_core::log::{self, Log};
 use artel_core::record;
 use artel_core::time::Timestamp;
+use artel_core::trace::TraceContext;
 
 /// How many bytes of the log a tail reads at a time.
 const READ_LEN: usize = 256 * 1024;

@@ -15,6 +15,7 @@ use artel_core::ids::{ActivationId, ArtifactId, AttemptNo, CorrelationId, Incarn
 use artel_core::names::{AgentName, IdempotencyKey, OrderingKey, StepName};
 use artel_core::seed;
 use artel_core::time::Timestamp;
+use artel_core::trace::TraceContext;
 use artel_scheduler::Stop;
 
 use super::reads::BoardView;
@@ -128,6 +129,13 @@ impl Context {
     #[must_use]
     pub fn ordering_key(&self) -> Option<&OrderingKey> {
         self.inner.inputs.first()?.envelope.ordering_key.as_ref()
+    }
+
+    /// Where this attempt belongs in a distributed trace, by the artifact that it works on. What the
+    /// attempt returns belongs there too.
+    #[must_use]
+    pub fn trace(&self) -> Option<TraceContext> {
+        self.inner.inputs.first()?.envelope.trace
     }
 
     /// When this attempt began, by the board's wall clock: the time that a handler should reckon

@@ -84,7 +84,7 @@ impl Context {
             id: entropy::command_id(&*submitter.entropy),
             actor: Actor::Attempt(attempt),
             correlation: Some(self.correlation()),
-            trace: None,
+            trace: self.trace(),
             seed: entropy::seed(&*submitter.entropy),
             request: Request::RecordStep(RecordStep { attempt, step, result }),
         };

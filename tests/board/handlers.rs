@@ -94,6 +94,38 @@ async fn a_handler_has_state_and_context() {
     end(running).await;
 }
 
+/// TRACE-1: outputs, steps and ends belong to the trace of the artifact that an attempt works on.
+#[tokio::test(start_paused = true)]
+async fn a_trace_goes_the_way_of_the_work() {
+    async fn work(cx: Context, order: Arc<Order>) -> Result<Part, Error> {
+        cx.step("mark", async { Ok::<_, Error>(1) }).await?;
+        cx.log(cx.trace().map_or_else(|| "untraced".to_owned(), |trace| trace.to_string()));
+        Ok(Part { size: order.size })
+    }
+    const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let trace: artel::TraceContext = TRACE.parse().unwrap();
+    let (board, _) = memory().await;
+    board.agent("work").on::<Order>().run(work);
+    let running = board.start().await.unwrap();
+    let plain = running.publish(order(1)).await.unwrap();
+    running.settled(plain.correlation).await.unwrap();
+    let traced = running.publish(Publication::new(order(2)).trace(trace)).await.unwrap();
+    running.settled(traced.correlation).await.unwrap();
+    let mut tail = running.tail(plain.seq);
+    loop {
+        let entry = tail.next().await.unwrap().unwrap();
+        let expected = (entry.correlation == Some(traced.correlation)).then_some(trace);
+        assert_eq!(entry.trace, expected, "{entry:?}");
+        if entry.seq == running.durable() {
+            break;
+        }
+    }
+    let parts = running.artifacts(&Query::of::<Part>()).await.unwrap().artifacts;
+    let traces: Vec<_> = parts.iter().map(|part| part.trace()).collect();
+    assert_eq!(traces, [None, Some(trace)]);
+    end(running).await;
+}
+
 #[derive(Debug)]
 struct Busy(u64);
 

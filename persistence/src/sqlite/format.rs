@@ -120,13 +120,14 @@ pub(super) fn integer(number: u64) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use artel_core::envelope::{Producer, TraceContext, Visibility};
+    use artel_core::envelope::{Producer, Visibility};
     use artel_core::event::DeadReason;
     use artel_core::ids::{
         ActivationId, AgentNo, ArtifactId, AttemptId, AttemptNo, CorrelationId, SubscriptionNo,
         TypeNo,
     };
     use artel_core::log::{ClosedActivation, Outcome};
+    use artel_core::trace::TraceContext;
 
     use super::*;
 
