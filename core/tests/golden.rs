@@ -1,0 +1,315 @@
+//! Golden files: what a release wrote, every later one reads, and makes the same state of it. A file
+//! of a released format is never written anew; a new format gets a folder of its own.
+
+#![expect(clippy::unwrap_used, reason = "test code: a failed expectation is a failed test")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use smallvec::smallvec;
+use uuid::Uuid;
+
+use artel_core::board::{Changes, State};
+use artel_core::definition::{AgentDefinition, Filter, SubscriptionDefinition};
+use artel_core::envelope::{Actor, Clause, Draft, Envelope, Producer, Verdicts, Visibility};
+use artel_core::event::{
+    AttemptEnd, Closure, DeadReason, Event, LEVEL, Next, Redriven, SessionEnd,
+};
+use artel_core::hash::Hash;
+use artel_core::ids::{
+    ActivationId, AgentNo, ArtifactId, AttemptId, AttemptNo, CommandId, CorrelationId, Epoch,
+    Incarnation, ProcessId, Seq, SessionId, SubscriptionNo, TypeNo,
+};
+use artel_core::names::{
+    AgentName, BoardName, IdempotencyKey, OperatorName, OrderingKey, ProgramName, QueueName,
+    StepName, Tag, TypeName,
+};
+use artel_core::policy::{ErrorKind, Jitter, Retry};
+use artel_core::record::{Batch, Decision, Encoder, Place, genesis};
+use artel_core::time::{Elapsed, Timestamp};
+use artel_core::trace::TraceContext;
+
+const FOLDER: &str = "golden/format-1";
+
+const fn uuid(n: u128) -> Uuid {
+    Uuid::from_u128(n)
+}
+
+fn program() -> ProgramName {
+    ProgramName::new("shop").unwrap()
+}
+
+fn correlation(n: u128) -> CorrelationId {
+    CorrelationId::new(uuid(n))
+}
+
+const fn attempt(activation: u64, number: u32) -> AttemptId {
+    AttemptId { activation: ActivationId(Seq(activation)), attempt: AttemptNo(number) }
+}
+
+fn envelope(id: u128, producer: Producer) -> Envelope {
+    Envelope {
+        id: ArtifactId::new(uuid(id)),
+        type_no: TypeNo(0),
+        producer,
+        correlation: correlation(7),
+        parents: Vec::new(),
+        causes: smallvec![],
+        depth: 0,
+        tags: Vec::new(),
+        visibility: Visibility::Public,
+        ordering_key: None,
+        idempotency_key: None,
+        expires_at: None,
+        trace: None,
+        payload_len: 2,
+        payload_hash: Hash::of(b"{}"),
+    }
+}
+
+/// An artifact with nothing left out.
+fn full() -> Envelope {
+    Envelope {
+        correlation: correlation(8),
+        parents: vec![correlation(7)],
+        causes: smallvec![Seq(6)],
+        depth: 1,
+        tags: vec![Tag::new("blue").unwrap(), Tag::new("red").unwrap()],
+        ordering_key: Some(OrderingKey::new("customer 9").unwrap()),
+        idempotency_key: Some(IdempotencyKey::new("order 12").unwrap()),
+        expires_at: Some(Timestamp(1_800_000_000_000)),
+        trace: Some(TraceContext { trace_id: [4; 16], span_id: [5; 8], flags: 1 }),
+        ..envelope(2, Producer::Agent { agent: AgentNo(0), attempt: attempt(7, 1) })
+    }
+}
+
+fn committed(envelope: Envelope, woken: &[u32]) -> Event {
+    let woken = woken.iter().copied().map(SubscriptionNo).collect();
+    let declined = vec![(SubscriptionNo(1), Clause::Filter)];
+    let verdicts = Verdicts { woken, declined, declined_more: 3 };
+    Event::ArtifactCommitted(Arc::new(Draft { envelope, verdicts }))
+}
+
+fn defined(no: u32, name: &str, subscription: u32) -> Event {
+    let definition = AgentDefinition {
+        name: AgentName::new(name).unwrap(),
+        subscriptions: vec![SubscriptionDefinition {
+            types: vec![TypeName::new("shop.Order").unwrap()],
+            from: vec![AgentName::new("clerk").unwrap()],
+            tags_all: vec![Tag::new("red").unwrap()],
+            tags_any: vec![Tag::new("blue").unwrap()],
+            filter: Filter::Closure { label: "src/shop.rs:9".into() },
+            priority: 7,
+        }],
+        outputs: vec![TypeName::new("shop.Order").unwrap()],
+        retry: Retry::exponential(Duration::from_millis(1_500)).jitter(Jitter::None),
+        attempt_timeout: Duration::from_secs(60),
+        total_timeout: Some(Duration::from_secs(600)),
+        concurrency: 4,
+        dead_letter_queue: QueueName::new(name).unwrap(),
+    };
+    let subscriptions = vec![SubscriptionNo(subscription)];
+    Event::AgentDefined { agent: AgentNo(no), definition: Arc::new(definition), subscriptions }
+}
+
+fn created(of: u64, correlation: CorrelationId) -> Event {
+    Event::ActivationCreated {
+        subscription: SubscriptionNo(0),
+        inputs: smallvec![Seq(of)],
+        correlation,
+    }
+}
+
+fn started(of: AttemptId) -> Event {
+    let session = SessionId::new(uuid(21));
+    Event::AttemptStarted { attempt: of, session, seed: u64::MAX, deadline: Elapsed(70_000) }
+}
+
+fn ended(of: AttemptId, end: AttemptEnd, next: Next) -> Event {
+    Event::AttemptEnded { attempt: of, end, next, report: Some(Hash::of(b"report")) }
+}
+
+/// How a board begins: events 1 to 7.
+fn beginning() -> Vec<Event> {
+    vec![
+        Event::BoardCreated {
+            name: BoardName::new("shop").unwrap(),
+            incarnation: Incarnation::new(uuid(1)),
+            level: LEVEL,
+            dev: true,
+        },
+        Event::OwnerChanged {
+            epoch: Epoch(1),
+            process: ProcessId::new(uuid(20)),
+            program: program(),
+        },
+        Event::TypeRegistered {
+            type_no: TypeNo(0),
+            name: TypeName::new("shop.Order").unwrap(),
+            version: 2,
+            schema: r#"{"type":"object"}"#.into(),
+        },
+        defined(0, "packer", 0),
+        Event::SessionOpened {
+            session: SessionId::new(uuid(21)),
+            process: ProcessId::new(uuid(20)),
+            slots: 8,
+        },
+        committed(envelope(1, Producer::Program(program())), &[0]),
+        created(6, correlation(7)),
+    ]
+}
+
+/// What happens then: events 8 to 24.
+fn work() -> Vec<Event> {
+    vec![
+        started(attempt(7, 1)),
+        Event::StepRecorded {
+            attempt: attempt(7, 1),
+            step: StepName::new("charge").unwrap(),
+            result: Hash::of(b"1"),
+        },
+        ended(
+            attempt(7, 1),
+            AttemptEnd::Failed(ErrorKind::RateLimited { retry_after_ms: Some(1_200) }),
+            Next::Dead(DeadReason::AttemptsExhausted),
+        ),
+        Event::ActivationRedriven(Box::new(Redriven {
+            activation: ActivationId(Seq(7)),
+            subscription: SubscriptionNo(0),
+            inputs: smallvec![Seq(6)],
+            correlation: correlation(7),
+            attempts: 1,
+            trail: vec![Seq(8), Seq(10)],
+            steps: vec![(StepName::new("charge").unwrap(), Seq(9))],
+        })),
+        committed(full(), &[0]),
+        created(12, correlation(8)),
+        Event::ActivationClosed {
+            activation: ActivationId(Seq(13)),
+            why: Closure::Dead(DeadReason::TotalTimeout),
+        },
+        Event::DeadLetterDropped { activation: ActivationId(Seq(13)) },
+        Event::CorrelationCancelled { correlation: correlation(8) },
+        Event::ClockJumped { by_ms: -90_000 },
+        defined(1, "billing", 1),
+        Event::AgentRetired { agent: AgentNo(1) },
+        started(attempt(7, 2)),
+        ended(
+            attempt(7, 2),
+            AttemptEnd::Lost,
+            Next::Retry { not_before: Elapsed(9_000), counted: false },
+        ),
+        Event::SessionEnded { session: SessionId::new(uuid(21)), reason: SessionEnd::Lost },
+        committed(envelope(3, Producer::Operator(OperatorName::new("ann").unwrap())), &[0]),
+        created(23, correlation(7)),
+    ]
+}
+
+fn decisions() -> Vec<Decision> {
+    let decision = |n: u64, actor, events| Decision {
+        command: CommandId::new(uuid(u128::from(n))),
+        actor,
+        at: Timestamp(1_767_225_600_000 + i64::try_from(n).unwrap()),
+        elapsed: Elapsed(n),
+        correlation: Some(correlation(7)),
+        trace: Some(TraceContext { trace_id: [6; 16], span_id: [7; 8], flags: 0 }),
+        events,
+    };
+    let name = OperatorName::new("ann").unwrap();
+    vec![
+        decision(40, Actor::Program(program()), beginning()),
+        decision(41, Actor::Operator { name, reason: "it is whole again".into() }, work()),
+        Decision { correlation: None, trace: None, ..decision(42, Actor::Board, Vec::new()) },
+        decision(43, Actor::Attempt(attempt(7, 2)), Vec::new()),
+    ]
+}
+
+/// A number for each kind of event. A new kind has to be put in here, and then into the events
+/// above, as part of a new golden file if the format was released.
+const fn kind(event: &Event) -> u8 {
+    match event {
+        Event::BoardCreated { .. } => 0,
+        Event::OwnerChanged { .. } => 1,
+        Event::ClockJumped { .. } => 2,
+        Event::TypeRegistered { .. } => 3,
+        Event::AgentDefined { .. } => 4,
+        Event::AgentRetired { .. } => 5,
+        Event::SessionOpened { .. } => 6,
+        Event::SessionEnded { .. } => 7,
+        Event::ArtifactCommitted(_) => 8,
+        Event::ActivationCreated { .. } => 9,
+        Event::AttemptStarted { .. } => 10,
+        Event::AttemptEnded { .. } => 11,
+        Event::StepRecorded { .. } => 12,
+        Event::ActivationClosed { .. } => 13,
+        Event::ActivationRedriven(_) => 14,
+        Event::DeadLetterDropped { .. } => 15,
+        Event::CorrelationCancelled { .. } => 16,
+    }
+}
+const KINDS: u8 = 17;
+
+fn place() -> Place {
+    Place {
+        epoch: Epoch(1),
+        first: Seq(1),
+        last: Seq(24),
+        at: Timestamp(1_767_225_600_043),
+        previous: genesis(Incarnation::new(uuid(1))),
+    }
+}
+
+/// The bytes of a golden file, which has them as hexadecimal digits, 32 bytes a line.
+fn golden(name: &str) -> Vec<u8> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests").join(FOLDER).join(name);
+    let text = fs::read_to_string(&path).unwrap_or_default();
+    let digits: Vec<char> = text.chars().filter(char::is_ascii_hexdigit).collect();
+    let byte = |pair: &[char]| u8::from_str_radix(&pair.iter().collect::<String>(), 16).unwrap();
+    digits.chunks(2).map(byte).collect()
+}
+
+/// What a golden file of these bytes looks like.
+fn written(bytes: &[u8]) -> String {
+    let line = |line: &[u8]| line.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    bytes.chunks(32).map(|bytes| line(bytes) + "\n").collect()
+}
+
+fn folded(decisions: &[Decision]) -> State {
+    let mut state = State::default();
+    for decision in decisions {
+        state.apply(decision, &mut Changes::default()).unwrap();
+    }
+    state
+}
+
+/// FORMAT-1: batches of a released format are read for ever, and this release writes the same.
+#[test]
+fn a_batch_reads_as_it_was_written() {
+    let decisions = decisions();
+    let kinds: BTreeSet<u8> =
+        decisions.iter().flat_map(|decision| &decision.events).map(kind).collect();
+    assert_eq!(kinds, (0..KINDS).collect(), "every kind of event is in the file");
+    let mut encoder = Encoder::default();
+    for decision in &decisions {
+        encoder.push(decision);
+    }
+    let bytes = encoder.take();
+    assert_eq!(golden("batch.hex"), bytes, "this release writes\n{}", written(&bytes));
+    let batch = Batch::seal(place(), golden("batch.hex").into());
+    assert_eq!(batch.decisions().unwrap(), decisions);
+    assert_eq!(golden("batch.hash"), batch.header.hash.0, "the hash is {}", batch.header.hash);
+}
+
+/// FORMAT-2: the same events make the same state, byte for byte, within one state format.
+#[test]
+fn a_state_is_what_it_was() {
+    let state = folded(&decisions());
+    let bytes = state.encode();
+    assert_eq!(golden("state.hex"), bytes, "this release makes\n{}", written(&bytes));
+    let read = State::decode(&golden("state.hex")).unwrap();
+    assert_eq!(read.hash(), state.hash());
+}
