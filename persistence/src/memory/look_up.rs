@@ -23,13 +23,13 @@ pub(super) fn artifact(state: &State, id: ArtifactId) -> Option<Artifact> {
 }
 
 pub(super) fn artifacts_at(state: &State, seqs: &[Seq]) -> Vec<Artifact> {
-    let place = |seq| state.artifacts.binary_search_by_key(seq, |artifact| artifact.seq).ok();
-    seqs.iter().filter_map(|seq| Some(state.artifacts[place(seq)?].clone())).collect()
+    let found = |seq| state.artifacts.find(seq, |artifact| artifact.seq);
+    seqs.iter().filter_map(found).cloned().collect()
 }
 
 pub(super) fn contents(state: &State, seqs: &[Seq]) -> Vec<ContentRow> {
-    let place = |seq| state.contents.binary_search_by_key(seq, |content| content.seq).ok();
-    seqs.iter().filter_map(|seq| Some(state.contents[place(seq)?].clone())).collect()
+    let found = |seq| state.contents.find(seq, |content| content.seq);
+    seqs.iter().filter_map(found).cloned().collect()
 }
 
 pub(super) fn correlation(state: &State, correlation: CorrelationId) -> ClosedWork {

@@ -10,6 +10,7 @@ mod look_up;
 mod own;
 mod query;
 mod read;
+mod segments;
 mod snapshot;
 mod state;
 

@@ -17,7 +17,7 @@ pub(super) fn read(state: &State, from: Seq, bytes_max: usize) -> Vec<Batch> {
         bytes = bytes.saturating_add(batch.bytes.len());
         first || bytes <= bytes_max
     };
-    state.batches[start..].iter().take_while(fits).cloned().collect()
+    state.batches.from(start).take_while(fits).cloned().collect()
 }
 
 /// The seq up to which every batch lies at or before a moment, and the batch after it.

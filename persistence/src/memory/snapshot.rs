@@ -9,8 +9,8 @@ use super::state::State;
 const KEPT: usize = 2;
 
 pub(super) fn put(state: &mut State, snapshot: Snapshot) -> Result<(), Error> {
-    let ends = state.batches.binary_search_by_key(&snapshot.seq, |batch| batch.header.last);
-    if ends.is_ok_and(|place| state.batches[place].header.hash == snapshot.batch_hash) {
+    let ends = state.batches.find(&snapshot.seq, |batch| batch.header.last);
+    if ends.is_some_and(|batch| batch.header.hash == snapshot.batch_hash) {
         state.snapshots.retain(|kept| kept.seq != snapshot.seq);
         let place = state.snapshots.partition_point(|kept| kept.seq < snapshot.seq);
         state.snapshots.insert(place, snapshot);

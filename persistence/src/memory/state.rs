@@ -23,6 +23,7 @@ use artel_core::record::{Batch, genesis};
 use artel_core::time::Timestamp;
 
 use super::handle::MemoryLog;
+use super::segments::Segments;
 use crate::open::CreateBoard;
 
 /// A log in memory, apart from the handles to it: as long as one of them is there, so is the log.
@@ -77,17 +78,17 @@ pub(super) type Places = Vec<Place>;
 pub(super) struct State {
     pub(super) head: Head,
     pub(super) owner: Option<Held>,
-    pub(super) batches: Vec<Batch>,
-    pub(super) artifacts: Vec<Artifact>,
+    pub(super) batches: Segments<Batch>,
+    pub(super) artifacts: Segments<Artifact>,
     pub(super) ids: Index<ArtifactId, Place>,
     pub(super) types: Index<TypeNo, Places>,
     pub(super) agents: Index<AgentNo, Places>,
     pub(super) tags: Index<Tag, Places>,
     pub(super) trees: Index<CorrelationId, Tree>,
     pub(super) keys: Index<IdempotencyKey, Place>,
-    pub(super) contents: Vec<ContentRow>,
+    pub(super) contents: Segments<ContentRow>,
     /// In the order in which they were closed. One that was opened again stays as a left-over.
-    pub(super) closed_rows: Vec<ClosedActivation>,
+    pub(super) closed_rows: Segments<ClosedActivation>,
     pub(super) closed: BTreeMap<ActivationId, Place>,
     pub(super) not_done: BTreeSet<ActivationId>,
     pub(super) worked_on: Index<Seq, SmallVec<[ActivationId; 2]>>,
@@ -134,16 +135,16 @@ impl State {
         Self {
             head,
             owner: None,
-            batches: Vec::new(),
-            artifacts: Vec::new(),
+            batches: Segments::default(),
+            artifacts: Segments::default(),
             ids: Index::default(),
             types: Index::default(),
             agents: Index::default(),
             tags: Index::default(),
             trees: Index::default(),
             keys: Index::default(),
-            contents: Vec::new(),
-            closed_rows: Vec::new(),
+            contents: Segments::default(),
+            closed_rows: Segments::default(),
             closed: BTreeMap::new(),
             not_done: BTreeSet::new(),
             worked_on: Index::default(),
@@ -177,7 +178,7 @@ impl State {
 ///
 /// # Panics
 /// When the list has four thousand million rows, which no memory holds.
-pub(super) fn next_place<T>(list: &[T]) -> Place {
+pub(super) fn next_place<T>(list: &Segments<T>) -> Place {
     Place::try_from(list.len()).expect("memory ends before the places do")
 }
 
