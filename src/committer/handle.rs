@@ -67,7 +67,8 @@ pub(crate) enum Status {
 /// A handle to a board's committer.
 #[derive(Clone, Debug)]
 pub(crate) struct Committer {
-    pub(super) inbox: mpsc::Sender<Submission>,
+    pub(super) owed: mpsc::Sender<Submission>,
+    pub(super) asked: mpsc::Sender<Submission>,
     pub(super) status: watch::Receiver<Status>,
 }
 
@@ -87,7 +88,7 @@ impl Committer {
     ) -> Result<Answer, Failure> {
         let (reply, answer) = oneshot::channel();
         let submitted = async {
-            let slot = self.inbox.reserve().await.map_err(|_| self.stopped())?;
+            let slot = self.asked.reserve().await.map_err(|_| self.stopped())?;
             slot.send(Submission::Command(command, reply));
             answer.await.map_err(|_| self.stopped())?
         };
@@ -98,7 +99,7 @@ impl Committer {
     /// board owes itself.
     pub(crate) async fn owed(&self, command: Command) -> Result<Answer, Failure> {
         let (reply, answer) = oneshot::channel();
-        self.submit(Submission::Command(command, reply)).await?;
+        self.owe(Submission::Command(command, reply)).await?;
         answer.await.map_err(|_| self.stopped())?
     }
 
@@ -114,7 +115,7 @@ impl Committer {
                 let seen = look(state);
                 Box::new(move || drop(reply.send(seen)))
             });
-            self.submit(Submission::Look(look)).await?;
+            self.ask(Submission::Look(look)).await?;
             if let Ok(seen) = answer.await {
                 return Ok(seen);
             }
@@ -126,7 +127,7 @@ impl Committer {
     pub(crate) async fn when_settled(&self, correlation: CorrelationId) -> Result<(), Failure> {
         loop {
             let (reply, answer) = oneshot::channel();
-            self.submit(Submission::WhenSettled(correlation, reply)).await?;
+            self.ask(Submission::WhenSettled(correlation, reply)).await?;
             if answer.await.is_ok() {
                 return Ok(());
             }
@@ -137,31 +138,31 @@ impl Committer {
     /// Waits until nothing runs and nothing will by itself.
     pub(crate) async fn when_idle(&self) -> Result<(), Failure> {
         let (reply, answer) = oneshot::channel();
-        self.submit(Submission::WhenIdle(reply)).await?;
+        self.ask(Submission::WhenIdle(reply)).await?;
         answer.await.map_err(|_| self.stopped())
     }
 
     /// Gives a slot back after the board had ended its attempt.
     pub(crate) async fn release(&self, session: SessionId, attempt: AttemptId) {
         // A board that is stopped needs no slots.
-        let _ = self.submit(Submission::Release(session, attempt)).await;
+        let _ = self.owe(Submission::Release(session, attempt)).await;
     }
 
     /// Leases nothing more from here on.
     pub(crate) async fn stop_leasing(&self) -> Result<(), Failure> {
-        self.submit(Submission::StopLeasing).await
+        self.owe(Submission::StopLeasing).await
     }
 
     /// Drains the inbox, appends what is left, and ends the committer.
     pub(crate) async fn close(&self) -> Result<(), Failure> {
         let (reply, answer) = oneshot::channel();
-        self.submit(Submission::Close(reply)).await?;
+        self.owe(Submission::Close(reply)).await?;
         answer.await.map_err(|_| self.stopped())
     }
 
     /// Closes the board as soon as it takes submissions, with nobody waiting.
     pub(crate) fn abandon(&self) {
-        let _ = self.inbox.try_send(Submission::Close(oneshot::channel().0));
+        let _ = self.owed.try_send(Submission::Close(oneshot::channel().0));
     }
 
     /// Whether the board answers.
@@ -169,8 +170,14 @@ impl Committer {
         self.status.clone()
     }
 
-    async fn submit(&self, submission: Submission) -> Result<(), Failure> {
-        self.inbox.send(submission).await.map_err(|_| self.stopped())
+    /// Submits in the lane of what the board owes itself.
+    async fn owe(&self, submission: Submission) -> Result<(), Failure> {
+        self.owed.send(submission).await.map_err(|_| self.stopped())
+    }
+
+    /// Submits in the lane of whoever asks from outside.
+    async fn ask(&self, submission: Submission) -> Result<(), Failure> {
+        self.asked.send(submission).await.map_err(|_| self.stopped())
     }
 
     /// What was seen was thrown away by a recovery: look again, unless the board stopped.

@@ -132,7 +132,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
         error: log::Error,
         failed: Delivery,
     ) -> Result<(), Arc<str>> {
-        self.status.send_replace(Status::Recovering);
+        self.inbox.status.send_replace(Status::Recovering);
         let refused = matches!(error, log::Error::Unstorable { .. });
         let mut pending: Vec<Pending> =
             failed.commands.into_iter().map(|(pending, _)| pending).collect();
@@ -161,7 +161,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
             }
         };
         self.resume(taken, pending, refused);
-        self.status.send_replace(Status::Open);
+        self.inbox.status.send_replace(Status::Open);
         tracing::info!(epoch = %self.engine.epoch, seq = %self.durable.seq, "the board goes on");
         Ok(())
     }

@@ -6,22 +6,19 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::oneshot;
 
 use artel_core::log::{self, Log};
-use artel_core::policy::limits;
 use artel_scheduler::Runner;
 
 use super::batch::{Delivery, Pending};
 use super::deliver::{Cached, Outlets};
 use super::engine::{Engine, Identity};
 use super::recover::Durable;
-use super::{Committer, Failure, Status, Submission};
+use super::inbox::{Inbox, TAKE};
+use super::{Failure, Status, Submission};
 use crate::clock::BoardClock;
 use crate::entropy::Entropy;
-
-/// How many submissions are taken from the inbox at a time.
-const TAKE: usize = 256;
 
 /// What a committer needs to begin.
 pub(crate) struct Start<R: Runner<Inputs = Cached>> {
@@ -32,25 +29,11 @@ pub(crate) struct Start<R: Runner<Inputs = Cached>> {
     pub(crate) outlets: Arc<Outlets<R>>,
 }
 
-/// The other end of a committer's handle.
-pub(crate) struct Inbox {
-    submissions: mpsc::Receiver<Submission>,
-    status: watch::Sender<Status>,
-}
-
-/// A handle, and what the committer that will answer it listens to.
-pub(crate) fn channel() -> (Committer, Inbox) {
-    let (inbox, submissions) = mpsc::channel(limits::INBOX_LEN_MAX);
-    let (sender, status) = watch::channel(Status::Recovering);
-    (Committer { inbox, status }, Inbox { submissions, status: sender })
-}
-
 pub(super) struct Loop<R: Runner<Inputs = Cached>> {
     pub(super) log: Arc<dyn Log>,
     pub(super) entropy: Arc<dyn Entropy>,
     pub(super) identity: Identity,
     pub(super) outlets: Arc<Outlets<R>>,
-    pub(super) status: watch::Sender<Status>,
     pub(super) engine: Engine,
     /// How far the log is known to be durable.
     pub(super) durable: Durable,
@@ -59,7 +42,7 @@ pub(super) struct Loop<R: Runner<Inputs = Cached>> {
     /// One command an append, until the one that the log refuses is found.
     pub(super) one_by_one: bool,
     in_flight: Option<InFlight>,
-    submissions: mpsc::Receiver<Submission>,
+    pub(super) inbox: Inbox,
     closing: Option<oneshot::Sender<()>>,
 }
 
@@ -91,13 +74,12 @@ pub(crate) async fn start<R: Runner<Inputs = Cached>>(
         entropy,
         identity,
         outlets,
-        status: inbox.status,
         engine,
         durable,
         again: VecDeque::new(),
         one_by_one: false,
         in_flight: None,
-        submissions: inbox.submissions,
+        inbox,
         closing: None,
     };
     committer.begin_epoch(&taken.ownership);
@@ -107,7 +89,7 @@ pub(crate) async fn start<R: Runner<Inputs = Cached>>(
 
 impl<R: Runner<Inputs = Cached>> Loop<R> {
     async fn run(&mut self) {
-        self.status.send_replace(Status::Open);
+        self.inbox.status.send_replace(Status::Open);
         let mut taken = Vec::with_capacity(TAKE);
         loop {
             self.decide_again();
@@ -117,7 +99,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
             if self.finished() {
                 break;
             }
-            let ended = self.closing.is_some() && self.submissions.is_empty();
+            let ended = self.closing.is_some() && self.inbox.is_empty();
             let open = self.engine.has_room() && self.again.is_empty() && !ended;
             tokio::select! {
                 // What is durable leaves before more is decided, so that answers do not wait for
@@ -129,7 +111,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
                         return;
                     }
                 }
-                count = self.submissions.recv_many(&mut taken, TAKE), if open => {
+                count = self.inbox.take(&mut taken), if open => {
                     if count == 0 {
                         // Every handle is gone: the same as being closed.
                         self.closing.get_or_insert_with(|| oneshot::channel().0);
@@ -165,7 +147,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
         self.closing.is_some()
             && self.in_flight.is_none()
             && self.again.is_empty()
-            && self.submissions.is_empty()
+            && self.inbox.is_empty()
             && self.engine.building.is_empty()
     }
 
@@ -184,7 +166,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
             }
             Submission::StopLeasing => self.engine.beside.stop_leasing(),
             Submission::Close(reply) => {
-                self.submissions.close();
+                self.inbox.close();
                 self.closing = Some(reply);
             }
         }
@@ -247,8 +229,8 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
 
     /// The board answers no more.
     fn stop(&mut self, why: &Arc<str>) {
-        self.status.send_replace(Status::Stopped(why.clone()));
-        self.submissions.close();
+        self.inbox.status.send_replace(Status::Stopped(why.clone()));
+        self.inbox.close();
         let building = std::mem::take(&mut self.engine.building);
         let again = std::mem::take(&mut self.again);
         let waiting = building.commands.into_iter().map(|(pending, _)| pending).chain(again);
@@ -257,7 +239,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
                 let _ = reply.send(Err(Failure::Stopped(why.clone())));
             }
         }
-        while let Ok(submission) = self.submissions.try_recv() {
+        while let Some(submission) = self.inbox.try_take() {
             if let Submission::Command(_, reply) = submission {
                 let _ = reply.send(Err(Failure::Stopped(why.clone())));
             }
