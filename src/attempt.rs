@@ -2,10 +2,12 @@
 //! returned to the committer.
 
 use std::any::Any;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::FutureExt;
 use tracing::Instrument;
 
 use artel_core::artifact::ErasedArtifact;
@@ -14,7 +16,8 @@ use artel_core::classify::Failed;
 use artel_core::command::{AttemptOutcome, Command, Finish, Publish, Rejection, Request};
 use artel_core::content::Content;
 use artel_core::envelope::{Actor, Producer};
-use artel_core::ids::{AgentNo, CorrelationId, SessionId};
+use artel_core::ids::{AgentNo, AttemptId, CorrelationId, Seq, SessionId};
+use artel_core::log::{self, StoredArtifact};
 use artel_core::policy::{ErrorKind, limits};
 use artel_core::trace::TraceContext;
 use artel_scheduler::attempt::{self, Ended};
@@ -35,11 +38,14 @@ pub(crate) struct Attempts {
     pub(crate) session: SessionId,
 }
 
-/// An attempt whose inputs are known.
-struct Leased {
-    lease: Lease,
+/// What the report of an attempt says of it.
+struct Reporting {
+    attempt: AttemptId,
+    agent: AgentNo,
+    correlation: CorrelationId,
     /// Where its inputs belong in a distributed trace.
     trace: Option<TraceContext>,
+    stop: Stop,
 }
 
 /// What an attempt came to, before it is reported.
@@ -54,10 +60,18 @@ impl Runner for Attempts {
     type Inputs = Cached;
 
     async fn run(&self, lease: Lease, inputs: Cached, stop: Stop) {
+        let mut reporting = Reporting {
+            attempt: lease.attempt,
+            agent: lease.agent,
+            correlation: lease.correlation,
+            trace: None,
+            stop,
+        };
         let Some(agent) = self.host.submitter.program.agent(lease.agent).cloned() else {
             // The board leases only what this program registered.
             tracing::error!(agent = %lease.agent, "an attempt of an agent that is not here");
-            return;
+            let failed = Failed::permanent("the program has no such agent");
+            return self.failed(&reporting, &failed).await;
         };
         let span = tracing::info_span!(
             "attempt",
@@ -66,27 +80,40 @@ impl Runner for Attempts {
             attempt = lease.attempt.attempt.get(),
             trace = tracing::field::Empty,
         );
-        self.attempt(lease, inputs, stop, &agent).instrument(span).await;
+        // Encoding, decoding and dropping run code of the user's too.
+        let attempt = self.attempt(lease, inputs, &mut reporting, &agent).instrument(span);
+        if let Err(panic) = AssertUnwindSafe(attempt).catch_unwind().await {
+            let message = format!("panicked: {}", attempt::message(&*panic));
+            let failed = Failed::new(ErrorKind::Panic, vec![message]);
+            self.failed(&reporting, &failed).await;
+        }
     }
 }
 
 impl Attempts {
-    async fn attempt(&self, lease: Lease, inputs: Cached, stop: Stop, agent: &Arc<Agent>) {
-        let inputs = match self.load(&lease, inputs).await {
+    async fn attempt(
+        &self,
+        lease: Lease,
+        inputs: Cached,
+        reporting: &mut Reporting,
+        agent: &Arc<Agent>,
+    ) {
+        let inputs = match self.load(&lease, inputs, &reporting.stop).await {
             Ok(inputs) => inputs,
-            Err(failed) => {
-                let report = AttemptReport { error: failed.chain().to_vec(), ..Default::default() };
-                let leased = Leased { lease, trace: None };
-                self.report(&leased, AttemptOutcome::Failed(failed.kind()), report).await;
-                return;
+            Err(_) if reporting.stop.is_stopped() => {
+                let report = AttemptReport::default();
+                return self.report(reporting, AttemptOutcome::Released, report).await;
             }
+            Err(failed) => return self.failed(reporting, &failed).await,
         };
         let Some(value) = inputs.first().and_then(|(_, value)| value.clone()) else {
-            tracing::error!(activation = %lease.attempt.activation, "an attempt without inputs");
-            return;
+            let failed = Failed::permanent("an attempt without inputs");
+            return self.failed(reporting, &failed).await;
         };
         let inputs: Vec<Input> = inputs.into_iter().map(|(input, _)| input).collect();
         let trace = inputs.first().and_then(|input| input.envelope.trace);
+        reporting.trace = trace;
+        let stop = reporting.stop.clone();
         if let Some(trace) = trace {
             tracing::Span::current().record("trace", tracing::field::display(trace));
         }
@@ -110,27 +137,33 @@ impl Attempts {
             }
             Ended::Stopped => Came::Stopped,
         };
-        self.end(&Leased { lease, trace }, &origin, came, &cx).await;
+        self.end(reporting, &origin, came, &cx).await;
     }
 
     /// Reports what an attempt came to.
-    async fn end(&self, leased: &Leased, origin: &Origin, came: Came, cx: &Context) {
+    async fn end(&self, reporting: &Reporting, origin: &Origin, came: Came, cx: &Context) {
         let mut report = AttemptReport { error: Vec::new(), log: cx.take_lines() };
         let failed = match came {
             Came::Returned(publications) => {
-                match self.prepare(publications, origin, cx, leased.lease.agent) {
-                    Ok(prepared) => return self.done(leased, prepared, report).await,
+                match self.prepare(publications, origin, cx, reporting.agent) {
+                    Ok(prepared) => return self.done(reporting, prepared, report).await,
                     Err(failed) => failed,
                 }
             }
             Came::Failed(failed) => failed,
             Came::Stopped => {
-                return self.report(leased, AttemptOutcome::Released, report).await;
+                return self.report(reporting, AttemptOutcome::Released, report).await;
             }
         };
         tracing::debug!(kind = %failed.kind(), error = failed.chain().join(": "), "failed");
         report.error = failed.chain().to_vec();
-        self.report(leased, AttemptOutcome::Failed(failed.kind()), report).await;
+        self.report(reporting, AttemptOutcome::Failed(failed.kind()), report).await;
+    }
+
+    /// Reports a failure outside of the handler.
+    async fn failed(&self, reporting: &Reporting, failed: &Failed) {
+        let report = AttemptReport { error: failed.chain().to_vec(), ..Default::default() };
+        self.report(reporting, AttemptOutcome::Failed(failed.kind()), report).await;
     }
 
     /// Encodes and checks what a handler returned; anything that its agent does not declare, or
@@ -153,10 +186,16 @@ impl Attempts {
             )));
         }
         let mut all = Vec::with_capacity(publications.len());
-        for mut publication in publications {
+        for publication in publications {
             check_declared(&*publication.value, agent).map_err(invalid)?;
-            // What an attempt returns belongs to its own tree of work.
-            publication.correlation = None;
+            if publication.correlation.is_some() {
+                // What an attempt returns belongs to its own tree of work.
+                let name = publication.value.type_name();
+                return Err(invalid(format!(
+                    "the attempt returned a `{name}` with a correlation; what an attempt returns \
+                     belongs to its own"
+                )));
+            }
             let prepared = self.host.submitter.prepare(publication, origin, || cx.new_id());
             all.push(prepared.map_err(|error| {
                 Failed::new(ErrorKind::InvalidOutput, artel_core::classify::chain_of(&error))
@@ -167,81 +206,90 @@ impl Attempts {
     }
 
     /// Acknowledges an attempt together with what it returned.
-    async fn done(&self, leased: &Leased, prepared: Vec<Prepared>, report: AttemptReport) {
+    async fn done(&self, reporting: &Reporting, prepared: Vec<Prepared>, report: AttemptReport) {
+        let mut wait = PAUSE;
         loop {
             let publish = if prepared.is_empty() {
                 Ok(Publish {
                     artifacts: Vec::new(),
                     catalogue: artel_core::ids::CatalogueNo(0),
-                    looked_up: artel_core::log::LookedUp::default(),
+                    looked_up: log::LookedUp::default(),
                 })
             } else {
                 self.host.submitter.match_now(&prepared).await
             };
             let publish = match publish {
                 Ok(publish) => publish,
+                // The handler did its part: trouble with the log uses up none of its retries.
+                Err(error) if error.retryable() => {
+                    tracing::warn!(%error, "cannot look up what an attempt returned; trying again");
+                    if !pause(&reporting.stop, &mut wait).await {
+                        return self.report(reporting, AttemptOutcome::Released, report).await;
+                    }
+                    continue;
+                }
                 Err(error) => {
                     let chain = artel_core::classify::chain_of(&error);
                     let report = AttemptReport { error: chain, ..report };
                     let failed = AttemptOutcome::Failed(ErrorKind::Transient);
-                    return self.report(leased, failed, report).await;
+                    return self.report(reporting, failed, report).await;
                 }
             };
-            match self.submit(leased, AttemptOutcome::Done(publish), &report).await {
+            match self.submit(reporting, AttemptOutcome::Done(publish), &report).await {
                 Ok(()) => return,
                 Err(Failure::Rejected(Rejection::StaleCatalogue { current, .. })) => {
                     self.host.submitter.newer_catalogue(current).await;
                 }
                 Err(Failure::Rejected(Rejection::StaleLookUp { .. })) => {}
-                Err(failure) => return self.refused(leased, failure, report).await,
+                Err(failure) => return self.refused(reporting, failure, report).await,
             }
         }
     }
 
     /// The board does not take what the attempt returned.
-    async fn refused(&self, leased: &Leased, failure: Failure, mut report: AttemptReport) {
+    async fn refused(&self, reporting: &Reporting, failure: Failure, mut report: AttemptReport) {
         match failure {
-            Failure::Rejected(Rejection::Superseded { .. }) => self.release(leased).await,
+            Failure::Rejected(Rejection::Superseded { .. }) => self.release(reporting).await,
             Failure::Rejected(_) | Failure::Unstorable(_) => {
                 report.error = artel_core::classify::chain_of(&failure);
                 let invalid = AttemptOutcome::Failed(ErrorKind::InvalidOutput);
-                self.report(leased, invalid, report).await;
+                self.report(reporting, invalid, report).await;
             }
-            Failure::Timeout(_) | Failure::Stopped(_) => {}
+            Failure::Timeout(_) | Failure::Interrupted(_) | Failure::Stopped(_) => {}
         }
     }
 
     /// Reports an end without outputs.
-    async fn report(&self, leased: &Leased, outcome: AttemptOutcome, report: AttemptReport) {
-        match self.submit(leased, outcome, &report).await {
-            Ok(()) | Err(Failure::Timeout(_) | Failure::Stopped(_)) => {}
-            Err(Failure::Rejected(Rejection::Superseded { .. })) => self.release(leased).await,
+    async fn report(&self, reporting: &Reporting, outcome: AttemptOutcome, report: AttemptReport) {
+        match self.submit(reporting, outcome, &report).await {
+            Ok(()) | Err(Failure::Timeout(_) | Failure::Interrupted(_) | Failure::Stopped(_)) => {}
+            Err(Failure::Rejected(Rejection::Superseded { .. })) => self.release(reporting).await,
             Err(failure) => {
                 // The report itself is refused: the end is recorded without it.
                 let chain = artel_core::classify::chain_of(&failure).join(": ");
                 tracing::error!(error = chain, "the board refuses an attempt's report");
                 let bare = AttemptReport::default();
                 let failed = AttemptOutcome::Failed(ErrorKind::InvalidOutput);
-                let _ = self.submit(leased, failed, &bare).await;
+                let _ = self.submit(reporting, failed, &bare).await;
             }
         }
     }
 
     async fn submit(
         &self,
-        leased: &Leased,
+        reporting: &Reporting,
         outcome: AttemptOutcome,
         report: &AttemptReport,
     ) -> Result<(), Failure> {
         let entropy = &*self.host.submitter.entropy;
         let report = (!report.is_empty())
             .then(|| Content::new(entropy::salt(entropy), report.clone().encode().into()));
-        let finish = Finish { attempt: leased.lease.attempt, outcome, report };
+        let finish = Finish { attempt: reporting.attempt, outcome, report };
         let command = Command {
             id: entropy::command_id(entropy),
-            actor: Actor::Attempt(leased.lease.attempt),
-            correlation: Some(leased.lease.correlation),
-            trace: leased.trace,
+            actor: Actor::Attempt(reporting.attempt),
+            correlation: Some(reporting.correlation),
+            trace: reporting.trace,
             seed: entropy::seed(entropy),
             request: Request::Finish(Box::new(finish)),
         };
@@ -249,9 +297,9 @@ impl Attempts {
     }
 
     /// The board had ended the attempt: its slot is free now.
-    async fn release(&self, leased: &Leased) {
+    async fn release(&self, reporting: &Reporting) {
         tracing::debug!("the attempt was over; what it returned is refused");
-        self.host.submitter.committer.release(self.session, leased.lease.attempt).await;
+        self.host.submitter.committer.release(self.session, reporting.attempt).await;
     }
 
     /// The inputs with their values: from the cache, or else from the store.
@@ -259,6 +307,7 @@ impl Attempts {
         &self,
         lease: &Lease,
         cached: Cached,
+        stop: &Stop,
     ) -> Result<Vec<(Input, Option<Arc<dyn Any + Send + Sync>>)>, Failed> {
         let missing: Vec<_> = lease
             .inputs
@@ -269,8 +318,7 @@ impl Attempts {
         let mut stored = if missing.is_empty() {
             Vec::new()
         } else {
-            let log = &self.host.submitter.log;
-            log.artifacts_at(&missing).await.map_err(|error| Failed::transient(&error))?
+            self.stored(&missing, stop).await.map_err(|error| Failed::transient(&error))?
         };
         let mut inputs = Vec::with_capacity(cached.len());
         for (input, &seq) in cached.into_iter().zip(&lease.inputs) {
@@ -293,6 +341,22 @@ impl Attempts {
         Ok(inputs)
     }
 
+    /// Artifacts from the store. While that cannot be reached, the attempt waits.
+    async fn stored(&self, seqs: &[Seq], stop: &Stop) -> Result<Vec<StoredArtifact>, log::Error> {
+        let mut wait = PAUSE;
+        loop {
+            match self.host.submitter.log.artifacts_at(seqs).await {
+                Err(error) if error.retryable() => {
+                    tracing::warn!(%error, "cannot read the inputs of an attempt; trying again");
+                    if !pause(stop, &mut wait).await {
+                        return Err(error);
+                    }
+                }
+                read => return read,
+            }
+        }
+    }
+
     fn decode(&self, input: &Input) -> Result<Arc<dyn Any + Send + Sync>, Failed> {
         let type_no = input.envelope.type_no;
         let descriptor = self.host.submitter.program.type_of(type_no).ok_or_else(|| {
@@ -300,6 +364,18 @@ impl Attempts {
         })?;
         descriptor.decode(&input.payload).map_err(|error| Failed::permanent_error(&error))
     }
+}
+
+/// How long to wait before the log is asked again, at first.
+const PAUSE: Duration = Duration::from_millis(100);
+/// How long at most.
+const PAUSE_MAX: Duration = Duration::from_secs(2);
+
+/// Waits, longer each time. Says no when the attempt was stopped meanwhile.
+async fn pause(stop: &Stop, wait: &mut Duration) -> bool {
+    let stopped = tokio::time::timeout(*wait, stop.stopped()).await.is_ok();
+    *wait = (*wait * 2).min(PAUSE_MAX);
+    !stopped
 }
 
 fn check_declared(value: &dyn ErasedArtifact, agent: &Agent) -> Result<(), String> {

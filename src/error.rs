@@ -71,7 +71,7 @@ pub enum StartError {
     Stopped(Arc<str>),
 }
 
-/// Artifacts that were not published. Nothing was written.
+/// Artifacts that were not published. Nothing was written, unless the error says that this is unknown.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PublishError {
@@ -132,6 +132,10 @@ pub enum PublishError {
     /// the same ids or keys again to find out.
     #[error("unavailable: the board did not answer within {0:?}")]
     Unavailable(std::time::Duration),
+    /// The board stopped while the artifacts were being written; whether they are on the board is
+    /// unknown. Start it, and publish the same ids or keys again to find out.
+    #[error("the board stopped while the artifacts were being written, which they may be: {0}")]
+    Interrupted(Arc<str>),
     /// The board is stopped.
     #[error("the board is stopped: {0}")]
     Stopped(Arc<str>),
@@ -162,6 +166,7 @@ impl PublishError {
             Self::LookUp(source) => source.code(),
             Self::Unstorable(_) => "unstorable",
             Self::Unavailable(_) => "unavailable",
+            Self::Interrupted(_) => "interrupted",
             Self::Stopped(_) => "stopped",
         }
     }
@@ -170,7 +175,7 @@ impl PublishError {
     #[must_use]
     pub const fn retryable(&self) -> bool {
         match self {
-            Self::Busy { .. } | Self::Unavailable(_) => true,
+            Self::Busy { .. } | Self::Unavailable(_) | Self::Interrupted(_) => true,
             Self::LookUp(source) => source.retryable(),
             Self::Rejected(rejection) => rejection.retryable(),
             Self::UnknownType { .. }
@@ -189,6 +194,7 @@ impl From<Failure> for PublishError {
             Failure::Rejected(rejection) => Self::Rejected(rejection),
             Failure::Unstorable(source) => Self::Unstorable(source),
             Failure::Timeout(patience) => Self::Unavailable(patience),
+            Failure::Interrupted(why) => Self::Interrupted(why),
             Failure::Stopped(why) => Self::Stopped(why),
         }
     }
@@ -289,6 +295,9 @@ pub enum OperateError {
     /// The board did not answer in time.
     #[error("unavailable: the board did not answer within {0:?}")]
     Unavailable(std::time::Duration),
+    /// The board stopped while the command was being written; whether it was is unknown.
+    #[error("the board stopped while the command was being written, which it may be: {0}")]
+    Interrupted(Arc<str>),
     /// The board is stopped.
     #[error("the board is stopped: {0}")]
     Stopped(Arc<str>),
@@ -304,6 +313,7 @@ impl OperateError {
             Self::Rejected(rejection) => rejection.code(),
             Self::Operator(_) => "name",
             Self::Unavailable(_) => "unavailable",
+            Self::Interrupted(_) => "interrupted",
             Self::Stopped(_) => "stopped",
         }
     }
@@ -314,7 +324,7 @@ impl OperateError {
         match self {
             Self::LookUp(source) => source.retryable(),
             Self::Rejected(rejection) => rejection.retryable(),
-            Self::Unavailable(_) => true,
+            Self::Unavailable(_) | Self::Interrupted(_) => true,
             Self::NoDeadLetter(_) | Self::Operator(_) | Self::Stopped(_) => false,
         }
     }
@@ -326,6 +336,7 @@ impl From<Failure> for OperateError {
             Failure::Rejected(rejection) => Self::Rejected(rejection),
             Failure::Unstorable(_) => Self::Stopped("the log refuses to store it".into()),
             Failure::Timeout(patience) => Self::Unavailable(patience),
+            Failure::Interrupted(why) => Self::Interrupted(why),
             Failure::Stopped(why) => Self::Stopped(why),
         }
     }

@@ -75,7 +75,8 @@ impl Running {
     ///
     /// # Errors
     /// When the type is unknown, the payload is refused, there is no room, or the board does not
-    /// answer. Except for [`PublishError::Unavailable`], nothing was written.
+    /// answer. Except for [`PublishError::Unavailable`] and [`PublishError::Interrupted`], nothing
+    /// was written.
     ///
     /// # Cancel safety
     /// Dropped before it returns, the artifact may be on the board or not. Publish the same id or
@@ -208,6 +209,9 @@ impl Running {
     ///
     /// # Errors
     /// When the board is stopped.
+    ///
+    /// # Panics
+    /// When the closure does; the board is not affected.
     pub async fn look<T: Send + 'static>(
         &self,
         look: impl Fn(&State) -> T + Clone + Send + 'static,
@@ -265,11 +269,10 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for Parts {
     fn drop(&mut self) {
-        self.stop_intake();
-        self.parts.tasks.stop();
-        self.parts.dispatcher.stop_all();
-        self.parts.committer.abandon();
+        self.tasks.stop();
+        self.dispatcher.stop_all();
+        self.committer.abandon();
     }
 }

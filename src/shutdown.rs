@@ -13,6 +13,8 @@ use crate::start;
 
 /// How long a shutdown may take in all.
 const DEADLINE: Duration = Duration::from_secs(30);
+/// How long closing the log may take where nothing is left of that.
+const LAST: Duration = Duration::from_secs(1);
 
 /// What a shutdown left behind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,21 +51,24 @@ impl Running {
         self.parts.tasks.stopping().cancel();
         stages.end("timers");
         // A board that is stopped already leases nothing.
-        let _ = self.parts.committer.stop_leasing().await;
-        // What was leased before has left the committer once this is answered.
-        let _ = self.parts.committer.look(|_| ()).await;
+        let _ = timeout_at(deadline, self.parts.committer.stop_leasing()).await;
         stages.end("leasing");
         let released = self.end_attempts(deadline).await;
         stages.end("attempts");
         let closed = timeout_at(deadline, self.parts.committer.close()).await;
-        let complete = closed.is_ok();
-        if !complete {
+        if closed.is_err() {
             tracing::error!("the committer did not end in time; the log has what it acknowledged");
+            self.parts.committer.abandon();
         }
         stages.end("committer");
-        self.parts.setup.log.close().await;
+        // Letting go of what nobody uses any more needs a moment even where the deadline is over.
+        let last = deadline.max(Instant::now() + LAST);
+        let let_go = timeout_at(last, self.parts.setup.log.close()).await;
+        if let_go.is_err() {
+            tracing::error!("the log did not close in time; it is free when this process ends");
+        }
         stages.end("log");
-        Shutdown { released, complete }
+        Shutdown { released, complete: closed.is_ok() && let_go.is_ok() }
     }
 
     /// Lets attempts end, then stops them; returns how many were given back.

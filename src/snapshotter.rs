@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use artel_core::ids::Seq;
 use artel_core::log::{Log, Snapshot};
-use artel_eventbus::Hub;
+use artel_eventbus::{Extent, Hub};
 
 use crate::committer::{Loaded, load};
 use crate::tasks::Tasks;
@@ -25,11 +25,11 @@ pub(crate) async fn run(log: Arc<dyn Log>, hub: Hub, tasks: Tasks) {
         }
     };
     loop {
-        let due = |seq: &Seq| seq.get() >= last.get() + EVENTS;
+        let due = |extent: &Extent| extent.durable.get() >= last.get() + EVENTS;
         let changed = tokio::select! {
             biased;
             () = tasks.stopping().cancelled() => return,
-            changed = durable.wait_for(due) => changed.map(|seq| *seq),
+            changed = durable.wait_for(due) => changed.map(|extent| extent.durable),
         };
         let Ok(until) = changed else { return };
         match take(&*log, until, &tasks).await {

@@ -226,9 +226,10 @@ impl Submitter {
     }
 }
 
-/// Refuses a publish whose payloads are too many bytes for one command.
+/// Refuses a publish whose payloads and envelopes are too many bytes for one command.
 pub(crate) fn check_command_len(prepared: &[Prepared]) -> Result<(), PublishError> {
-    let len: usize = prepared.iter().map(|one| one.payload.bytes().len()).sum();
+    let len: usize =
+        prepared.iter().map(|one| one.envelope.byte_len() + one.payload.bytes().len()).sum();
     if len > limits::COMMAND_LEN_MAX {
         let (what, limit) = ("bytes of one publish", limits::COMMAND_LEN_MAX as u64);
         return Err(PublishError::Limit { what, value: len as u64, limit });

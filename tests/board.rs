@@ -6,6 +6,7 @@ mod board {
     mod faults;
     mod handlers;
     mod options;
+    mod outages;
     mod reads;
     mod restart;
     mod set_up;

@@ -133,6 +133,14 @@ pub struct NewArtifact {
     pub client_id: bool,
 }
 
+impl NewArtifact {
+    /// How many bytes it takes, envelope and payload, roughly.
+    #[must_use]
+    pub fn byte_len(&self) -> usize {
+        self.draft.envelope.byte_len() + self.payload.bytes().len()
+    }
+}
+
 /// The end of an attempt, as its executor reports it.
 #[derive(Clone, Debug)]
 pub struct Finish {

@@ -45,6 +45,21 @@ pub struct Envelope {
     pub payload_hash: Hash,
 }
 
+impl Envelope {
+    /// Bytes that an envelope has at least, roughly: ids, hashes, numbers.
+    const BARE_LEN: usize = 256;
+
+    /// How many bytes it takes, roughly: what tags, keys, causes and parents add to it counts.
+    #[must_use]
+    pub fn byte_len(&self) -> usize {
+        let tags = self.tags.iter().map(|tag| tag.as_str().len() + size_of::<Tag>());
+        let keys = self.ordering_key.as_ref().map_or(0, |key| key.as_str().len())
+            + self.idempotency_key.as_ref().map_or(0, |key| key.as_str().len());
+        let lists = size_of_val(&self.parents[..]) + size_of_val(&self.causes[..]);
+        Self::BARE_LEN + tags.sum::<usize>() + keys + lists
+    }
+}
+
 /// Who made an artifact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Producer {

@@ -4,5 +4,5 @@
 mod hub;
 mod tail;
 
-pub use hub::Hub;
+pub use hub::{Extent, Hub};
 pub use tail::{Entry, Tail, TailError};

@@ -13,6 +13,8 @@ use artel_core::record;
 use artel_core::time::Timestamp;
 use artel_core::trace::TraceContext;
 
+use crate::hub::Extent;
+
 /// How many bytes of the log a tail reads at a time.
 const READ_LEN: usize = 256 * 1024;
 
@@ -63,25 +65,26 @@ pub enum TailError {
 #[derive(Debug)]
 pub struct Tail {
     log: Arc<dyn Log>,
-    durable: Option<watch::Receiver<Seq>>,
+    extent: Option<watch::Receiver<Extent>>,
     next: Seq,
     ready: VecDeque<Entry>,
 }
 
 impl Tail {
-    /// Follows a log from the event `from` on, for as long as the hub lives.
+    /// Follows a log from the event `from` on, until the hub ends.
     #[must_use]
-    pub fn follow(log: Arc<dyn Log>, durable: watch::Receiver<Seq>, from: Seq) -> Self {
-        Self { log, durable: Some(durable), next: from.max(Seq(1)), ready: VecDeque::new() }
+    pub fn follow(log: Arc<dyn Log>, extent: watch::Receiver<Extent>, from: Seq) -> Self {
+        Self { log, extent: Some(extent), next: from.max(Seq(1)), ready: VecDeque::new() }
     }
 
     /// Reads a log from the event `from` to its present end.
     #[must_use]
     pub fn read(log: Arc<dyn Log>, from: Seq) -> Self {
-        Self { log, durable: None, next: from.max(Seq(1)), ready: VecDeque::new() }
+        Self { log, extent: None, next: from.max(Seq(1)), ready: VecDeque::new() }
     }
 
-    /// The next event; none at the end of a log that is only read, or when the owner is gone.
+    /// The next event; none at the end of a log that is only read, or of one whose owner
+    /// is gone.
     ///
     /// # Errors
     /// When the log cannot be read or is damaged. The next call tries the same seq again.
@@ -95,20 +98,21 @@ impl Tail {
                 return Ok(Some(entry));
             }
             // What is not known to be durable is not shown, even where the store has it already.
-            let bound = self.durable.as_mut().map(|durable| *durable.borrow_and_update());
+            let extent = self.extent.as_mut().map(|extent| *extent.borrow_and_update());
+            let bound = extent.map(|extent| extent.durable);
             if bound.is_none_or(|bound| bound >= self.next) {
                 self.fill(bound).await?;
                 if !self.ready.is_empty() {
                     continue;
                 }
             }
-            match &mut self.durable {
-                None => return Ok(None),
-                Some(durable) => {
-                    if durable.changed().await.is_err() {
+            match &mut self.extent {
+                Some(waiting) if extent.is_some_and(|extent| !extent.ended) => {
+                    if waiting.changed().await.is_err() {
                         return Ok(None);
                     }
                 }
+                Some(_) | None => return Ok(None),
             }
         }
     }

@@ -41,6 +41,20 @@ impl Stop {
         self.now.cancel();
     }
 
+    /// Whether the handler has to be dropped.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.now.is_cancelled()
+    }
+
+    /// Waits until the handler has to be dropped.
+    ///
+    /// # Cancel safety
+    /// Safe to drop.
+    pub async fn stopped(&self) {
+        self.now.cancelled().await;
+    }
+
     /// What a handler can listen to.
     #[must_use]
     pub const fn asked(&self) -> &CancellationToken {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use artel_core::board::{Changes, Lease, Settled};
 use artel_core::catalogue::Catalogue;
-use artel_core::command::{Answer, Command};
+use artel_core::command::{Answer, Command, Request};
 use artel_core::hash::Hash;
 use artel_core::ids::{AttemptId, Seq};
 use artel_core::record::Encoder;
@@ -18,6 +18,14 @@ pub(super) struct Pending {
     /// Kept whole: after a failure it may have to be decided again.
     pub(super) command: Command,
     pub(super) reply: Option<Reply>,
+}
+
+impl Pending {
+    /// Whether it came from somebody else than the board itself, and is worth deciding again: that
+    /// time has passed is told anew.
+    pub(super) const fn others(&self) -> bool {
+        self.reply.is_some() && !matches!(self.command.request, Request::Elapse)
+    }
 }
 
 /// Decisions that wait for their append.

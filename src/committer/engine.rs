@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 use artel_core::board::{Beside, State};
 use artel_core::catalogue::Catalogue;
-use artel_core::command::{Command, Request};
+use artel_core::command::{AttemptOutcome, Command, NewArtifact, Request};
 use artel_core::hash::Hash;
 use artel_core::ids::{CorrelationId, Epoch, ProcessId, SessionId};
 use artel_core::log::Append;
@@ -20,7 +20,7 @@ use artel_core::time::Elapsed;
 
 use super::batch::{Building, Delivery, Pending};
 use super::payloads::Payloads;
-use super::{Failure, Look, Reply};
+use super::{Failure, Look, Reply, Submission};
 use crate::clock::BoardClock;
 
 /// Who this owner is.
@@ -33,8 +33,10 @@ pub(crate) struct Identity {
     pub(crate) endpoint: Option<String>,
 }
 
-/// How many commands one append takes at most.
-const BATCH_COMMANDS_MAX: usize = 4_096;
+/// How many commands and looks one append takes at most.
+const BATCH_ITEMS_MAX: usize = 4_096;
+/// Bytes that a command's events have beside what it brings, roughly and at most.
+const EVENTS_LEN: usize = 256;
 
 pub(super) struct Engine {
     pub(super) state: State,
@@ -70,10 +72,26 @@ impl Engine {
         }
     }
 
-    /// Whether the batch in the making takes a further command.
+    /// Whether the batch in the making takes anything further.
     pub(super) fn has_room(&self) -> bool {
-        self.building.commands.len() < BATCH_COMMANDS_MAX
-            && self.building.len() < limits::APPEND_LEN_MAX
+        let building = &self.building;
+        building.commands.len() + building.looks.len() < BATCH_ITEMS_MAX
+            && building.len() < limits::APPEND_LEN_MAX
+    }
+
+    /// Whether the batch in the making takes this submission.
+    pub(super) fn has_room_for(&self, submission: &Submission) -> bool {
+        match submission {
+            Submission::Command(command, _) => self.has_room_for_command(command),
+            _ => self.has_room(),
+        }
+    }
+
+    /// Whether the batch in the making takes this command: an append has a bounded length, or one
+    /// command.
+    pub(super) fn has_room_for_command(&self, command: &Command) -> bool {
+        let len = self.building.len() + EVENTS_LEN + command_len(command);
+        self.has_room() && (self.building.commands.is_empty() || len <= limits::APPEND_LEN_MAX)
     }
 
     /// Decides a command into the batch in the making.
@@ -111,14 +129,29 @@ impl Engine {
 
     pub(super) fn when_settled(&mut self, correlation: CorrelationId, reply: oneshot::Sender<()>) {
         if self.state.correlation(correlation).is_some() {
-            self.settling.entry(correlation).or_default().push(reply);
+            push(self.settling.entry(correlation).or_default(), reply);
         } else {
-            let answer = move || {
-                // Whoever asked may have left.
-                let _ = reply.send(());
-            };
-            self.building.looks.push(Box::new(answer));
+            self.answer_when_durable(reply);
         }
+    }
+
+    /// Answers once everything that was decided so far is durable.
+    pub(super) fn answer_when_durable(&mut self, reply: oneshot::Sender<()>) {
+        let answer = move || {
+            // Whoever asked may have left.
+            let _ = reply.send(());
+        };
+        self.building.looks.push(Box::new(answer));
+    }
+
+    /// Keeps whoever waits for the board to come to rest.
+    pub(super) fn when_idle(&mut self, reply: oneshot::Sender<()>) {
+        push(&mut self.idling, reply);
+    }
+
+    /// Tells the timers with the next delivery what is due, whether or not it is news.
+    pub(super) const fn ask(&mut self) {
+        self.asked = true;
     }
 
     /// Whether nothing runs, nothing will by itself, and nothing is on its way to the log.
@@ -169,6 +202,28 @@ impl Engine {
         };
         (append, delivery)
     }
+}
+
+/// Adds a waiter. Those who left meanwhile go whenever the list would outgrow its memory.
+fn push(waiters: &mut Vec<oneshot::Sender<()>>, reply: oneshot::Sender<()>) {
+    if waiters.len() == waiters.capacity() {
+        waiters.retain(|waiter| !waiter.is_closed());
+    }
+    waiters.push(reply);
+}
+
+/// Bytes that a command brings: envelopes, payloads, other contents.
+fn command_len(command: &Command) -> usize {
+    let artifacts = match &command.request {
+        Request::Publish(publish) => &publish.artifacts[..],
+        Request::Finish(finish) => match &finish.outcome {
+            AttemptOutcome::Done(publish) => &publish.artifacts[..],
+            AttemptOutcome::Failed(_) | AttemptOutcome::Released => &[],
+        },
+        _ => &[],
+    };
+    let artifacts = artifacts.iter().map(NewArtifact::byte_len);
+    content_len(command) + artifacts.sum::<usize>()
 }
 
 /// Bytes of contents other than payloads.

@@ -1,9 +1,11 @@
 //! The committer's handle: submits commands and looks, and waits for what comes of them.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
 
 use artel_core::board::State;
 use artel_core::command::{Answer, Command, Rejection};
@@ -30,8 +32,8 @@ pub(crate) enum Submission {
     WhenIdle(oneshot::Sender<()>),
     /// An executor's slot is free after the board had ended its attempt.
     Release(SessionId, AttemptId),
-    /// Lease nothing more.
-    StopLeasing,
+    /// Lease nothing more, and say when what was leased before has left.
+    StopLeasing(oneshot::Sender<()>),
     /// Drain the inbox, append what is left, and end.
     Close(oneshot::Sender<()>),
 }
@@ -48,7 +50,10 @@ pub(crate) enum Failure {
     /// The board did not answer in time.
     #[error("the board did not answer within {0:?}")]
     Timeout(Duration),
-    /// The board is closed, or stopped for good.
+    /// The board stopped for good while the command was being written: it may be in the log.
+    #[error("the board stopped while this was being written: {0}")]
+    Interrupted(Arc<str>),
+    /// The board is closed, or stopped for good; nothing was written.
     #[error("the board is stopped: {0}")]
     Stopped(Arc<str>),
 }
@@ -70,6 +75,7 @@ pub(crate) struct Committer {
     pub(super) owed: mpsc::Sender<Submission>,
     pub(super) asked: mpsc::Sender<Submission>,
     pub(super) status: watch::Receiver<Status>,
+    pub(super) abandoned: CancellationToken,
 }
 
 impl Committer {
@@ -104,6 +110,9 @@ impl Committer {
     }
 
     /// Looks at the live state; the answer comes once everything that was seen is durable.
+    ///
+    /// # Panics
+    /// When `look` does: the board is not affected.
     pub(crate) async fn look<T: Send + 'static>(
         &self,
         look: impl Fn(&State) -> T + Clone + Send + 'static,
@@ -112,12 +121,14 @@ impl Committer {
             let (reply, answer) = oneshot::channel();
             let look = look.clone();
             let look: Look = Box::new(move |state| {
-                let seen = look(state);
+                let seen = catch_unwind(AssertUnwindSafe(|| look(state)));
                 Box::new(move || drop(reply.send(seen)))
             });
             self.ask(Submission::Look(look)).await?;
-            if let Ok(seen) = answer.await {
-                return Ok(seen);
+            match answer.await {
+                Ok(Ok(seen)) => return Ok(seen),
+                Ok(Err(panic)) => resume_unwind(panic),
+                Err(_) => {}
             }
             self.interrupted()?;
         }
@@ -148,9 +159,16 @@ impl Committer {
         let _ = self.owe(Submission::Release(session, attempt)).await;
     }
 
-    /// Leases nothing more from here on.
+    /// Leases nothing more from here on; what was leased before has left when this returns.
     pub(crate) async fn stop_leasing(&self) -> Result<(), Failure> {
-        self.owe(Submission::StopLeasing).await
+        loop {
+            let (reply, answer) = oneshot::channel();
+            self.owe(Submission::StopLeasing(reply)).await?;
+            if answer.await.is_ok() {
+                return Ok(());
+            }
+            self.interrupted()?;
+        }
     }
 
     /// Drains the inbox, appends what is left, and ends the committer.
@@ -160,9 +178,9 @@ impl Committer {
         answer.await.map_err(|_| self.stopped())
     }
 
-    /// Closes the board as soon as it takes submissions, with nobody waiting.
+    /// Closes the board as soon as it can, with nobody waiting, even while it recovers.
     pub(crate) fn abandon(&self) {
-        let _ = self.owed.try_send(Submission::Close(oneshot::channel().0));
+        self.abandoned.cancel();
     }
 
     /// Whether the board answers.

@@ -6,6 +6,7 @@ use std::future::poll_fn;
 use std::task::Poll;
 
 use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
 
 use artel_core::policy::limits;
 
@@ -21,6 +22,8 @@ pub(crate) struct Inbox {
     owed: mpsc::Receiver<Submission>,
     asked: mpsc::Receiver<Submission>,
     pub(super) status: watch::Sender<Status>,
+    /// Cancelled when nobody needs the board any more.
+    pub(super) abandoned: CancellationToken,
 }
 
 /// A handle, and what the committer that will answer it listens to.
@@ -28,8 +31,10 @@ pub(crate) fn channel() -> (Committer, Inbox) {
     let (owed, owed_here) = mpsc::channel(limits::INBOX_LEN_MAX);
     let (asked, asked_here) = mpsc::channel(limits::INBOX_LEN_MAX);
     let (sender, status) = watch::channel(Status::Recovering);
-    let inbox = Inbox { owed: owed_here, asked: asked_here, status: sender };
-    (Committer { owed, asked, status }, inbox)
+    let abandoned = CancellationToken::new();
+    let inbox =
+        Inbox { owed: owed_here, asked: asked_here, status: sender, abandoned: abandoned.clone() };
+    (Committer { owed, asked, status, abandoned }, inbox)
 }
 
 impl Inbox {
@@ -86,7 +91,7 @@ mod tests {
 
     fn fill(committer: &Committer, owed: usize, asked: usize) {
         for _ in 0..owed {
-            committer.owed.try_send(Submission::StopLeasing).unwrap();
+            committer.owed.try_send(Submission::StopLeasing(oneshot::channel().0)).unwrap();
         }
         for _ in 0..asked {
             committer.asked.try_send(Submission::WhenIdle(oneshot::channel().0)).unwrap();
@@ -116,7 +121,8 @@ mod tests {
         let mut taken = Vec::new();
         while inbox.take(&mut taken).await > 0 {}
         assert_eq!((taken.len(), asked(&taken)), (4, 3));
-        assert!(committer.owed.try_send(Submission::StopLeasing).is_err());
+        let late = Submission::StopLeasing(oneshot::channel().0);
+        assert!(committer.owed.try_send(late).is_err());
         assert!(inbox.try_take().is_none());
     }
 }

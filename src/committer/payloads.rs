@@ -12,10 +12,10 @@ use artel_core::envelope::{Draft, Envelope};
 use artel_core::ids::Seq;
 use artel_core::log::{ArtifactRow, StoredArtifact};
 
-/// How many bytes of payloads are kept, envelopes counted at a flat rate.
+/// How many bytes of payloads and envelopes are kept.
 const LEN_MAX: usize = 64 * 1024 * 1024;
-/// What an envelope and the place in the cache are counted as.
-const ENTRY_LEN: usize = 512;
+/// What the place in the cache and the typed value are counted as.
+const ENTRY_LEN: usize = 256;
 
 /// An artifact that an attempt works on.
 #[derive(Clone, Debug)]
@@ -66,7 +66,8 @@ pub(crate) struct Payloads {
 
 impl Payloads {
     pub(crate) fn push(&mut self, row: &ArtifactRow) {
-        self.len += row.payload.bytes().len() + ENTRY_LEN;
+        let len = row.envelope().byte_len() + row.payload.bytes().len() + ENTRY_LEN;
+        self.len += len;
         self.entries.push_back(Input {
             seq: row.seq,
             envelope: Shared::Draft(row.draft.clone()),
@@ -75,7 +76,7 @@ impl Payloads {
         });
         while self.len > LEN_MAX {
             let Some(oldest) = self.entries.pop_front() else { break };
-            self.len -= oldest.payload.len() + ENTRY_LEN;
+            self.len -= oldest.envelope.byte_len() + oldest.payload.len() + ENTRY_LEN;
         }
     }
 

@@ -6,12 +6,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use artel_core::board::Activation;
 use artel_core::command::{Command, Request, TakeOver};
 use artel_core::envelope::Actor;
 use artel_core::event::Event;
 use artel_core::hash::Hash;
 use artel_core::ids::{CommandId, Seq};
 use artel_core::log::{self, Claim, Log, Ownership};
+use artel_core::record::Batch;
 use artel_scheduler::Runner;
 
 use super::batch::{Delivery, Pending};
@@ -84,6 +86,15 @@ pub(super) async fn take_over(
     {
         return Err(regressed(head.seq));
     }
+    if known.seq > Seq(0) && head.seq > known.seq {
+        let read = |source| LoadError::Read { after: known.seq, source };
+        let batches = log.read(known.seq, 1).await.map_err(read).map_err(TakeOverError::Load)?;
+        let same =
+            |batch: &Batch| batch.header.last == known.seq && batch.header.hash == known.hash;
+        if !batches.first().is_some_and(same) {
+            return Err(regressed(head.seq));
+        }
+    }
     let mut found = BTreeMap::new();
     let loaded = load(log, head.seq, |first, decision| {
         if waiting && first > known.seq {
@@ -134,8 +145,9 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
     ) -> Result<(), Arc<str>> {
         self.inbox.status.send_replace(Status::Recovering);
         let refused = matches!(error, log::Error::Unstorable { .. });
-        let mut pending: Vec<Pending> =
-            failed.commands.into_iter().map(|(pending, _)| pending).collect();
+        // What the board said to itself is said anew by the new ownership.
+        let others = |(pending, _): (Pending, _)| pending.others().then_some(pending);
+        let mut pending: Vec<Pending> = failed.commands.into_iter().filter_map(others).collect();
         if refused && let Some(culprit) = single(&mut pending) {
             tracing::error!(%error, "the log refuses to store what a command brings");
             let failure = Failure::Unstorable(Arc::new(error));
@@ -146,17 +158,19 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
             tracing::warn!(%error, "an append failed; reading the truth from the log");
         }
         let building = std::mem::take(&mut self.engine.building);
-        pending.extend(building.commands.into_iter().map(|(pending, _)| pending));
+        let unwritten = pending.len();
+        pending.extend(building.commands.into_iter().filter_map(others));
         pending.extend(std::mem::take(&mut self.again));
         // Looks saw a state that may never have been: they look again.
         drop((failed.looks, building.looks));
-        // What the board said to itself is said anew by the new ownership.
-        pending.retain(|pending| pending.reply.is_some());
 
         let taken = match self.take_over_patiently().await {
             Ok(taken) => taken,
             Err(why) => {
-                self.again = pending.into();
+                self.again = pending.split_off(unwritten).into();
+                for reply in pending.into_iter().filter_map(|pending| pending.reply) {
+                    let _ = reply.send(Err(Failure::Interrupted(why.clone())));
+                }
                 return Err(why);
             }
         };
@@ -183,7 +197,10 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
                     return Err(chain.into());
                 }
             }
-            tokio::time::sleep(wait).await;
+            let abandoned = self.inbox.abandoned.cancelled();
+            if tokio::time::timeout(wait, abandoned).await.is_ok() {
+                return Err("it was given up while its log was away".into());
+            }
             wait = (wait * 2).min(longest);
         }
     }
@@ -201,8 +218,17 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
         self.durable = Durable { seq: self.engine.state.seq(), hash: self.engine.hash };
         self.outlets.hub.advance(self.durable.seq);
         self.one_by_one = refused;
-        self.begin_epoch(&ownership);
+        // Only what the log has may leave: what the new ownership decides is not durable yet.
+        self.start_and_stop();
         self.settle_waiters();
+        let catalogue = artel_core::catalogue::Catalogue::of(&self.engine.state);
+        self.outlets.catalogue.send_replace(Arc::new(catalogue));
+        // There may be room now, and whoever waits for it was not told.
+        self.outlets.room.send_replace(());
+        // The timers ask once what waits in the inbox was decided, so that work which was finished
+        // in time is not taken for overdue.
+        self.engine.ask();
+        self.begin_epoch(&ownership);
         for pending in pending {
             match found.get(&pending.command.id) {
                 None => self.again.push_back(pending),
@@ -219,15 +245,18 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
                 }
             }
         }
-        self.start_again();
-        let catalogue = artel_core::catalogue::Catalogue::of(&self.engine.state);
-        self.outlets.catalogue.send_replace(Arc::new(catalogue));
     }
 
-    /// Starts attempts that the log has and nobody runs: their start was appended, but not known
-    /// to be.
-    fn start_again(&mut self) {
+    /// Starts attempts that the log has and nobody runs, since their start was not known to be
+    /// appended, and stops those that the log has ended.
+    fn start_and_stop(&self) {
         let state = &self.engine.state;
+        for attempt in self.outlets.dispatcher.attempts() {
+            let running = state.activation(attempt.activation).and_then(Activation::running);
+            if running.is_none_or(|running| running.attempt != attempt.attempt) {
+                self.outlets.dispatcher.stop(attempt);
+            }
+        }
         let mine = state.activations().filter(|(_, activation)| {
             activation.running().is_some_and(|running| running.session == self.identity.session)
         });

@@ -43,6 +43,8 @@ pub(super) struct Loop<R: Runner<Inputs = Cached>> {
     pub(super) one_by_one: bool,
     in_flight: Option<InFlight>,
     pub(super) inbox: Inbox,
+    /// Submissions that were taken when the batch in the making had no room for them.
+    waiting: VecDeque<Submission>,
     closing: Option<oneshot::Sender<()>>,
 }
 
@@ -80,6 +82,7 @@ pub(crate) async fn start<R: Runner<Inputs = Cached>>(
         one_by_one: false,
         in_flight: None,
         inbox,
+        waiting: VecDeque::new(),
         closing: None,
     };
     committer.begin_epoch(&taken.ownership);
@@ -93,6 +96,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
         let mut taken = Vec::with_capacity(TAKE);
         loop {
             self.decide_again();
+            self.decide_waiting();
             if self.in_flight.is_none() {
                 self.append();
             }
@@ -100,7 +104,9 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
                 break;
             }
             let ended = self.closing.is_some() && self.inbox.is_empty();
-            let open = self.engine.has_room() && self.again.is_empty() && !ended;
+            let behind = !self.waiting.is_empty() || !self.again.is_empty();
+            let open = self.engine.has_room() && !behind && !ended;
+            let abandoned = self.inbox.abandoned.clone();
             tokio::select! {
                 // What is durable leaves before more is decided, so that answers do not wait for
                 // a full inbox; a full inbox cannot starve, since the next append needs it.
@@ -111,13 +117,16 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
                         return;
                     }
                 }
-                count = self.inbox.take(&mut taken), if open => {
-                    if count == 0 {
-                        // Every handle is gone: the same as being closed.
-                        self.closing.get_or_insert_with(|| oneshot::channel().0);
-                    }
+                () = abandoned.cancelled(), if self.closing.is_none() => {
+                    self.take(Submission::Close(oneshot::channel().0));
+                }
+                _ = self.inbox.take(&mut taken), if open => {
                     for submission in taken.drain(..) {
-                        self.take(submission);
+                        if self.waiting.is_empty() && self.engine.has_room_for(&submission) {
+                            self.take(submission);
+                        } else {
+                            self.waiting.push_back(submission);
+                        }
                     }
                 }
             }
@@ -147,6 +156,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
         self.closing.is_some()
             && self.in_flight.is_none()
             && self.again.is_empty()
+            && self.waiting.is_empty()
             && self.inbox.is_empty()
             && self.engine.building.is_empty()
     }
@@ -158,13 +168,16 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
             Submission::WhenSettled(correlation, reply) => {
                 self.engine.when_settled(correlation, reply);
             }
-            Submission::WhenIdle(reply) => self.engine.idling.push(reply),
+            Submission::WhenIdle(reply) => self.engine.when_idle(reply),
             Submission::Release(session, attempt) => {
                 self.engine.beside.release(session, attempt);
                 // The slot may be taken at once.
                 self.elapse();
             }
-            Submission::StopLeasing => self.engine.beside.stop_leasing(),
+            Submission::StopLeasing(reply) => {
+                self.engine.beside.stop_leasing();
+                self.engine.answer_when_durable(reply);
+            }
             Submission::Close(reply) => {
                 self.inbox.close();
                 self.closing = Some(reply);
@@ -178,10 +191,23 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
         self.engine.decide(command, None);
     }
 
+    /// Decides what was taken and had to wait, as far as there is room now.
+    fn decide_waiting(&mut self) {
+        while self.again.is_empty()
+            && let Some(next) = self.waiting.pop_front_if(|next| self.engine.has_room_for(next))
+        {
+            self.take(next);
+        }
+    }
+
     fn decide_again(&mut self) {
         while let Some(pending) = self.again.pop_front() {
+            if !self.engine.has_room_for_command(&pending.command) {
+                self.again.push_front(pending);
+                break;
+            }
             self.engine.decide(pending.command, pending.reply);
-            if self.one_by_one || !self.engine.has_room() {
+            if self.one_by_one {
                 break;
             }
         }
@@ -227,7 +253,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
         }
     }
 
-    /// The board answers no more.
+    /// The board answers no more. What was decided and not appended is refused.
     fn stop(&mut self, why: &Arc<str>) {
         self.inbox.status.send_replace(Status::Stopped(why.clone()));
         self.inbox.close();
@@ -239,13 +265,33 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
                 let _ = reply.send(Err(Failure::Stopped(why.clone())));
             }
         }
-        while let Some(submission) = self.inbox.try_take() {
+        let in_flight = self.in_flight.take().map(|in_flight| in_flight.delivery.commands);
+        for (pending, _) in in_flight.unwrap_or_default() {
+            if let Some(reply) = pending.reply {
+                let _ = reply.send(Err(Failure::Interrupted(why.clone())));
+            }
+        }
+        let waiting = std::mem::take(&mut self.waiting);
+        let inbox = std::iter::from_fn(|| self.inbox.try_take());
+        for submission in waiting.into_iter().chain(inbox) {
             if let Submission::Command(_, reply) = submission {
                 let _ = reply.send(Err(Failure::Stopped(why.clone())));
             }
         }
+        // What still runs could not be recorded any more.
+        self.outlets.dispatcher.stop_all();
+        self.outlets.hub.end();
         if let Some(closing) = self.closing.take() {
             let _ = closing.send(());
+        }
+    }
+}
+
+impl<R: Runner<Inputs = Cached>> Drop for Loop<R> {
+    fn drop(&mut self) {
+        // The loop stops before it ends; one that did not was cut off by a panic.
+        if !matches!(&*self.inbox.status.borrow(), Status::Stopped(_)) {
+            self.stop(&Arc::from("its committer panicked"));
         }
     }
 }

@@ -13,6 +13,7 @@ use uuid::Builder;
 use artel_core::board::Lease;
 use artel_core::ids::{ActivationId, ArtifactId, AttemptNo, CorrelationId, Incarnation, Seq};
 use artel_core::names::{AgentName, IdempotencyKey, OrderingKey, StepName};
+use artel_core::policy::limits;
 use artel_core::seed;
 use artel_core::time::Timestamp;
 use artel_core::trace::TraceContext;
@@ -177,9 +178,14 @@ impl Context {
     }
 
     /// Publishes an artifact together with what the handler returns: held until it returns, and
-    /// dropped when it fails. Its type has to be declared with `publishes`.
+    /// dropped when it fails. Its type has to be declared with `publishes`, and it belongs to the
+    /// attempt's own tree of work. An attempt may return 10 000 artifacts in all.
     pub fn publish(&self, artifact: impl Into<Publication>) {
-        lock(&self.inner.held).push(artifact.into());
+        let mut held = lock(&self.inner.held);
+        // One too many is enough for the attempt to be refused.
+        if held.len() <= limits::OUTPUTS_MAX {
+            held.push(artifact.into());
+        }
     }
 
     /// Keeps a line with this attempt, for whoever looks at it later. At most 64 KiB an attempt.

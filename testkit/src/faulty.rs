@@ -1,8 +1,9 @@
-//! A log that fails when it is told to: before an append, after it, or with the append landing
-//! later than its failure.
+//! A log that fails when it is told to: before an append, after it, with the append landing later
+//! than its failure; that is slow, away for a while, or gone.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -35,27 +36,84 @@ pub enum Fault {
 #[derive(Debug)]
 pub struct FaultyLog {
     inner: Arc<dyn Log>,
-    faults: Mutex<VecDeque<Fault>>,
-    late: Mutex<Option<Append>>,
+    plan: Mutex<Plan>,
+}
+
+/// What a log was told, and what it saw.
+#[derive(Debug, Default)]
+struct Plan {
+    faults: VecDeque<Fault>,
+    late: Option<Append>,
+    refused: Option<Vec<u8>>,
+    delay: Duration,
+    away: u32,
+    gone: bool,
+    appends: u64,
+    largest: usize,
+}
+
+impl Plan {
+    fn note(&mut self, append: &Append) {
+        let contents = append.rows.artifacts.iter().map(|row| row.payload.bytes().len());
+        let len = append.batch.bytes.len() + contents.sum::<usize>();
+        self.appends += 1;
+        self.largest = self.largest.max(len);
+    }
+
+    fn refuses(&self, append: &Append) -> bool {
+        let Some(refused) = &self.refused else { return false };
+        let has = |bytes: &[u8]| bytes.windows(refused.len()).any(|window| window == refused);
+        append.rows.artifacts.iter().any(|row| has(row.payload.bytes()))
+    }
 }
 
 impl FaultyLog {
     /// A log that does not fail yet.
     #[must_use]
     pub fn new(inner: Arc<dyn Log>) -> Self {
-        Self { inner, faults: Mutex::default(), late: Mutex::default() }
+        Self { inner, plan: Mutex::default() }
     }
 
     /// What happens to the next appends, in order; to later ones, nothing.
     pub fn fail(&self, faults: impl IntoIterator<Item = Fault>) {
-        let mut waiting = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.extend(faults);
+        self.plan().faults.extend(faults);
+    }
+
+    /// Every append of an artifact whose payload has these bytes is refused from here on.
+    pub fn refuse(&self, bytes: impl Into<Vec<u8>>) {
+        self.plan().refused = Some(bytes.into());
+    }
+
+    /// Every append takes this long from here on, before anything happens to it.
+    pub fn delay(&self, delay: Duration) {
+        self.plan().delay = delay;
+    }
+
+    /// The log cannot be owned for so many tries: it is away.
+    pub fn away(&self, tries: u32) {
+        self.plan().away = tries;
+    }
+
+    /// The log can never be owned again.
+    pub fn gone(&self) {
+        self.plan().gone = true;
+    }
+
+    /// How many appends were tried, and how many bytes the longest had, payloads included.
+    #[must_use]
+    pub fn appends(&self) -> (u64, usize) {
+        let plan = self.plan();
+        (plan.appends, plan.largest)
     }
 
     /// Whether every fault has happened.
     #[must_use]
     pub fn spent(&self) -> bool {
-        self.faults.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+        self.plan().faults.is_empty()
+    }
+
+    fn plan(&self) -> MutexGuard<'_, Plan> {
+        self.plan.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn unknown() -> Error {
@@ -79,7 +137,22 @@ impl Log for FaultyLog {
     }
 
     async fn own(&self, claim: Claim) -> Result<Ownership, Error> {
-        let late = self.late.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let late = {
+            let mut plan = self.plan();
+            if plan.gone {
+                return Err(Error::Closed { place: "a faulty log".to_owned() });
+            }
+            if plan.away > 0 {
+                plan.away -= 1;
+                return Err(Error::Unavailable {
+                    action: "own",
+                    place: "a faulty log".to_owned(),
+                    outcome_unknown: false,
+                    source: "the log is away".into(),
+                });
+            }
+            plan.late.take()
+        };
         if let Some(append) = late {
             self.inner.append(append).await?;
         }
@@ -95,8 +168,17 @@ impl Log for FaultyLog {
     }
 
     async fn append(&self, append: Append) -> Result<(), Error> {
-        let next = self.faults.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-        match next.unwrap_or(Fault::None) {
+        let delay = self.plan().delay;
+        if delay > Duration::ZERO {
+            tokio::time::sleep(delay).await;
+        }
+        let fault = {
+            let mut plan = self.plan();
+            plan.note(&append);
+            let refused = plan.refuses(&append).then_some(Fault::Refused);
+            refused.or_else(|| plan.faults.pop_front()).unwrap_or(Fault::None)
+        };
+        match fault {
             Fault::None => self.inner.append(append).await,
             Fault::Lost => Err(Self::unknown()),
             Fault::Landed => {
@@ -104,7 +186,7 @@ impl Log for FaultyLog {
                 Err(Self::unknown())
             }
             Fault::LandsLate => {
-                *self.late.lock().unwrap_or_else(PoisonError::into_inner) = Some(append);
+                self.plan().late = Some(append);
                 Err(Self::unknown())
             }
             Fault::Refused => Err(Error::Unstorable { source: "it holds what is refused".into() }),

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use futures_util::future::join_all;
+
 use artel::{Context, Error, Publication, Query, Status};
 use artel_testkit::{Fault, check};
 
-use super::set_up::{Order, Part, end, memory, order};
+use super::set_up::{Order, Part, SECOND, end, memory, order};
 
 async fn part(_: Context, order: Arc<Order>) -> Result<Part, Error> {
     Ok(Part { size: order.size })
@@ -47,7 +49,7 @@ async fn many_callers_are_answered() {
     let running = board.start().await.unwrap();
     log.fail([Fault::LandsLate, Fault::Lost, Fault::None, Fault::Landed, Fault::LandsLate]);
     let publishes = (0..200).map(|size| running.publish(order(size)));
-    let receipts = futures_util::future::join_all(publishes).await;
+    let receipts = join_all(publishes).await;
     let mut seqs: Vec<_> = receipts.into_iter().map(|receipt| receipt.unwrap().seq).collect();
     seqs.sort_unstable();
     seqs.dedup();
@@ -69,13 +71,62 @@ async fn refused_content_is_found_out() {
     assert_eq!(error.code(), "unstorable");
     running.publish(order(2)).await.unwrap();
 
-    // Of several in one append, the culprit is found by appending them one by one.
-    log.fail([Fault::None, Fault::Refused, Fault::None, Fault::None, Fault::Refused]);
-    let publishes = (0..4).map(|size| {
-        running.publish(Publication::new(order(size)).idempotency_key(format!("key {size}")))
-    });
-    let answers = futures_util::future::join_all(publishes).await;
-    let refused = answers.iter().filter(|answer| answer.is_err()).count();
-    assert!(refused <= 1, "{answers:?}");
+    // Of several in one append the culprit is found, wherever it stands among them, and refused.
+    for place in 0..4 {
+        let (board, log) = memory().await;
+        board.type_of::<Order>();
+        let running = board.start().await.unwrap();
+        log.refuse("poison");
+        log.delay(SECOND);
+        let ordered = |n: u32| {
+            let colour = if n == place { "poison" } else { "red" };
+            running.publish(Order { colour: colour.to_owned(), size: n })
+        };
+        // The first is alone in its append, and the others wait for it together.
+        let first = running.publish(order(9));
+        let others = async {
+            tokio::time::sleep(SECOND / 2).await;
+            join_all((0..4).map(ordered)).await
+        };
+        let (first, others) = tokio::join!(first, others);
+        first.unwrap();
+        for (n, answer) in (0..).zip(others) {
+            let code = answer.err().map(|error| error.code());
+            assert_eq!(code, (n == place).then_some("unstorable"), "{n} with {place} refused");
+        }
+        assert!(log.appends().0 < 12, "{:?}", log.appends());
+        end(running).await;
+    }
+    end(running).await;
+}
+
+/// LIMIT-5: an append has 16 MiB, or one command.
+#[tokio::test(start_paused = true)]
+async fn an_append_is_bounded() {
+    let (board, log) = memory().await;
+    board.type_of::<Order>();
+    let running = board.start().await.unwrap();
+    log.delay(SECOND);
+    let large = || Order { colour: "x".repeat(200), size: 1 };
+    let many = || (0..4_000).map(|_| Publication::new(large()));
+    let publishes = join_all((0..12).map(|_| running.publish_many(many()))).await;
+    assert!(publishes.into_iter().all(|publish| publish.is_ok()));
+    let (appends, largest) = log.appends();
+    assert!(largest <= 16 << 20, "{largest} bytes in one of {appends} appends");
+    assert!(appends < 9, "{appends} appends, none longer than {largest} bytes");
+    end(running).await;
+}
+
+/// LIMIT-6: a publish is bounded with all that it brings, tags included.
+#[tokio::test(start_paused = true)]
+async fn a_publish_is_bounded() {
+    let (board, _) = memory().await;
+    board.type_of::<Order>();
+    let running = board.start().await.unwrap();
+    let tags: Vec<String> = (0..255).map(|n| format!("{n:0200}")).collect();
+    let tagged = || tags.iter().fold(Publication::new(order(1)), |order, tag| order.tag(&**tag));
+    let error = running.publish_many((0..2_000).map(|_| tagged())).await.unwrap_err();
+    assert_eq!(error.code(), "limit", "{error}");
+    assert_eq!(running.artifacts(&Query::of::<Order>()).await.unwrap().artifacts.len(), 0);
     end(running).await;
 }

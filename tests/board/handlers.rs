@@ -1,13 +1,20 @@
 //! Handlers: what they may return, what becomes of it, and what becomes of those that fail.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use futures_util::FutureExt;
+use schemars::JsonSchema;
+use serde::ser::SerializeStruct;
+use serde::{Deserialize, Serialize, Serializer};
+
 use artel::{
-    ActivationFilter, Board, Classify, Context, Error, ErrorKind, Jitter, Outputs, Publication,
-    Query, Reader, Retry, Status,
+    ActivationFilter, Artifact, Board, Classify, Context, Error, ErrorKind, Jitter, Outputs,
+    Publication, Query, Reader, Retry, Status,
 };
+use artel_testkit::VirtualClock;
 
 use super::set_up::{Invoice, Order, Part, SECOND, end, memory, order};
 
@@ -261,4 +268,71 @@ async fn a_wrong_declaration_is_refused_at_the_start() {
     ] {
         assert!(error.contains(problem), "{problem:?} is not in {error}");
     }
+}
+
+#[derive(Deserialize, JsonSchema, Artifact)]
+struct Touchy {
+    size: u32,
+}
+
+impl Serialize for Touchy {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        assert!(self.size != 13, "unlucky");
+        let mut object = serializer.serialize_struct("Touchy", 1)?;
+        object.serialize_field("size", &self.size)?;
+        object.end()
+    }
+}
+
+/// HANDLER-3: a panic while an output is encoded ends the attempt like one in the handler, and
+/// frees its slot.
+#[tokio::test(start_paused = true)]
+async fn a_panic_outside_of_the_handler_is_an_end() {
+    async fn touchy(_: Context, order: Arc<Order>) -> Result<Touchy, Error> {
+        Ok(Touchy { size: order.size })
+    }
+    let (log, clock) = (Board::open("memory:").await.unwrap().log(), VirtualClock::default());
+    let board = Board::builder("memory:").log(log).clock(Arc::new(clock)).slots(1).open().await;
+    let board = board.unwrap();
+    board.agent("touchy").on::<Order>().retry(Retry::never()).run(touchy);
+    let running = board.start().await.unwrap();
+    for (size, status) in [(13, Status::DeadLetters(1)), (1, Status::Done)] {
+        let receipt = running.publish(order(size)).await.unwrap();
+        assert_eq!(running.settled(receipt.correlation).await.unwrap(), status);
+    }
+    let reader = Reader::of(running.log()).await.unwrap();
+    let dead = reader.activations(&ActivationFilter::default()).await.unwrap().activations;
+    let report = reader.last_report(&dead[0]).await.unwrap().unwrap();
+    assert_eq!(report.error, ["panicked: unlucky"]);
+    end(running).await;
+}
+
+/// HANDLER-4: what an attempt returns belongs to its own tree of work.
+#[tokio::test(start_paused = true)]
+async fn an_output_cannot_name_another_correlation() {
+    async fn elsewhere(cx: Context, _: Arc<Order>) -> Result<(), Error> {
+        let other = artel::ids::CorrelationId::from_bytes([7; 16]);
+        cx.publish(Publication::new(Part { size: 1 }).correlation(other));
+        Ok(())
+    }
+    let (board, _) = memory().await;
+    let agent = board.agent("elsewhere").on::<Order>().publishes::<Part>();
+    agent.retry(Retry::never()).run(elsewhere);
+    let running = board.start().await.unwrap();
+    let receipt = running.publish(order(1)).await.unwrap();
+    assert_eq!(running.settled(receipt.correlation).await.unwrap(), Status::DeadLetters(1));
+    assert_eq!(count(&running, "Part").await, 0);
+    end(running).await;
+}
+
+/// LOOK-2: a panic in what looks at the live state is its caller's, and not the board's.
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_a_look_is_its_callers() {
+    let (board, _) = memory().await;
+    board.type_of::<Order>();
+    let running = board.start().await.unwrap();
+    let look = AssertUnwindSafe(running.look(|_| -> u32 { panic!("in a look") }));
+    assert!(look.catch_unwind().await.is_err());
+    running.publish(order(1)).await.unwrap();
+    end(running).await;
 }

@@ -1,0 +1,177 @@
+//! A log that is away, slow or gone: what the board does meanwhile and afterwards.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use artel::{Board, Context, Error, Jitter, Query, Retry, Status};
+use artel_testkit::{Fault, FaultyLog, check};
+
+use super::set_up::{Invoice, Order, Part, SECOND, end, memory, order};
+
+const HOUR: Duration = Duration::from_hours(1);
+
+fn invoice(number: u32) -> Invoice {
+    Invoice { number: number.to_string() }
+}
+
+/// Counts handlers that were given one and are gone.
+struct Gone(Arc<AtomicU32>);
+
+impl Drop for Gone {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+async fn hangs(_: Context, _: Arc<Order>, gone: Arc<AtomicU32>) -> Result<(), Error> {
+    let _gone = Gone(gone);
+    std::future::pending().await
+}
+
+async fn fails_once(cx: Context, _: Arc<Order>, ran: Arc<AtomicU64>) -> Result<(), Error> {
+    ran.fetch_add(1, Ordering::SeqCst);
+    if cx.attempt().get() == 1 { Err(Error::transient("once")) } else { Ok(()) }
+}
+
+fn after_a_second() -> Retry {
+    Retry::fixed(SECOND).jitter(Jitter::None)
+}
+
+/// REC-4: a retry that came due while the log was away begins when its start is durable, although
+/// the append that had it was lost too.
+#[tokio::test(start_paused = true)]
+async fn an_attempt_begins_when_its_start_is_durable() {
+    let (board, log) = memory().await;
+    let ran: Arc<AtomicU64> = Arc::default();
+    let agent = board.agent("fails").on::<Order>().retry(after_a_second());
+    agent.shared_state(ran.clone()).run(fails_once);
+    board.type_of::<Invoice>();
+    let running = board.start().await.unwrap();
+    let receipt = running.publish(order(1)).await.unwrap();
+    tokio::time::sleep(SECOND / 2).await;
+    log.away(6);
+    log.fail([Fault::Lost, Fault::Lost]);
+    running.publish(invoice(1)).await.unwrap();
+    running.settled(receipt.correlation).await.unwrap();
+    let started = check(&running).await.started;
+    assert_eq!(ran.load(Ordering::SeqCst), started, "handlers that ran, starts in the log");
+    end(running).await;
+}
+
+/// REC-5: work that was finished in time is not taken for overdue because the log was away.
+#[tokio::test(start_paused = true)]
+async fn what_was_finished_during_an_outage_counts() {
+    async fn slow(_: Context, order: Arc<Order>, ran: Arc<AtomicU64>) -> Result<Part, Error> {
+        ran.fetch_add(1, Ordering::SeqCst);
+        let never = std::future::pending::<()>();
+        assert!(tokio::time::timeout(SECOND * 10, never).await.is_err());
+        Ok(Part { size: order.size })
+    }
+    let (board, log) = memory().await;
+    let (failed, ran): (Arc<AtomicU64>, Arc<AtomicU64>) = Default::default();
+    let agent = board.agent("fails").on::<Order>().retry(after_a_second());
+    agent.shared_state(failed).run(fails_once);
+    board.agent("slow").on::<Order>().shared_state(ran.clone()).run(slow);
+    let running = board.start().await.unwrap();
+    let receipt = running.publish(order(1)).await.unwrap();
+    tokio::time::sleep(SECOND / 2).await;
+    // The append that starts the retry is lost, and the log is away for two minutes.
+    log.away(65);
+    log.fail([Fault::Lost]);
+    assert_eq!(running.settled(receipt.correlation).await.unwrap(), Status::Done);
+    assert_eq!(ran.load(Ordering::SeqCst), 1);
+    end(running).await;
+}
+
+/// REC-6: what the log has ended is stopped, also when that was known only after a recovery.
+#[tokio::test(start_paused = true)]
+async fn a_cancel_of_unknown_outcome_stops_its_handler() {
+    for fault in [Fault::None, Fault::Landed] {
+        let (board, log) = memory().await;
+        let gone: Arc<AtomicU32> = Arc::default();
+        let agent = board.agent("hangs").on::<Order>().timeout(HOUR);
+        agent.shared_state(gone.clone()).run(hangs);
+        let running = board.start().await.unwrap();
+        let receipt = running.publish(order(1)).await.unwrap();
+        tokio::time::sleep(SECOND).await;
+        log.fail([fault]);
+        let operator = running.operator("ann", "no longer needed").unwrap();
+        operator.cancel(receipt.correlation).await.unwrap();
+        tokio::time::sleep(SECOND).await;
+        assert_eq!(gone.load(Ordering::SeqCst), 1, "{fault:?}");
+        end(running).await;
+    }
+}
+
+/// STOP-3: a board that stops for good drops its handlers, ends its tails, and says of what was
+/// being written that it may be there.
+#[tokio::test(start_paused = true)]
+async fn a_board_that_stops_for_good_leaves_nothing_behind() {
+    let (board, log) = memory().await;
+    let gone: Arc<AtomicU32> = Arc::default();
+    board.agent("hangs").on::<Order>().timeout(HOUR).shared_state(gone.clone()).run(hangs);
+    board.type_of::<Part>();
+    let running = board.start().await.unwrap();
+    running.publish(order(1)).await.unwrap();
+    tokio::time::sleep(SECOND).await;
+    let mut tail = running.tail(running.durable().next());
+    log.gone();
+    log.fail([Fault::Landed]);
+    let error = running.publish(Part { size: 1 }).await.unwrap_err();
+    assert_eq!((error.code(), error.retryable()), ("interrupted", true));
+    running.stopped().await;
+    let ended = tokio::time::timeout(SECOND, tail.next()).await;
+    assert!(ended.expect("the tail ends").unwrap().is_none());
+    tokio::time::sleep(SECOND).await;
+    assert_eq!(gone.load(Ordering::SeqCst), 1, "handlers that were dropped");
+    let error = running.publish(Part { size: 2 }).await.unwrap_err();
+    assert_eq!(error.code(), "stopped");
+    let parts = running.log();
+    let reader = artel::Reader::of(parts).await.unwrap();
+    let parts = reader.artifacts(&Query::of::<Part>()).await.unwrap().artifacts;
+    assert_eq!(parts.len(), 1, "the interrupted one is there, the other is not");
+}
+
+/// STOP-1: a shutdown takes no longer because the log is away.
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_does_not_wait_for_a_log_that_is_away() {
+    let (board, log) = memory().await;
+    board.type_of::<Order>();
+    let running = board.start().await.unwrap();
+    log.away(u32::MAX);
+    log.fail([Fault::Lost]);
+    let publish = tokio::time::timeout(SECOND, running.publish(order(1))).await;
+    assert!(publish.is_err(), "{publish:?}");
+    let began = tokio::time::Instant::now();
+    let shutdown = running.shutdown().await;
+    assert!(!shutdown.complete);
+    assert!(began.elapsed() <= SECOND * 31, "{:?}", began.elapsed());
+}
+
+/// OWN-3: a start that was given up lets go of the board.
+#[tokio::test]
+async fn a_start_that_is_dropped_lets_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("board.db").display());
+    let plain = Board::open(url.clone()).await.unwrap();
+    let log = Arc::new(FaultyLog::new(plain.log()));
+    drop(plain);
+    let board = Board::builder(url.clone()).log(log.clone()).open().await.unwrap();
+    log.delay(Duration::from_millis(200));
+    let started = tokio::time::timeout(Duration::from_millis(50), board.start()).await;
+    assert!(started.is_err());
+    drop(log);
+    let again = async {
+        loop {
+            let board = Board::open(url.clone()).await.unwrap();
+            board.type_of::<Order>();
+            match board.start().await {
+                Ok(running) => return running,
+                Err(_) => tokio::task::yield_now().await,
+            }
+        }
+    };
+    let again = tokio::time::timeout(SECOND * 20, again).await;
+    assert!(again.expect("the board is free").shutdown().await.complete);
+}
