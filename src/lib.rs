@@ -39,7 +39,8 @@ pub use artel_core::{
 };
 pub use artel_eventbus::{Entry, Tail, TailError};
 pub use artel_macros::{Artifact, Outputs};
-pub use artel_persistence::remove;
+pub use artel_persistence::memory::Store as MemoryStore;
+pub use artel_persistence::{CreateBoard, remove};
 
 pub use agent::{AgentBuilder, Subscribed};
 pub use board::{Board, BoardBuilder};

@@ -88,9 +88,7 @@ impl<R: Runner> Dispatcher<R> {
 
     /// Drops the handler of an attempt at its next await.
     pub fn stop(&self, attempt: AttemptId) {
-        // The reference is copied out first: waking a task under the map's lock could deadlock.
-        let stop = self.running.get(&attempt).map(|entry| entry.clone());
-        if let Some(stop) = stop {
+        if let Some(stop) = self.stop_of(attempt) {
             stop.now();
         }
     }
@@ -101,10 +99,12 @@ impl<R: Runner> Dispatcher<R> {
         self.running.contains_key(&attempt)
     }
 
-    /// The attempts that run.
+    /// The attempts that run, in order.
     #[must_use]
     pub fn attempts(&self) -> Vec<AttemptId> {
-        self.running.iter().map(|entry| *entry.key()).collect()
+        let mut attempts: Vec<_> = self.running.iter().map(|entry| *entry.key()).collect();
+        attempts.sort_unstable();
+        attempts
     }
 
     /// How many attempts run.
@@ -121,20 +121,23 @@ impl<R: Runner> Dispatcher<R> {
 
     /// Asks every handler to come to an end.
     pub fn wind_down(&self) {
-        for stop in self.all() {
-            stop.wind_down();
+        for attempt in self.attempts() {
+            if let Some(stop) = self.stop_of(attempt) {
+                stop.wind_down();
+            }
         }
     }
 
     /// Drops every handler at its next await.
     pub fn stop_all(&self) {
-        for stop in self.all() {
-            stop.now();
+        for attempt in self.attempts() {
+            self.stop(attempt);
         }
     }
 
-    fn all(&self) -> Vec<Stop> {
-        self.running.iter().map(|entry| entry.value().clone()).collect()
+    fn stop_of(&self, attempt: AttemptId) -> Option<Stop> {
+        // The reference is copied out: waking a task under the map's lock could deadlock.
+        self.running.get(&attempt).map(|entry| entry.clone())
     }
 
     /// Waits until no attempt runs.

@@ -42,6 +42,7 @@ pub async fn run<F>(
                 elapse().await;
                 // The committer answers with the next moment; without one, nothing is due.
                 let waited = tokio::select! {
+                    biased;
                     () = stop.cancelled() => return,
                     changed = due.changed() => changed,
                 };

@@ -35,7 +35,8 @@ pub enum Fault {
 /// A log around another one, which fails as it is told.
 #[derive(Debug)]
 pub struct FaultyLog {
-    inner: Arc<dyn Log>,
+    inner: Mutex<Option<Arc<dyn Log>>>,
+    description: Description,
     plan: Mutex<Plan>,
 }
 
@@ -71,7 +72,8 @@ impl FaultyLog {
     /// A log that does not fail yet.
     #[must_use]
     pub fn new(inner: Arc<dyn Log>) -> Self {
-        Self { inner, plan: Mutex::default() }
+        let description = inner.describe();
+        Self { inner: Mutex::new(Some(inner)), description, plan: Mutex::default() }
     }
 
     /// What happens to the next appends, in order; to later ones, nothing.
@@ -97,6 +99,24 @@ impl FaultyLog {
     /// The log can never be owned again.
     pub fn gone(&self) {
         self.plan().gone = true;
+    }
+
+    /// Nothing goes wrong any more.
+    pub fn calm(&self) {
+        let mut plan = self.plan();
+        plan.faults.clear();
+        (plan.delay, plan.away) = (Duration::ZERO, 0);
+    }
+
+    /// The process that has this log dies: its handle is gone, and every call from now on fails for
+    /// good.
+    pub fn crash(&self) {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    fn inner(&self) -> Result<Arc<dyn Log>, Error> {
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        inner.ok_or_else(|| Error::Closed { place: "a faulty log".to_owned() })
     }
 
     /// How many appends were tried, and how many bytes the longest had, payloads included.
@@ -129,11 +149,11 @@ impl FaultyLog {
 #[async_trait]
 impl Log for FaultyLog {
     fn describe(&self) -> Description {
-        self.inner.describe()
+        self.description
     }
 
     async fn head(&self) -> Result<Head, Error> {
-        self.inner.head().await
+        self.inner()?.head().await
     }
 
     async fn own(&self, claim: Claim) -> Result<Ownership, Error> {
@@ -154,17 +174,17 @@ impl Log for FaultyLog {
             plan.late.take()
         };
         if let Some(append) = late {
-            self.inner.append(append).await?;
+            self.inner()?.append(append).await?;
         }
-        self.inner.own(claim).await
+        self.inner()?.own(claim).await
     }
 
     async fn owner(&self) -> Result<Option<Owner>, Error> {
-        self.inner.owner().await
+        self.inner()?.owner().await
     }
 
     async fn disown(&self, epoch: Epoch) -> Result<(), Error> {
-        self.inner.disown(epoch).await
+        self.inner()?.disown(epoch).await
     }
 
     async fn append(&self, append: Append) -> Result<(), Error> {
@@ -179,10 +199,10 @@ impl Log for FaultyLog {
             refused.or_else(|| plan.faults.pop_front()).unwrap_or(Fault::None)
         };
         match fault {
-            Fault::None => self.inner.append(append).await,
+            Fault::None => self.inner()?.append(append).await,
             Fault::Lost => Err(Self::unknown()),
             Fault::Landed => {
-                self.inner.append(append).await?;
+                self.inner()?.append(append).await?;
                 Err(Self::unknown())
             }
             Fault::LandsLate => {
@@ -194,54 +214,54 @@ impl Log for FaultyLog {
     }
 
     async fn read(&self, from: Seq, bytes_max: usize) -> Result<Vec<Batch>, Error> {
-        self.inner.read(from, bytes_max).await
+        self.inner()?.read(from, bytes_max).await
     }
 
     async fn seq_at(&self, at: Timestamp) -> Result<Seq, Error> {
-        self.inner.seq_at(at).await
+        self.inner()?.seq_at(at).await
     }
 
     async fn put_snapshot(&self, snapshot: Snapshot) -> Result<(), Error> {
-        self.inner.put_snapshot(snapshot).await
+        self.inner()?.put_snapshot(snapshot).await
     }
 
     async fn snapshot(&self, until: Seq) -> Result<Option<Snapshot>, Error> {
-        self.inner.snapshot(until).await
+        self.inner()?.snapshot(until).await
     }
 
     async fn look_up(&self, look_up: &LookUp) -> Result<LookedUp, Error> {
-        self.inner.look_up(look_up).await
+        self.inner()?.look_up(look_up).await
     }
 
     async fn artifact(&self, id: ArtifactId) -> Result<Option<StoredArtifact>, Error> {
-        self.inner.artifact(id).await
+        self.inner()?.artifact(id).await
     }
 
     async fn artifacts_at(&self, seqs: &[Seq]) -> Result<Vec<StoredArtifact>, Error> {
-        self.inner.artifacts_at(seqs).await
+        self.inner()?.artifacts_at(seqs).await
     }
 
     async fn artifacts(&self, query: &ArtifactQuery) -> Result<Page<StoredArtifact>, Error> {
-        self.inner.artifacts(query).await
+        self.inner()?.artifacts(query).await
     }
 
     async fn contents(&self, seqs: &[Seq]) -> Result<Vec<ContentRow>, Error> {
-        self.inner.contents(seqs).await
+        self.inner()?.contents(seqs).await
     }
 
     async fn closed(&self, activation: ActivationId) -> Result<Option<ClosedActivation>, Error> {
-        self.inner.closed(activation).await
+        self.inner()?.closed(activation).await
     }
 
     async fn closed_activations(
         &self,
         query: &ActivationQuery,
     ) -> Result<Page<ClosedActivation>, Error> {
-        self.inner.closed_activations(query).await
+        self.inner()?.closed_activations(query).await
     }
 
     async fn correlation(&self, correlation: CorrelationId) -> Result<ClosedWork, Error> {
-        self.inner.correlation(correlation).await
+        self.inner()?.correlation(correlation).await
     }
 
     /// Does nothing: a test may open the log again.

@@ -1,12 +1,14 @@
 //! Tools for tests of boards and of logs: time that stands still until a test moves it, random
-//! bytes that are the same in every run, a log that fails when it is told to, and the checks that
-//! every board must pass. For Artel's own tests, and for those of your agents.
+//! bytes that are the same in every run, a log that fails when it is told to, the checks that every
+//! board must pass, and a simulation of whole boards. For Artel's own tests, and for those of your agents.
 
 mod check;
 mod clock;
 pub mod conformance;
 mod entropy;
 mod faulty;
+#[expect(clippy::panic, reason = "a simulation in which something does not hold panics")]
+pub mod sim;
 
 pub use check::{Checked, check};
 pub use clock::VirtualClock;

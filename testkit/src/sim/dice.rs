@@ -1,0 +1,43 @@
+//! Dice: every chance of a simulation, in one sequence from its seed.
+
+use std::time::Duration;
+
+use artel_core::seed::split_mix;
+
+/// A sequence of numbers from a seed.
+#[derive(Clone, Debug)]
+pub(super) struct Dice {
+    seed: u64,
+    thrown: u64,
+}
+
+impl Dice {
+    pub(super) const fn new(seed: u64) -> Self {
+        Self { seed, thrown: 0 }
+    }
+
+    /// Dice of their own for one part of the simulation, which others do not disturb.
+    pub(super) const fn part(seed: u64, part: u64) -> Self {
+        Self::new(split_mix(seed ^ split_mix(part)))
+    }
+
+    const fn throw(&mut self) -> u64 {
+        self.thrown += 1;
+        split_mix(self.seed ^ split_mix(self.thrown))
+    }
+
+    /// A number below `bound`.
+    pub(super) const fn below(&mut self, bound: u64) -> u64 {
+        self.throw() % bound
+    }
+
+    /// Whether something happens that happens so many times in a hundred.
+    pub(super) const fn percent(&mut self, percent: u64) -> bool {
+        self.below(100) < percent
+    }
+
+    /// A time of up to so many milliseconds.
+    pub(super) const fn up_to(&mut self, millis: u64) -> Duration {
+        Duration::from_millis(self.below(millis + 1))
+    }
+}

@@ -1,0 +1,113 @@
+//! Trouble: what goes wrong in a simulation, drawn from its seed. An operator is part of it.
+
+use artel::log::OutcomeFilter;
+use artel::{ActivationFilter, Reader, Running};
+use artel_core::ids::{ActivationId, CorrelationId};
+
+use super::dice::Dice;
+use crate::{Fault, FaultyLog, VirtualClock};
+
+/// What becomes of the process after some trouble.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It goes on.
+    GoesOn,
+    /// It dies in the middle of whatever it does.
+    Dies,
+    /// It is shut down in order.
+    ShutsDown,
+}
+
+/// Makes trouble once.
+pub(super) async fn make(
+    dice: &mut Dice,
+    log: &FaultyLog,
+    clock: &VirtualClock,
+    running: &Running,
+) -> Fate {
+    match dice.below(10) {
+        0..3 => {
+            log.fail(faults(dice));
+            Fate::GoesOn
+        }
+        3 => {
+            log.away(u32::try_from(1 + dice.below(20)).unwrap_or(1));
+            log.fail(faults(dice));
+            Fate::GoesOn
+        }
+        4 => {
+            log.delay(dice.up_to(400));
+            Fate::GoesOn
+        }
+        5 => {
+            let by = i64::try_from(dice.below(400_000)).unwrap_or(0) - 200_000;
+            clock.jump(by);
+            Fate::GoesOn
+        }
+        6 | 7 => {
+            operate(dice, running).await;
+            Fate::GoesOn
+        }
+        8 => Fate::ShutsDown,
+        _ => {
+            log.fail(faults(dice));
+            Fate::Dies
+        }
+    }
+}
+
+fn faults(dice: &mut Dice) -> Vec<Fault> {
+    let count = 1 + dice.below(4);
+    let fault = |_| match dice.below(4) {
+        0 => Fault::None,
+        1 => Fault::Lost,
+        2 => Fault::Landed,
+        _ => Fault::LandsLate,
+    };
+    (0..count).map(fault).collect()
+}
+
+/// An operator redrives, drops or cancels something, if there is anything. What is refused because
+/// somebody was faster, or because the board stopped, is refused.
+async fn operate(dice: &mut Dice, running: &Running) {
+    let Ok(operator) = running.operator("ann", "drawn") else { return };
+    let choice = dice.below(4);
+    if choice < 2 {
+        let dead = dead_letters(running).await;
+        let chosen: Vec<_> = dead.into_iter().filter(|_| dice.percent(50)).collect();
+        if chosen.is_empty() {
+            return;
+        }
+        let _ = if choice == 0 {
+            operator.redrive(&chosen).await
+        } else {
+            operator.drop_dead(&chosen[..1]).await
+        };
+        return;
+    }
+    let open = running.look(|state| {
+        state.activations().map(|(id, open)| (id, open.correlation)).collect::<Vec<_>>()
+    });
+    let Ok(open) = open.await else { return };
+    let Some(&(id, correlation)) = pick(dice, &open) else { return };
+    let _ = if choice == 2 {
+        operator.cancel(correlation).await
+    } else {
+        operator.cancel_activations(&[id]).await
+    };
+}
+
+fn pick<'a>(
+    dice: &mut Dice,
+    open: &'a [(ActivationId, CorrelationId)],
+) -> Option<&'a (ActivationId, CorrelationId)> {
+    let len = open.len() as u64;
+    if len == 0 { None } else { open.get(usize::try_from(dice.below(len)).unwrap_or(0)) }
+}
+
+async fn dead_letters(running: &Running) -> Vec<ActivationId> {
+    let Ok(reader) = Reader::of(running.log()).await else { return Vec::new() };
+    let filter = ActivationFilter { outcomes: vec![OutcomeFilter::Dead], ..Default::default() };
+    let Ok(found) = reader.activations(&filter).await else { return Vec::new() };
+    found.activations.iter().map(|view| view.id).collect()
+}
