@@ -6,15 +6,21 @@ use std::collections::BTreeMap;
 use smallvec::smallvec;
 
 use super::beside::Beside;
+use super::room::Growth;
 use super::state::State;
 use crate::command::{NewArtifact, Publish, Rejection};
 use crate::content::Content;
 use crate::event::Event;
-use crate::ids::{AgentNo, ArtifactId, Seq};
+use crate::ids::{ArtifactId, Seq};
 use crate::log::{Existing, LookedUp};
 use crate::names::IdempotencyKey;
-use crate::policy::limits;
-use crate::time::Elapsed;
+
+/// The artifacts of a publish that are not on the board yet.
+pub(super) struct Admission<'a> {
+    pub(super) fresh: Vec<&'a NewArtifact>,
+    /// What committing them adds to the board.
+    pub(super) growth: Growth,
+}
 
 impl Beside {
     /// The artifact that is on the board under the same id or key, if there is one.
@@ -55,115 +61,56 @@ impl State {
         Ok(())
     }
 
-    /// Appends the events of the artifacts that are not there yet, with what they wake.
-    pub(super) fn commit_artifacts(
+    /// Tells what is new from what is there already, and counts it.
+    pub(super) fn admit<'a>(
         &self,
-        publish: &Publish,
+        publish: &'a Publish,
         beside: &Beside,
-        events: &mut Vec<Event>,
-    ) -> Result<(), Rejection> {
-        let mut fresh = BTreeMap::new();
+    ) -> Result<Admission<'a>, Rejection> {
+        let mut named = BTreeMap::new();
+        let mut admission = Admission { fresh: Vec::new(), growth: Growth::default() };
         for artifact in &publish.artifacts {
             if let Some(existing) = beside.existing(artifact, &publish.looked_up) {
                 same_artifact(artifact, existing)?;
                 continue;
             }
-            if let Some(earlier) = names(artifact).find_map(|name| fresh.get(&name).copied()) {
+            if let Some(earlier) = names(artifact).find_map(|name| named.get(&name).copied()) {
                 same_payload(artifact, earlier)?;
                 continue;
             }
-            fresh.extend(names(artifact).map(|name| (name, artifact)));
-            let envelope = &artifact.draft.envelope;
+            named.extend(names(artifact).map(|name| (name, artifact)));
+            admission.growth.add_artifact(artifact.draft.envelope.correlation);
+            for &subscription in &artifact.draft.verdicts.woken {
+                let agent = self.subscription(subscription).map(|record| record.agent);
+                admission.growth.add_activation(agent);
+            }
+            admission.fresh.push(artifact);
+        }
+        Ok(admission)
+    }
+
+    /// Appends the events of what was admitted, with what it wakes.
+    pub(super) fn commit_artifacts(&self, fresh: &[&NewArtifact], events: &mut Vec<Event>) {
+        for artifact in fresh {
+            let correlation = artifact.draft.envelope.correlation;
             let seq = Seq(self.header.seq.get() + events.len() as u64 + 1);
             events.push(Event::ArtifactCommitted(artifact.draft.clone()));
             for &subscription in &artifact.draft.verdicts.woken {
-                events.push(Event::ActivationCreated {
-                    subscription,
-                    inputs: smallvec![seq],
-                    correlation: envelope.correlation,
-                });
+                let inputs = smallvec![seq];
+                events.push(Event::ActivationCreated { subscription, inputs, correlation });
             }
         }
-        Ok(())
-    }
-
-    /// Refuses artifacts that would exceed the bound of the agenda, of the board or of an agent,
-    /// times `factor`.
-    pub(super) fn check_room(&self, publish: &Publish, factor: usize) -> Result<(), Rejection> {
-        let woken = || publish.artifacts.iter().flat_map(|a| &a.draft.verdicts.woken);
-        let mut created = 0_usize;
-        for &subscription in woken() {
-            created += 1;
-            let Some(record) = self.subscription(subscription) else { continue };
-            self.check_agent_room(record.agent, created, factor)?;
-        }
-        let open = self.activations.len() + created;
-        let limit = limits::AGENDA_LEN_MAX * factor;
-        if created > 0 && open > limit {
-            return Err(Rejection::AgendaFull {
-                what: "the board".to_owned(),
-                open: self.activations.len() as u64,
-                limit: limit as u64,
-            });
-        }
-        Ok(())
-    }
-
-    fn check_agent_room(
-        &self,
-        agent: AgentNo,
-        created: usize,
-        factor: usize,
-    ) -> Result<(), Rejection> {
-        let open = self.index.open(agent);
-        let limit = limits::AGENT_AGENDA_LEN_MAX * factor;
-        // `created` counts for all agents: near the bound it errs on the side of refusing.
-        if open + created <= limit {
-            return Ok(());
-        }
-        let name = self.agent(agent).map_or("?", |record| record.definition.name.as_str());
-        Err(Rejection::AgendaFull {
-            what: format!("agent `{name}`"),
-            open: open as u64,
-            limit: limit as u64,
-        })
-    }
-
-    /// Refuses artifacts that would exceed what a tree of work may have in an hour.
-    pub(super) fn check_correlations(
-        &self,
-        publish: &Publish,
-        now: Elapsed,
-    ) -> Result<(), Rejection> {
-        let limit = limits::CORRELATION_ARTIFACTS_PER_HOUR_MAX;
-        let Some(first) = publish.artifacts.first() else { return Ok(()) };
-        let correlation = first.draft.envelope.correlation;
-        // One publish is one tree of work, unless each item names its own.
-        let mine = publish
-            .artifacts
-            .iter()
-            .filter(|artifact| artifact.draft.envelope.correlation == correlation);
-        let before = self.correlation(correlation).map_or(0, |c| c.artifacts_in_hour(now));
-        let value = u64::from(before) + mine.count() as u64;
-        if value > u64::from(limit) {
-            return Err(Rejection::Limit {
-                what: "artifacts per correlation and hour",
-                value,
-                limit: u64::from(limit),
-            });
-        }
-        Ok(())
     }
 }
 
 /// What makes an artifact the same as another one.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-enum Name<'a> {
+pub(super) enum Name<'a> {
     Key(&'a IdempotencyKey),
     Id(ArtifactId),
 }
 
-fn names(artifact: &NewArtifact) -> impl Iterator<Item = Name<'_>> {
+pub(super) fn names(artifact: &NewArtifact) -> impl Iterator<Item = Name<'_>> {
     let envelope = &artifact.draft.envelope;
     let key = envelope.idempotency_key.as_ref().map(Name::Key);
     key.into_iter().chain(artifact.client_id.then_some(Name::Id(envelope.id)))

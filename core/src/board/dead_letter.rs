@@ -1,7 +1,10 @@
 //! Redrive and drop: what people do with dead letters. The letters are looked up before; what was
 //! touched since is looked up again.
 
+use std::collections::BTreeSet;
+
 use super::beside::Beside;
+use super::room::{Growth, OWED_FACTOR};
 use super::state::State;
 use crate::command::{DeadLetterRef, Rejection};
 use crate::event::{Event, Redriven};
@@ -14,8 +17,14 @@ impl State {
         beside: &Beside,
         events: &mut Vec<Event>,
     ) -> Result<(), Rejection> {
+        self.check_letters(letters, beside)?;
+        let mut growth = Growth::default();
         for letter in letters {
-            self.check_dead(letter, beside)?;
+            let agent = self.subscription(letter.closed.subscription).map(|record| record.agent);
+            growth.add_activation(agent);
+        }
+        self.check_room(&growth, OWED_FACTOR).map_err(|full| self.agenda_full(full))?;
+        for letter in letters {
             let closed = &letter.closed;
             events.push(Event::ActivationRedriven(Box::new(Redriven {
                 activation: closed.activation,
@@ -36,9 +45,22 @@ impl State {
         beside: &Beside,
         events: &mut Vec<Event>,
     ) -> Result<(), Rejection> {
+        self.check_letters(letters, beside)?;
+        for letter in letters {
+            events.push(Event::DeadLetterDropped { activation: letter.closed.activation });
+        }
+        Ok(())
+    }
+
+    /// Refuses letters that are no dead letters, or of which one is named twice.
+    fn check_letters(&self, letters: &[DeadLetterRef], beside: &Beside) -> Result<(), Rejection> {
+        let mut named = BTreeSet::new();
         for letter in letters {
             self.check_dead(letter, beside)?;
-            events.push(Event::DeadLetterDropped { activation: letter.closed.activation });
+            let activation = letter.closed.activation;
+            if !named.insert(activation) {
+                return Err(Rejection::NotDead { activation, state: "it is named twice" });
+            }
         }
         Ok(())
     }

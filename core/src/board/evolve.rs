@@ -53,9 +53,11 @@ impl State {
     /// Closes a decision: trees of work of which nothing is open leave the live state.
     pub(super) fn conclude(&mut self, changes: &mut Changes) {
         while let Some(correlation) = self.index.touched.pop() {
-            if self.correlations.get(&correlation).is_some_and(|entry| entry.open == 0) {
+            let entry = self.correlations.get(&correlation).copied();
+            if let Some(entry) = entry.filter(|entry| entry.open == 0) {
                 self.correlations.remove(&correlation);
                 let cancelled = changes.rows.cancelled.contains(&correlation);
+                self.keep_hour(correlation, entry.hour);
                 changes.settled.push(Settled { correlation, cancelled });
             }
         }

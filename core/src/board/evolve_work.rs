@@ -15,15 +15,7 @@ use crate::names::StepName;
 impl State {
     pub(super) fn commit(&mut self, draft: &Draft) {
         self.artifacts += 1;
-        let elapsed = self.header.elapsed;
-        let correlation = draft.envelope.correlation;
-        if let Some(entry) = self.correlations.get_mut(&correlation) {
-            entry.count_artifact(elapsed);
-        } else if !draft.verdicts.woken.is_empty() {
-            let entry = self.correlations.entry(correlation).or_default();
-            entry.hour_since = elapsed;
-            entry.count_artifact(elapsed);
-        }
+        self.count_artifact(draft);
     }
 
     pub(super) fn start_attempt(
@@ -78,7 +70,7 @@ impl State {
     }
 
     fn open(&mut self, id: ActivationId, activation: Activation) {
-        self.correlations.entry(activation.correlation).or_default().open += 1;
+        self.entry_of(activation.correlation).open += 1;
         let facts = self.facts(&activation);
         self.index.insert(id, &activation, facts, self.header.elapsed);
         self.activations.insert(id, activation);

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use super::activation::{Activation, Running};
+use super::admit::Admission;
 use super::beside::Beside;
+use super::room::OWED_FACTOR;
 use super::state::State;
-use crate::command::{AttemptOutcome, Finish, Publish, Rejection};
+use crate::command::{AttemptOutcome, Finish, Rejection};
 use crate::event::{AttemptEnd, DeadReason, Event, Next};
 use crate::ids::AttemptId;
 use crate::policy::{ErrorKind, limits};
@@ -25,10 +27,15 @@ impl State {
         let attempt = finish.attempt;
         let (activation, running) =
             self.running_attempt(attempt).ok_or(Rejection::Superseded { attempt })?;
+        let mut fresh = Vec::new();
         let (end, next) = match &finish.outcome {
             AttemptOutcome::Done(publish) => {
                 self.check_fresh(publish, beside)?;
-                self.judge_outputs(publish, now)
+                let mut admission = self.admit(publish, beside)?;
+                admission.growth.close_one(activation.agent);
+                let judged = self.judge_outputs(&admission, now);
+                fresh = admission.fresh;
+                judged
             }
             AttemptOutcome::Failed(kind) => {
                 let next = self.after_failure(activation, running, *kind, now.elapsed);
@@ -39,12 +46,11 @@ impl State {
             }
         };
         let report = finish.report.as_ref().map(crate::content::Content::hash);
-        let done = end == AttemptEnd::Done;
         events.push(Event::AttemptEnded { attempt, end, next, report });
-        match &finish.outcome {
-            AttemptOutcome::Done(publish) if done => self.commit_artifacts(publish, beside, events),
-            _ => Ok(()),
+        if end == AttemptEnd::Done {
+            self.commit_artifacts(&fresh, events);
         }
+        Ok(())
     }
 
     /// The activation whose current attempt this is.
@@ -55,22 +61,17 @@ impl State {
     }
 
     /// Whether the board can take what an attempt returned.
-    fn judge_outputs(&self, publish: &Publish, now: Now) -> (AttemptEnd, Next) {
-        let too_deep = publish
-            .artifacts
-            .iter()
-            .any(|artifact| artifact.draft.envelope.depth > limits::DEPTH_MAX);
+    fn judge_outputs(&self, admission: &Admission<'_>, now: Now) -> (AttemptEnd, Next) {
+        let too_deep =
+            admission.fresh.iter().any(|new| new.draft.envelope.depth > limits::DEPTH_MAX);
         let invalid = AttemptEnd::Failed(ErrorKind::InvalidOutput);
         if too_deep {
             return (invalid, Next::Dead(DeadReason::Loop));
         }
-        if self.check_correlations(publish, now.elapsed).is_err() {
+        if self.check_correlations(&admission.growth, now.elapsed).is_err() {
             return (invalid, Next::Dead(DeadReason::Limit));
         }
-        let created: usize =
-            publish.artifacts.iter().map(|artifact| artifact.draft.verdicts.woken.len()).sum();
-        // The attempt's own activation leaves the agenda, so one that causes one keeps its length.
-        if created > 1 && self.check_room(publish, 2).is_err() {
+        if self.check_room(&admission.growth, OWED_FACTOR).is_err() {
             let not_before = now.elapsed.after(BOARD_FULL_DELAY);
             return (AttemptEnd::BoardFull, Next::Retry { not_before, counted: false });
         }

@@ -22,6 +22,7 @@ pub(super) struct Index {
     heads: BTreeSet<(Rank, AgentNo)>,
     delayed: BTreeSet<(Elapsed, ActivationId)>,
     deadlines: BTreeSet<(Elapsed, ActivationId)>,
+    open: usize,
     pub(super) running: u32,
     sessions: BTreeMap<SessionId, u32>,
     pub(super) touched: Vec<crate::ids::CorrelationId>,
@@ -88,6 +89,7 @@ impl Index {
         }
         let agent = activation.agent;
         self.queue(agent).open += 1;
+        self.open += 1;
         match &activation.phase {
             Phase::Waiting { since } if *since > now => {
                 self.delayed.insert((*since, id));
@@ -114,6 +116,7 @@ impl Index {
         }
         let agent = activation.agent;
         self.queue(agent).open -= 1;
+        self.open -= 1;
         match &activation.phase {
             Phase::Waiting { since } => {
                 if !self.delayed.remove(&(*since, id)) {
@@ -201,7 +204,9 @@ impl Index {
             .map_or((0, 0), |queue| (queue.open - queue.running as usize, queue.running))
     }
 
-    pub(super) fn open(&self, agent: AgentNo) -> usize {
+    /// How many activations of an agent are open, or, without one, of the whole board.
+    pub(super) fn open(&self, agent: Option<AgentNo>) -> usize {
+        let Some(agent) = agent else { return self.open };
         self.queues.get(agent.get() as usize).map_or(0, |queue| queue.open)
     }
 }

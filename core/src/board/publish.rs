@@ -15,8 +15,10 @@ impl State {
         events: &mut Vec<Event>,
     ) -> Result<(), Rejection> {
         self.check_fresh(publish, beside)?;
-        self.check_correlations(publish, now.elapsed)?;
-        self.check_room(publish, 1)?;
-        self.commit_artifacts(publish, beside, events)
+        let admission = self.admit(publish, beside)?;
+        self.check_correlations(&admission.growth, now.elapsed)?;
+        self.check_room(&admission.growth, 1).map_err(|full| self.agenda_full(full))?;
+        self.commit_artifacts(&admission.fresh, events);
+        Ok(())
     }
 }

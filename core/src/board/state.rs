@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::activation::Activation;
-use super::correlation::Correlation;
+use super::correlation::{Correlation, Hour};
 use super::index::Index;
 use crate::definition::{AgentDefinition, SubscriptionDefinition};
 use crate::ids::{
@@ -30,6 +30,8 @@ pub struct State {
     pub(super) activations: BTreeMap<ActivationId, Activation>,
     pub(super) correlations: BTreeMap<CorrelationId, Correlation>,
     pub(super) artifacts: u64,
+    /// What trees of work that settled have had in their hour, where that was much.
+    pub(super) settled_hours: BTreeMap<CorrelationId, Hour>,
     #[serde(skip)]
     pub(super) index: Index,
 }

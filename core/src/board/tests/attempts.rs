@@ -206,7 +206,7 @@ fn a_full_board_runs_the_attempt_again() {
 impl Board {
     /// Puts work for agent `two` on the agenda as an attempt's outputs would, which passes the
     /// bound for publishes from outside.
-    fn done_elsewhere(&mut self, count: usize) {
+    pub(super) fn done_elsewhere(&mut self, count: usize) {
         let correlation = CorrelationId::new(uuid(self.next_id()));
         let drafts: Vec<Event> = (0..count)
             .map(|_| Event::ActivationCreated {

@@ -50,3 +50,16 @@ fn a_redrive_needs_a_dead_letter() {
     assert!(matches!(dropped.closed.outcome, Outcome::Dropped(_)));
     assert_eq!(board.ask(Request::Redrive(vec![dropped])).unwrap_err().code(), "not-dead");
 }
+
+/// DLQ-2: a dead letter that is named twice in one command is refused, and nothing of it is done.
+#[test]
+fn a_dead_letter_is_named_once() {
+    let mut board = Board::with(&[agent("one", "A")], 1);
+    board.publish(&[new("A")]).unwrap();
+    let id = dead(&mut board);
+    let twice = || vec![board.dead_letter(id), board.dead_letter(id)];
+    for request in [Request::Redrive(twice()), Request::DropDead(twice())] {
+        assert_eq!(board.ask(request).unwrap_err().code(), "not-dead");
+    }
+    assert_eq!(board.state.subscriptions().next().unwrap().1.counters.dead, 1);
+}

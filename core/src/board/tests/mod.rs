@@ -4,6 +4,7 @@ mod agenda;
 mod attempts;
 mod cancel;
 mod dead_letters;
+mod limits;
 mod publish;
 mod random;
 mod register;

@@ -1,7 +1,6 @@
 //! Publishing: what is woken, what is the same publish, what is refused.
 
 use super::*;
-use crate::policy::limits;
 
 /// ART-1: a publish is one decision with the artifact, what it wakes, and what a permit takes.
 #[test]
@@ -78,42 +77,4 @@ fn an_old_catalogue_is_refused() {
     board.register(&[agent("one", "A"), agent("two", "A")]).unwrap();
     let refused = board.ask(Request::Publish(publish)).unwrap_err();
     assert_eq!(refused.code(), "stale-catalogue");
-}
-
-/// LIMIT-1: a publish that would give its tree of work too many artifacts in an hour is refused,
-/// naming limit and value; an hour later there is room.
-#[test]
-fn a_correlation_has_an_hourly_limit() {
-    let mut board = Board::with(&[agent("one", "A")], 0);
-    let correlation = Some(CorrelationId::new(uuid(5)));
-    let news = vec![New { correlation, ..new("A") }; 25_000];
-    for _ in 0..4 {
-        board.publish(&news).unwrap();
-    }
-    let one = [New { correlation, ..new("A") }];
-    let refused = board.publish(&one).unwrap_err();
-    assert_eq!(
-        refused.to_string(),
-        "artifacts per correlation and hour is 100001, the limit is 100000"
-    );
-    board.pass(Duration::from_hours(1));
-    board.publish(&one).unwrap();
-    assert_eq!(limits::CORRELATION_ARTIFACTS_PER_HOUR_MAX, 100_000);
-}
-
-/// LIMIT-2, I13: at the bound of an agent's agenda publishes from outside are refused with the
-/// numbers; what is on the board already goes on.
-#[test]
-fn a_full_agenda_refuses_publishes() {
-    let mut board = Board::with(&[agent("one", "A")], 0);
-    for _ in 0..10 {
-        board.publish(&vec![new("A"); 25_000]).unwrap();
-    }
-    let refused = board.publish(&[new("A")]).unwrap_err();
-    assert_eq!(
-        refused.to_string(),
-        "the agenda of agent `one` is full: 250000 activations are open, the limit is 250000"
-    );
-    assert_eq!(refused.code(), "busy");
-    board.publish(&[new("B")]).unwrap();
 }

@@ -1,0 +1,133 @@
+//! The bounds of a board: what a tree of work may get, and how long agendas may be.
+
+use super::*;
+use crate::policy::limits;
+
+/// LIMIT-1: a publish that would give its tree of work too many artifacts in an hour is refused,
+/// naming limit and value; an hour later there is room.
+#[test]
+fn a_correlation_has_an_hourly_limit() {
+    let mut board = Board::with(&[agent("one", "A")], 0);
+    let correlation = Some(CorrelationId::new(uuid(5)));
+    let news = vec![New { correlation, ..new("A") }; 25_000];
+    for _ in 0..4 {
+        board.publish(&news).unwrap();
+    }
+    let one = [New { correlation, ..new("A") }];
+    let refused = board.publish(&one).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "artifacts per correlation and hour is 100001, the limit is 100000"
+    );
+    board.pass(Duration::from_hours(1));
+    board.publish(&one).unwrap();
+    assert_eq!(limits::CORRELATION_ARTIFACTS_PER_HOUR_MAX, 100_000);
+}
+
+/// LIMIT-2, I13: at the bound of an agent's agenda publishes from outside are refused with the
+/// numbers; what is on the board already goes on.
+#[test]
+fn a_full_agenda_refuses_publishes() {
+    let mut board = Board::with(&[agent("one", "A")], 0);
+    for _ in 0..10 {
+        board.publish(&vec![new("A"); 25_000]).unwrap();
+    }
+    let refused = board.publish(&[new("A")]).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "the agenda of agent `one` is full: 250000 activations are open, the limit is 250000"
+    );
+    assert_eq!(refused.code(), "busy");
+    board.publish(&[new("B")]).unwrap();
+}
+
+/// LIMIT-1: each tree of work in a publish is counted, wherever in it its artifacts stand.
+#[test]
+fn every_correlation_of_a_publish_is_counted() {
+    let mut board = Board::with(&[], 0);
+    let tree = CorrelationId::new(uuid(5));
+    let flood = vec![New { correlation: Some(tree), ..new("A") }; 100_001];
+    let hidden: Vec<New> = std::iter::once(new("B")).chain(flood).collect();
+    assert_eq!(board.publish(&hidden).map(drop).unwrap_err().code(), "limit");
+    let (_, allowed) = hidden.split_last().unwrap();
+    board.publish(allowed).unwrap();
+}
+
+/// LIMIT-1: a tree of work that settled with many artifacts has had them, whether or not something
+/// of it is open. When its hour is over, or when they were few, nothing of it is kept.
+#[test]
+fn a_settled_correlation_keeps_its_count_for_its_hour() {
+    let mut board = Board::with(&[agent("one", "B")], 0);
+    let of = |n| Some(CorrelationId::new(uuid(n)));
+    let artifacts = |n, count| vec![New { correlation: of(n), ..new("A") }; count];
+    board.publish(&artifacts(5, 60_000)).unwrap();
+    board.publish(&artifacts(6, 999)).unwrap();
+    assert_eq!(board.state.settled_hours.len(), 1, "few artifacts leave nothing behind");
+    assert_eq!(board.publish(&artifacts(5, 40_001)).map(drop).unwrap_err().code(), "limit");
+    board.publish(&[New { correlation: of(5), ..new("B") }]).unwrap();
+    assert_eq!(board.state.settled_hours.len(), 0, "what is open has its count with it");
+    assert_eq!(board.publish(&artifacts(5, 40_000)).map(drop).unwrap_err().code(), "limit");
+    board.ask(Request::CancelCorrelation(of(5).unwrap())).unwrap();
+    assert_eq!(board.publish(&artifacts(5, 40_000)).map(drop).unwrap_err().code(), "limit");
+    board.pass(Duration::from_hours(1));
+    board.publish(&artifacts(5, 60_000)).unwrap();
+    board.pass(Duration::from_hours(1));
+    board.publish(&artifacts(7, 1_000)).unwrap();
+    assert_eq!(board.state.settled_hours.len(), 1, "a count goes when its hour is over");
+}
+
+/// LIMIT-2: what a publish wakes counts for the agenda that it goes on, and for no other one.
+#[test]
+fn each_agenda_is_counted_by_itself() {
+    let agents = [agent("one", "A"), agent("two", "A"), agent("three", "A")];
+    let mut board = Board::with(&agents, 0);
+    for _ in 0..2 {
+        board.publish(&vec![new("A"); 100_000]).unwrap();
+    }
+    let refused = board.publish(&vec![new("A"); 50_001]).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "the agenda of agent `one` is full: 200000 activations are open, the limit is 250000"
+    );
+    board.publish(&vec![new("A"); 50_000]).unwrap();
+}
+
+/// LIMIT-2, I4: what is on the board already needs no room and counts for no limit.
+#[test]
+fn a_duplicate_needs_no_room() {
+    let mut board = Board::with(&[agent("one", "A")], 0);
+    let keyed = New { key: Some("k"), ..new("A") };
+    let first = board.publish(std::slice::from_ref(&keyed)).unwrap()[0];
+    board.publish(&vec![new("A"); 99_999]).unwrap();
+    board.publish(&vec![new("A"); 100_000]).unwrap();
+    board.publish(&vec![new("A"); 50_000]).unwrap();
+    assert_eq!(board.state.activations().count(), limits::AGENT_AGENDA_LEN_MAX);
+    let again = board.publish(std::slice::from_ref(&keyed)).unwrap()[0];
+    assert_eq!((again.id, again.duplicate), (first.id, true));
+    let within = vec![New { correlation: Some(first.correlation), ..keyed }; 100_001];
+    board.publish(&within).unwrap();
+}
+
+/// LOAD-1: a redrive passes up to twice the bound of an agenda, and is refused beyond it.
+#[test]
+fn a_redrive_is_bounded() {
+    let mut board = Board::with(&[agent("one", "A"), agent("two", "B")], 1);
+    board.publish(&[new("B"), new("B")]).unwrap();
+    for _ in 0..2 {
+        let lease = board.leased();
+        board.fail(&lease, ErrorKind::Permanent).unwrap();
+    }
+    board.beside.stop_leasing();
+    let ids: Vec<_> = board.closed.iter().map(|closed| closed.activation).collect();
+    for count in [100_000, 100_000, 100_000, 100_000, 99_999] {
+        board.done_elsewhere(count);
+    }
+    let letters = |board: &Board| ids.iter().map(|&id| board.dead_letter(id)).collect::<Vec<_>>();
+    let refused = board.ask(Request::Redrive(letters(&board))).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "the agenda of agent `two` is full: 499999 activations are open, the limit is 500000"
+    );
+    let one = letters(&board).remove(0);
+    board.ask(Request::Redrive(vec![one])).unwrap();
+}
