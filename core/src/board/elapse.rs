@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::state::State;
-use crate::event::{AttemptEnd, Closure, DeadReason, Event, Next};
+use crate::event::{AttemptEnd, Closure, DeadReason, Event};
 use crate::ids::AttemptId;
 use crate::policy::ErrorKind;
 use crate::time::Now;
@@ -19,10 +19,6 @@ impl State {
     pub(super) fn decide_elapse(&self, now: Now, events: &mut Vec<Event>) {
         for id in self.index.overdue(now.elapsed).take(OVERDUE_MAX) {
             let Some(activation) = self.activations.get(&id) else { continue };
-            let total = self
-                .agent(activation.agent)
-                .and_then(|agent| agent.definition.total_timeout)
-                .is_some_and(|total| activation.created.after(total) <= now.elapsed);
             let event = match activation.running() {
                 None => Event::ActivationClosed {
                     activation: id,
@@ -31,11 +27,7 @@ impl State {
                 Some(running) => Event::AttemptEnded {
                     attempt: AttemptId { activation: id, attempt: running.attempt },
                     end: AttemptEnd::Failed(ErrorKind::Timeout),
-                    next: if total {
-                        Next::Dead(DeadReason::TotalTimeout)
-                    } else {
-                        self.after_failure(activation, running, ErrorKind::Timeout, now.elapsed)
-                    },
+                    next: self.after_failure(activation, running, ErrorKind::Timeout, now.elapsed),
                     report: None,
                 },
             };

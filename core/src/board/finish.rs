@@ -89,6 +89,9 @@ impl State {
         let Some(agent) = self.agent(activation.agent) else {
             return Next::Dead(DeadReason::NotRetryable);
         };
+        if self.facts(activation).total_deadline <= now {
+            return Next::Dead(DeadReason::TotalTimeout);
+        }
         let retry = &agent.definition.retry;
         let failures = activation.failures + 1;
         if !retry.retries(kind) {

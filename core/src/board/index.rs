@@ -38,11 +38,12 @@ struct Queue {
     head: Option<Rank>,
 }
 
-/// When an activation must be over at the latest.
+/// When the board itself ends an activation. The deadline of an attempt is never after that of its
+/// activation, and its executor is given the same grace for either.
 fn due(activation: &Activation, total_deadline: Elapsed) -> Elapsed {
     match &activation.phase {
         Phase::Waiting { .. } => total_deadline,
-        Phase::Running(running) => running.deadline.after(OVERDUE_GRACE).min(total_deadline),
+        Phase::Running(running) => running.deadline.after(OVERDUE_GRACE),
     }
 }
 
@@ -88,8 +89,8 @@ impl Index {
             self.deadlines.insert((due, id));
         }
         let agent = activation.agent;
-        self.queue(agent).open += 1;
         self.open += 1;
+        self.queue(agent).open += 1;
         match &activation.phase {
             Phase::Waiting { since } if *since > now => {
                 self.delayed.insert((*since, id));
@@ -115,8 +116,8 @@ impl Index {
             self.deadlines.remove(&(due, id));
         }
         let agent = activation.agent;
-        self.queue(agent).open -= 1;
         self.open -= 1;
+        self.queue(agent).open -= 1;
         match &activation.phase {
             Phase::Waiting { since } => {
                 if !self.delayed.remove(&(*since, id)) {

@@ -150,7 +150,8 @@ fn an_overdue_attempt_is_ended_by_the_board() {
     assert_eq!(board.leases.len(), 1);
 }
 
-/// TIME-2: the time for the whole activation covers waiting and running.
+/// TIME-2: the time for the whole activation covers waiting and running. What waits ends at once;
+/// what runs is ended by the board a second later, as after any time-out.
 #[test]
 fn the_total_time_ends_waiting_and_running() {
     let mut agent = agent("one", "A");
@@ -161,9 +162,29 @@ fn the_total_time_ends_waiting_and_running() {
     assert_eq!(lease.deadline, board.now.elapsed.after(Duration::from_secs(10)));
     board.pass(Duration::from_secs(10));
     let dead = Some(Outcome::Dead(DeadReason::TotalTimeout));
-    assert_eq!(board.outcome(lease.attempt.activation), dead);
+    assert_eq!(board.closed.len(), 1);
+    assert_eq!(board.outcome(lease.attempt.activation), None);
+    board.pass(Duration::from_secs(1));
     assert_eq!(board.closed.len(), 2);
     assert!(board.closed.iter().all(|closed| Some(closed.outcome) == dead));
+    assert_eq!(board.stops, [lease.attempt]);
+}
+
+/// TIME-2, DLQ-3: an executor that reports the end of the whole activation's time is heard, and the
+/// reason is the same as if the board had ended it, however many attempts were left.
+#[test]
+fn an_executor_may_report_the_total_timeout() {
+    for retry in [Retry::never(), Retry::fixed(Duration::ZERO).jitter(Jitter::None)] {
+        let mut agent = agent("one", "A");
+        agent.total_timeout = Some(Duration::from_secs(10));
+        agent.retry = retry;
+        let mut board = Board::with(&[agent], 1);
+        board.publish(&[new("A")]).unwrap();
+        let lease = board.leased();
+        board.pass(Duration::from_millis(10_999));
+        board.fail(&lease, ErrorKind::Timeout).unwrap();
+        assert_eq!(next_of(&board), Next::Dead(DeadReason::TotalTimeout));
+    }
 }
 
 /// LIMIT-3: outputs deeper than the limit make the activation a dead letter with the reason `loop`;
