@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 
+use super::evolve::check_level;
 use super::state::State;
 use crate::hash::Hash;
 
@@ -18,6 +19,9 @@ pub enum StateError {
         /// What was found.
         found: u8,
     },
+    /// The board is of a level that this release does not read.
+    #[error("{0}")]
+    Level(String),
     /// The bytes cannot be decoded.
     #[error("the state cannot be decoded")]
     Decode(#[source] postcard::Error),
@@ -43,13 +47,14 @@ impl State {
     /// Reads an encoded state and rebuilds what is derived from it.
     ///
     /// # Errors
-    /// When the bytes are of another format or damaged.
+    /// When the bytes are of another format or damaged, or the board of a later level.
     pub fn decode(bytes: &[u8]) -> Result<Self, StateError> {
         let (&format, rest) = bytes.split_first().unwrap_or((&0, &[]));
         if format != STATE_FORMAT {
             return Err(StateError::Format { found: format });
         }
         let mut state: Self = postcard::from_bytes(rest).map_err(StateError::Decode)?;
+        check_level(state.header.level).map_err(StateError::Level)?;
         state.rebuild_index();
         Ok(state)
     }

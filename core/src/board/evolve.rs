@@ -8,15 +8,16 @@ use super::changes::{Changes, Settled};
 use super::index::{Facts, Index, rank};
 use super::state::{AgentRecord, Counters, SessionRecord, State, SubscriptionRecord, TypeRecord};
 use crate::definition::AgentDefinition;
-use crate::event::{Closure, Event};
-use crate::ids::{ActivationId, AgentNo, Seq, SubscriptionNo};
+use crate::event::{Closure, Event, LEVEL};
+use crate::ids::{ActivationId, AgentNo, Level, Seq, SubscriptionNo};
 use crate::log::Outcome;
 use crate::record::Decision;
 use crate::time::{Elapsed, Now};
 
-/// An event that does not fit the state before it: the log was not written by a board.
+/// An event that does not fit the state before it: the log was not written by a board, or by one
+/// of a later release.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("event {seq} does not fit the events before it: {problem}")]
+#[error("event {seq} cannot be folded: {problem}")]
 pub struct Inconsistent {
     /// The seq of the event.
     pub seq: Seq,
@@ -56,8 +57,8 @@ impl State {
             let entry = self.correlations.get(&correlation).copied();
             if let Some(entry) = entry.filter(|entry| entry.open == 0) {
                 self.correlations.remove(&correlation);
-                let cancelled = changes.rows.cancelled.contains(&correlation);
                 self.keep_hour(correlation, entry.hour);
+                let cancelled = changes.rows.cancelled.contains(&correlation);
                 changes.settled.push(Settled { correlation, cancelled });
             }
         }
@@ -77,6 +78,7 @@ impl State {
     fn evolve_at(&mut self, seq: Seq, event: &Event, changes: &mut Changes) -> Evolved {
         match event {
             Event::BoardCreated { name, incarnation, level, dev } => {
+                check_level(*level)?;
                 self.header.board = Some(name.clone());
                 self.header.incarnation = Some(*incarnation);
                 (self.header.level, self.header.dev) = (*level, *dev);
@@ -238,6 +240,15 @@ impl State {
             self.index.make_ready(activation.agent, rank(id, since, priority));
         }
     }
+}
+
+/// Refuses a board that may contain what this release does not know.
+pub(super) fn check_level(level: Level) -> Evolved {
+    let known = LEVEL.next();
+    if level <= known {
+        return Ok(());
+    }
+    Err(format!("the board has level {level}, this release reads levels up to {known}"))
 }
 
 const fn outcome_of(why: Closure) -> Outcome {

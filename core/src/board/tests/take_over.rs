@@ -1,7 +1,7 @@
 //! Taking over: what becomes of attempts of a dead owner, and what clocks that jump may do.
 
 use super::*;
-use crate::event::AttemptEnd;
+use crate::event::{AttemptEnd, LEVEL};
 
 fn ends(board: &Board) -> Vec<AttemptEnd> {
     let ends = board.events().into_iter().filter_map(|(_, event)| match event {
@@ -66,4 +66,29 @@ fn a_wall_clock_that_jumps_moves_no_timer() {
     let jumps =
         board.events().iter().filter(|(_, e)| matches!(e, Event::ClockJumped { .. })).count();
     assert_eq!(jumps, 1, "a jump is recorded once");
+}
+
+/// FORMAT-3: a board of a level that this release does not read is refused, naming both, and so is
+/// a stored state of it.
+#[test]
+fn a_later_level_is_refused() {
+    let of_level = |level| {
+        let mut decision = Board::created().log[0].clone();
+        decision.events = vec![Event::BoardCreated {
+            name: BoardName::new("test").unwrap(),
+            incarnation: Incarnation::new(uuid(9)),
+            level,
+            dev: false,
+        }];
+        let mut state = State::default();
+        state.apply(&decision, &mut Changes::default()).map(|()| state)
+    };
+    let mut state = of_level(LEVEL.next()).unwrap();
+    State::decode(&state.encode()).unwrap();
+    let later = LEVEL.next().next();
+    let problem = "the board has level 3, this release reads levels up to 2";
+    let refused = of_level(later).unwrap_err().to_string();
+    assert_eq!(refused, format!("event 1 cannot be folded: {problem}"));
+    state.header.level = later;
+    assert_eq!(State::decode(&state.encode()).unwrap_err().to_string(), problem);
 }
