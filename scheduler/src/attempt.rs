@@ -62,11 +62,14 @@ impl Stop {
     }
 }
 
-/// Runs a handler for at most `time`.
+/// Runs a handler for at most `time`. One that was stopped before is never begun.
 ///
 /// # Cancel safety
 /// Dropping the returned future drops the handler.
 pub async fn run<T>(handler: impl Future<Output = T>, time: Duration, stop: &Stop) -> Ended<T> {
+    if stop.now.is_cancelled() {
+        return Ended::Stopped;
+    }
     let caught = AssertUnwindSafe(handler).catch_unwind();
     tokio::select! {
         // A handler that returned in the same moment in which its time ended has returned.
@@ -108,6 +111,17 @@ mod tests {
         stop.now();
         assert!(stop.asked().is_cancelled());
         assert_eq!(run(std::future::pending::<()>(), minute, &stop).await, Ended::Stopped);
+    }
+
+    /// CANCEL-1: what was stopped before it began never begins.
+    #[tokio::test(start_paused = true)]
+    async fn a_stopped_handler_does_not_begin() {
+        let stop = Stop::default();
+        stop.now();
+        let mut began = false;
+        let handler = async { began = true };
+        assert_eq!(run(handler, Duration::from_mins(1), &stop).await, Ended::Stopped);
+        assert!(!began);
     }
 
     #[tokio::test(start_paused = true)]
