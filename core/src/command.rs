@@ -203,8 +203,7 @@ pub struct Receipt {
     pub id: ArtifactId,
     /// The seq of the event that committed it.
     pub seq: Seq,
-    /// The tree of work that it belongs to; for a duplicate, that of the publish that was refused
-    /// as one.
+    /// The tree of work that it belongs to; for a duplicate, that of the first artifact.
     pub correlation: CorrelationId,
     /// Whether it had been there before: same id or same idempotency key, same payload.
     pub duplicate: bool,

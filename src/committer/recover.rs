@@ -211,7 +211,8 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
         let mut engine =
             Engine::new(loaded.state, loaded.hash, ownership.epoch, before.clock.clone());
         engine.beside = std::mem::take(&mut before.beside);
-        engine.beside.recovered(&engine.state);
+        let landed = found.values().map(|(first, events)| (*first, &events[..]));
+        engine.beside.recovered(&engine.state, self.durable.seq, landed);
         engine.settling = std::mem::take(&mut before.settling);
         engine.idling = std::mem::take(&mut before.idling);
         self.engine = engine;
@@ -239,8 +240,10 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
                     // It is durable, so the answer leaves at once: were it to wait for the next
                     // append and that one failed, the command would be taken for one that is not
                     // in the log, and be decided again.
+                    let forgotten = "it is on the board, but its receipts are lost; look it up";
+                    let answer = answer.ok_or_else(|| Failure::Stopped(forgotten.into()));
                     if let Some(reply) = pending.reply {
-                        let _ = reply.send(Ok(answer));
+                        let _ = reply.send(answer);
                     }
                 }
             }

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::state::State;
+use crate::event::Event;
 use crate::ids::{ActivationId, ArtifactId, AttemptId, Seq, SessionId};
 use crate::log::{Existing, LookedUp};
 use crate::names::IdempotencyKey;
@@ -46,8 +47,16 @@ impl Beside {
         }
     }
 
-    /// Forgets slots that are held by attempts which, after a recovery, run on.
-    pub fn recovered(&mut self, state: &State) {
+    /// Brings what is kept in line with the state that a recovery found. Slots are forgotten that
+    /// are held by attempts which run on, and so are the ids and keys of artifacts that are not on
+    /// the board: those up to `durable` are, and those that were `found` after it. What is kept
+    /// serves answers to commands from before; look-ups from before are refused.
+    pub fn recovered<'a>(
+        &mut self,
+        state: &State,
+        durable: Seq,
+        found: impl IntoIterator<Item = (Seq, &'a [Event])>,
+    ) {
         for held in self.holding.values_mut() {
             held.retain(|held| {
                 state
@@ -56,7 +65,18 @@ impl Beside {
                     .is_none_or(|running| running.attempt != held.attempt)
             });
         }
-        self.recent = Recent { horizon: state.seq(), ..Recent::default() };
+        let mut landed = BTreeMap::new();
+        for (first, events) in found {
+            for (seq, event) in (first.get()..).map(Seq).zip(events) {
+                if let Event::ArtifactCommitted(draft) = event {
+                    landed.insert(seq, draft.envelope.id);
+                }
+            }
+        }
+        self.recent.horizon = state.seq();
+        self.recent.retain(|existing| {
+            existing.seq <= durable || landed.get(&existing.seq) == Some(&existing.id)
+        });
     }
 
     pub(super) fn held_by(&self, session: SessionId) -> u32 {
@@ -122,6 +142,19 @@ impl Recent {
     pub(super) fn remember_closed(&mut self, seq: Seq, activation: ActivationId) {
         self.closed.insert(activation, seq);
         self.push(seq, Entry::Closed(activation));
+    }
+
+    /// Keeps these artifacts only. Closings are forgotten: the look-ups that need them are refused.
+    fn retain(&mut self, kept: impl Fn(&Existing) -> bool) {
+        self.ids.retain(|_, existing| kept(existing));
+        self.keys.retain(|_, existing| kept(existing));
+        self.closed.clear();
+        let Self { ids, keys, .. } = self;
+        self.order.retain(|(_, entry)| match entry {
+            Entry::Id(id) => ids.contains_key(id),
+            Entry::Key(key) => keys.contains_key(key),
+            Entry::Closed(_) => false,
+        });
     }
 
     fn push(&mut self, seq: Seq, entry: Entry) {

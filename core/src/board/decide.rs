@@ -1,10 +1,15 @@
 //! Decide: a command becomes events, or is refused. What a decision needs beyond the state comes in
 //! with the command, the time, and what the committer keeps beside the fold.
 
+use std::collections::BTreeMap;
+
+use super::admit::names;
 use super::beside::Beside;
 use super::changes::{Changes, Lease};
 use super::state::State;
-use crate::command::{Answer, AttemptOutcome, Command, NewArtifact, Receipt, Rejection, Request};
+use crate::command::{
+    Answer, AttemptOutcome, Command, NewArtifact, Publish, Receipt, Rejection, Request,
+};
 use crate::event::Event;
 use crate::ids::Seq;
 use crate::log::{ArtifactRow, ContentRow, Existing, KeyRow, Outcome};
@@ -77,9 +82,12 @@ impl State {
                 beside.recent.remember_closed(closed.ended, closed.activation);
             }
         }
+        // Before the rows are noted: they may push out what a duplicate is a duplicate of.
+        let answer = self
+            .answer(command, first, &events, beside)
+            .expect("what was found when the artifacts were admitted is found again");
         let own = Own { first, events: &events[..own] };
         self.note_rows(command, &own, beside, changes);
-        let answer = self.answer(command, first, &events, beside);
         let decision = (!events.is_empty()).then(|| Decision {
             command: command.id,
             actor: command.actor.clone(),
@@ -237,6 +245,7 @@ impl State {
             seq,
             id: envelope.id,
             type_no: envelope.type_no,
+            correlation: envelope.correlation,
             salt: Some(brought.payload.salt()),
             hash: envelope.payload_hash,
         };
@@ -257,7 +266,8 @@ impl State {
     }
 
     /// What whoever gave the command is told, given the events that it led to. Also used after a
-    /// recovery, with the events as they were found in the log.
+    /// recovery, with the events as they were found in the log: none when the artifact that one of
+    /// the command's is a duplicate of is not remembered any more.
     #[must_use]
     pub fn answer(
         &self,
@@ -265,28 +275,10 @@ impl State {
         first: Seq,
         events: &[Event],
         beside: &Beside,
-    ) -> Answer {
-        match &command.request {
+    ) -> Option<Answer> {
+        Some(match &command.request {
             Request::Publish(publish) => {
-                let mut committed = (0..)
-                    .zip(events)
-                    .filter_map(|(index, event)| match event {
-                        Event::ArtifactCommitted(draft) => {
-                            Some((draft.envelope.id, Seq(first.get() + index)))
-                        }
-                        _ => None,
-                    })
-                    .peekable();
-                let receipts = publish.artifacts.iter().filter_map(|artifact| {
-                    let envelope = &artifact.draft.envelope;
-                    let correlation = envelope.correlation;
-                    if let Some((id, seq)) = committed.next_if(|(id, _)| *id == envelope.id) {
-                        return Some(Receipt { id, seq, correlation, duplicate: false });
-                    }
-                    let Existing { id, seq, .. } = beside.existing(artifact, &publish.looked_up)?;
-                    Some(Receipt { id, seq, correlation, duplicate: true })
-                });
-                Answer::Published(receipts.collect())
+                Answer::Published(receipts(publish, first, events, beside)?)
             }
             Request::Register(_) => Answer::Registered(self.catalogue),
             Request::Redrive(letters) | Request::DropDead(letters) => {
@@ -304,8 +296,42 @@ impl State {
             | Request::Finish(_)
             | Request::RecordStep(_)
             | Request::Elapse => Answer::Done,
-        }
+        })
     }
+}
+
+/// A receipt for each artifact of a publish, in order; none when one of them is a duplicate of
+/// what is remembered nowhere.
+fn receipts<'a>(
+    publish: &'a Publish,
+    first: Seq,
+    events: &[Event],
+    beside: &Beside,
+) -> Option<Vec<Receipt>> {
+    let mut committed = (0..)
+        .zip(events)
+        .filter_map(|(index, event)| match event {
+            Event::ArtifactCommitted(draft) => Some((draft, Seq(first.get() + index))),
+            _ => None,
+        })
+        .peekable();
+    let mut named = BTreeMap::new();
+    let receipt = |artifact: &'a NewArtifact| {
+        let id = artifact.draft.envelope.id;
+        if let Some((draft, seq)) = committed.next_if(|(draft, _)| draft.envelope.id == id) {
+            let correlation = draft.envelope.correlation;
+            let receipt = Receipt { id, seq, correlation, duplicate: false };
+            named.extend(names(artifact).map(|name| (name, receipt)));
+            return Some(receipt);
+        }
+        if let Some(earlier) = names(artifact).find_map(|name| named.get(&name).copied()) {
+            return Some(Receipt { duplicate: true, ..earlier });
+        }
+        let Existing { id, seq, correlation, .. } =
+            beside.existing(artifact, &publish.looked_up)?;
+        Some(Receipt { id, seq, correlation, duplicate: true })
+    };
+    publish.artifacts.iter().map(receipt).collect()
 }
 
 /// The artifacts that a request brings.

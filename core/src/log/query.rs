@@ -52,6 +52,8 @@ pub struct Existing {
     pub id: ArtifactId,
     /// Its type and version.
     pub type_no: TypeNo,
+    /// The tree of work that it belongs to.
+    pub correlation: CorrelationId,
     /// The salt of its payload; none when the payload was erased.
     pub salt: Option<Salt>,
     /// The hash of salt and payload.

@@ -189,6 +189,7 @@ impl Artifact {
             seq: self.seq,
             id: envelope.id,
             type_no: envelope.type_no,
+            correlation: envelope.correlation,
             salt: Some(self.payload.salt()),
             hash: envelope.payload_hash,
         }

@@ -158,6 +158,7 @@ fn existing(place: &str, row: &SqliteRow, seq: Seq) -> Result<Existing, Error> {
         seq,
         id: envelope.id,
         type_no: envelope.type_no,
+        correlation: envelope.correlation,
         salt: salt.and_then(|salt| salt.try_into().ok()).map(Salt),
         hash: envelope.payload_hash,
     })

@@ -44,6 +44,7 @@ pub async fn a_look_up_finds_ids_and_keys<F: LogFactory>(factory: &F) {
             seq: stored.seq,
             id: stored.envelope.id,
             type_no: stored.envelope.type_no,
+            correlation: stored.envelope.correlation,
             salt: Some(salt(stored.seq.get())),
             hash: stored.envelope.payload_hash,
         }

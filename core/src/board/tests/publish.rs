@@ -23,6 +23,7 @@ fn the_same_key_is_the_same_publish() {
     let first = board.publish(std::slice::from_ref(&keyed)).unwrap()[0];
     let again = board.publish(std::slice::from_ref(&keyed)).unwrap()[0];
     assert_eq!((again.id, again.seq, again.duplicate), (first.id, first.seq, true));
+    assert_eq!(again.correlation, first.correlation, "the tree of work that is on the board");
     assert_eq!(board.leases.len(), 1);
     let other = New { payload: "[]", ..keyed };
     let refused = board.publish(&[new("A"), other]).unwrap_err();
@@ -50,6 +51,45 @@ fn one_publish_may_use_a_key_twice() {
     let more = New { key: Some("l"), ..new("A") };
     assert!(board.publish(&[more.clone(), New { payload: "1", ..more }]).is_err());
     assert!(board.publish(&[other]).is_err());
+}
+
+/// ART-4, REC-2: every artifact of a publish whose answer is made again after a recovery has its
+/// receipt, also those that are duplicates of each other, of what was durable before, or of what
+/// landed with it. What did not land stands for nothing.
+#[test]
+fn receipts_are_made_again_after_a_recovery() {
+    let mut board = Board::with(&[], 0);
+    let keyed = |key| New { key: Some(key), ..new("A") };
+    board.publish(&[keyed("durable")]).unwrap();
+    let looked_up = board.state.seq();
+    board.publish(&[keyed("known")]).unwrap();
+    let durable = board.state.seq();
+    board.publish(&[keyed("landed")]).unwrap();
+    let news = [keyed("k"), keyed("known"), keyed("k"), new("A"), keyed("landed")];
+    let producer = Producer::Program(ProgramName::new("test").unwrap());
+    let mut publish = board.outgoing(&news, &producer);
+    publish.looked_up.as_of = looked_up;
+    let id = CommandId::new(uuid(board.next_id()));
+    let request = Request::Publish(publish);
+    let (actor, seed) = (Actor::Board, 0);
+    let command = Command { id, actor, correlation: None, trace: None, seed, request };
+    let first = board.state.seq().next();
+    let answer = board.command(&command).unwrap();
+    let found = [
+        (durable.next(), board.log[board.log.len() - 2].events.clone()),
+        (first, board.log[board.log.len() - 1].events.clone()),
+    ];
+    let landed = board.state.clone();
+    board.publish(&[keyed("lost")]).unwrap();
+    board.log.pop();
+    board.state = landed;
+    let found = found.iter().map(|(first, events)| (*first, &events[..]));
+    board.beside.recovered(&board.state, durable, found);
+    let events = &board.log.last().unwrap().events;
+    let again = board.state.answer(&command, first, events, &board.beside);
+    assert_eq!(again, Some(answer));
+    let lost = board.publish(&[keyed("lost")]).unwrap()[0];
+    assert!(!lost.duplicate);
 }
 
 /// LOOK-1: a look-up from before what the board remembers is refused: the task looks again.
