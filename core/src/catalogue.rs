@@ -130,12 +130,6 @@ impl Catalogue {
         self.agent_names.get(agent.get() as usize)
     }
 
-    /// Whether some subscription to this type has a closure.
-    #[must_use]
-    pub fn needs_closures(&self, type_no: TypeNo) -> bool {
-        self.entries(type_no).iter().any(|entry| matches!(entry.filter, Filter::Closure { .. }))
-    }
-
     fn entries(&self, type_no: TypeNo) -> &[Entry] {
         self.by_type.get(type_no.get() as usize).map_or(&[], Vec::as_slice)
     }

@@ -93,12 +93,6 @@ impl<R: Runner> Dispatcher<R> {
         }
     }
 
-    /// Whether the attempt runs.
-    #[must_use]
-    pub fn runs(&self, attempt: AttemptId) -> bool {
-        self.running.contains_key(&attempt)
-    }
-
     /// The attempts that run, in order.
     #[must_use]
     pub fn attempts(&self) -> Vec<AttemptId> {

@@ -18,8 +18,6 @@ pub const OUTPUTS_MAX: usize = 10_000;
 pub const COMMAND_LEN_MAX: usize = 64 * 1024 * 1024;
 /// Bytes of one append, unless one command alone is larger.
 pub const APPEND_LEN_MAX: usize = 16 * 1024 * 1024;
-/// Inputs of one activation.
-pub const INPUTS_MAX: usize = 10_000;
 /// Recorded steps of one activation.
 pub const STEPS_MAX: usize = 1_000;
 /// Bytes of the error text that an attempt leaves; the rest is cut, visibly.
