@@ -94,7 +94,7 @@ pub async fn remove(url: &str) -> Result<(), Error> {
     match url::parse(url)? {
         Location::Memory => Err(nothing_stays(url)),
         #[cfg(feature = "sqlite")]
-        Location::Sqlite(file) => sqlite::remove(&file.path),
+        Location::Sqlite(file) => sqlite::remove(&file.path).await,
     }
 }
 

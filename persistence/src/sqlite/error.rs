@@ -48,6 +48,11 @@ pub(super) fn refusal(error: &sqlx::Error) -> Option<&str> {
     (primary(error) == Some(code::CONSTRAINT)).then(|| database.message())
 }
 
+/// Whether SQLite says that a file is none of its own.
+pub(super) fn is_no_database(error: &sqlx::Error) -> bool {
+    primary(error) == Some(code::NOTADB)
+}
+
 fn classify(action: &'static str, place: &str, error: sqlx::Error, outcome_unknown: bool) -> Error {
     let place = place.to_owned();
     let damaged = matches!(primary(&error), Some(code::INTERNAL | code::CORRUPT | code::NOTADB));

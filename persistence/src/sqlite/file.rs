@@ -1,16 +1,23 @@
-//! The file of a log, before SQLite touches it: where it lies, and whether it is one of ours. A
-//! foreign or a torn file is found out here by reading, so that it is never written to.
+//! The file of a log, before a log makes use of it: where it lies, and whether it is one of ours. A
+//! foreign or a torn file is found out here by reading, so that it is never written to. Nothing in
+//! this crate opens the file but SQLite.
 
 use std::fs;
-use std::io::{ErrorKind, Read};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+
+use sqlx::{ConnectOptions, Connection, Executor, Row};
 
 use artel_core::log::Error;
 
-use super::error::io;
+use super::error::{io, is_no_database, reading};
+use super::open::reading_options;
 
 /// What the header of our files says that they are: `Artl`.
 pub(super) const APPLICATION_ID: i32 = 0x4172_746c;
+
+/// Bytes of the header of an SQLite file.
+const HEADER_LEN: u64 = 100;
 
 /// A log in a file, as its URL says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,60 +49,93 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// Looks at the header of the file.
-pub(super) fn inspect(path: &Path) -> Result<Found, Error> {
-    let place = || path.display().to_string();
-    let foreign = |problem: &str| Error::Foreign { place: place(), problem: problem.to_owned() };
+/// Looks at the header of the file. SQLite reads it, without its locks and without a look at the
+/// write-ahead file: if this process has the file open already, a file handle of our own would take
+/// the process's locks off the file when it is closed, and only SQLite knows how to keep them.
+pub(super) async fn inspect(path: &Path) -> Result<Found, Error> {
     let cannot_read = |error| io("read", path, error);
-    match fs::metadata(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            return match fs::metadata(beside(path, "-wal")) {
-                Ok(wal) if wal.len() > 0 => Err(Error::Damaged {
-                    place: place(),
-                    problem: "its -wal file is there, but the file itself is not".to_owned(),
-                }),
-                Ok(_) | Err(_) => Ok(Found::Nothing),
-            };
+    loop {
+        let metadata = match fs::metadata(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return nothing(path),
+            metadata => metadata.map_err(cannot_read)?,
+        };
+        if !metadata.is_file() {
+            return Err(foreign(path, "it is not a file"));
         }
-        Err(error) => return Err(cannot_read(error)),
-        Ok(metadata) if !metadata.is_file() => return Err(foreign("it is not a file")),
-        Ok(_) => {}
+        if metadata.len() == 0 {
+            return Err(foreign(path, "it is an empty file"));
+        }
+        let pending = has_write_ahead(path);
+        match whole(path, metadata.len()).await {
+            // Pages may lie in the write-ahead file instead, and SQLite will find out.
+            Err(Error::Damaged { .. }) if pending => return Ok(Found::Board),
+            // It may have been moved into the file while we looked.
+            Err(Error::Damaged { .. }) if changed(path, &metadata) => {}
+            result => return result.map(|()| Found::Board),
+        }
     }
-    let mut header = Vec::with_capacity(100);
-    let file = fs::File::open(path).map_err(cannot_read)?;
-    file.take(100).read_to_end(&mut header).map_err(cannot_read)?;
-    if header.is_empty() {
-        return Err(foreign("it is an empty file"));
-    }
-    if !header.starts_with(b"SQLite format 3\0") {
-        return Err(foreign("it is no SQLite file"));
-    }
-    if header.len() < 100 {
-        return Err(Error::Damaged { place: place(), problem: "its header is cut off".to_owned() });
-    }
-    if header[68..72] != APPLICATION_ID.to_be_bytes() {
-        return Err(foreign("it is an SQLite file of another program"));
-    }
-    whole(path, &header)?;
-    Ok(Found::Board)
 }
 
-/// Checks that the file has as many pages as its header says. While there is a write-ahead file,
-/// pages may lie in that instead, and SQLite will find out.
-fn whole(path: &Path, header: &[u8]) -> Result<(), Error> {
-    let number = |from: usize, to: usize| {
-        header[from..to].iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte))
-    };
-    let page_len = match number(16, 18) {
-        1 => 65_536,
-        len => len,
-    };
-    let expected = number(28, 32) * page_len;
-    let found = || fs::metadata(path).map_err(|error| io("read", path, error)).map(|it| it.len());
-    let pending = || fs::metadata(beside(path, "-wal")).is_ok_and(|wal| wal.len() > 0);
-    if found()? >= expected || pending() || found()? >= expected {
-        return Ok(());
+/// There is no file. A write-ahead file without one would be taken for a new board's.
+fn nothing(path: &Path) -> Result<Found, Error> {
+    if has_write_ahead(path) {
+        return Err(damaged(path, "its -wal file is there, but the file itself is not".to_owned()));
     }
-    let problem = format!("it has {} bytes, its header says {expected}", found()?);
-    Err(Error::Damaged { place: path.display().to_string(), problem })
+    Ok(Found::Nothing)
+}
+
+fn has_write_ahead(path: &Path) -> bool {
+    fs::metadata(beside(path, "-wal")).is_ok_and(|wal| wal.len() > 0)
+}
+
+fn changed(path: &Path, before: &fs::Metadata) -> bool {
+    fs::metadata(path)
+        .is_ok_and(|now| (now.len(), now.modified().ok()) != (before.len(), before.modified().ok()))
+}
+
+/// Checks that a file is one of ours, and that it has as many pages as its header says.
+async fn whole(path: &Path, len: u64) -> Result<(), Error> {
+    let header = match header(path).await {
+        Ok(header) => header,
+        Err(error) if is_no_database(&error) => return Err(foreign(path, "it is no SQLite file")),
+        Err(error) => return Err(reading("read", &path.display().to_string(), error)),
+    };
+    if len < HEADER_LEN {
+        return Err(damaged(path, "its header is cut off".to_owned()));
+    }
+    if header.application_id != APPLICATION_ID {
+        return Err(foreign(path, "it is an SQLite file of another program"));
+    }
+    let expected = header.page_count.saturating_mul(header.page_len);
+    if i64::try_from(len).is_ok_and(|len| len < expected) {
+        return Err(damaged(path, format!("it has {len} bytes, its header says {expected}")));
+    }
+    Ok(())
+}
+
+/// What stands in the header of a file.
+struct Header {
+    application_id: i32,
+    page_count: i64,
+    page_len: i64,
+}
+
+async fn header(path: &Path) -> Result<Header, sqlx::Error> {
+    let options = reading_options(path).immutable(true);
+    let mut connection = options.connect().await?;
+    let header = Header {
+        application_id: connection.fetch_one("PRAGMA application_id").await?.try_get(0)?,
+        page_count: connection.fetch_one("PRAGMA page_count").await?.try_get(0)?,
+        page_len: connection.fetch_one("PRAGMA page_size").await?.try_get(0)?,
+    };
+    connection.close().await?;
+    Ok(header)
+}
+
+fn foreign(path: &Path, problem: &str) -> Error {
+    Error::Foreign { place: path.display().to_string(), problem: problem.to_owned() }
+}
+
+fn damaged(path: &Path, problem: String) -> Error {
+    Error::Damaged { place: path.display().to_string(), problem }
 }

@@ -33,7 +33,7 @@ const WRITER_CACHE_KIB: u32 = 32 * 1024;
 pub(crate) async fn open(file: File, mode: Mode) -> Result<SqliteLog, Error> {
     let path = std::path::absolute(&file.path).map_err(|error| io("open", &file.path, error))?;
     let read_only = matches!(mode, Mode::ReadOnly);
-    if inspect(&path)? == Found::Nothing {
+    if inspect(&path).await? == Found::Nothing {
         match mode {
             Mode::Create(board) => create(&path, &board).await?,
             Mode::Existing | Mode::ReadOnly => {
@@ -114,11 +114,14 @@ async fn check(log: &SqliteLog) -> Result<(), Error> {
 
 /// The schema version of the file, if this release can read it.
 async fn version(place: &str, connection: &mut SqliteConnection) -> Result<u32, Error> {
-    let row = connection
-        .fetch_one("SELECT user_version FROM pragma_user_version")
-        .await
-        .map_err(|error| reading("open", place, error))?;
-    let version: i64 = row.try_get(0).map_err(|error| reading("open", place, error))?;
+    let cannot = |error| reading("open", place, error);
+    let row = connection.fetch_one("PRAGMA application_id").await.map_err(cannot)?;
+    if row.try_get::<i32, _>(0).map_err(cannot)? != APPLICATION_ID {
+        let problem = "it is an SQLite file of another program".to_owned();
+        return Err(Error::Foreign { place: place.to_owned(), problem });
+    }
+    let row = connection.fetch_one("PRAGMA user_version").await.map_err(cannot)?;
+    let version: i64 = row.try_get(0).map_err(cannot)?;
     match u32::try_from(version) {
         Ok(version @ 1..=migrate::VERSION) => Ok(version),
         Ok(version @ 1..) => {
@@ -152,10 +155,12 @@ async fn create(path: &Path, board: &CreateBoard) -> Result<(), Error> {
     let lock = match Lock::acquire(path) {
         Ok(lock) => lock,
         // Somebody else has just made it and owns it.
-        Err(Error::Owned { .. }) if inspect(path)? == Found::Board => return Ok(()),
+        Err(owned @ Error::Owned { .. }) => {
+            return if inspect(path).await? == Found::Board { Ok(()) } else { Err(owned) };
+        }
         Err(error) => return Err(error),
     };
-    if inspect(path)? == Found::Board {
+    if inspect(path).await? == Found::Board {
         return Ok(());
     }
     let draft = beside(path, "-new");

@@ -15,8 +15,8 @@ use super::open::writing_options;
 use super::own::Lock;
 use super::read;
 
-pub(crate) fn remove(path: &Path) -> Result<(), Error> {
-    there(path)?;
+pub(crate) async fn remove(path: &Path) -> Result<(), Error> {
+    there(path).await?;
     let lock = Lock::acquire(path)?;
     // The write-ahead file goes first: left alone beside a new board, it would be taken for that
     // one's.
@@ -32,7 +32,7 @@ pub(crate) fn remove(path: &Path) -> Result<(), Error> {
 }
 
 pub(crate) async fn move_aside(path: &Path) -> Result<PathBuf, Error> {
-    there(path)?;
+    there(path).await?;
     let place = path.display().to_string();
     let _lock = Lock::acquire(path)?;
     let options = writing_options(path, Synchronous::Full);
@@ -60,8 +60,8 @@ pub(crate) async fn move_aside(path: &Path) -> Result<PathBuf, Error> {
 }
 
 /// Checks that there is a board to be dealt with, whole or damaged.
-fn there(path: &Path) -> Result<(), Error> {
-    match inspect(path) {
+async fn there(path: &Path) -> Result<(), Error> {
+    match inspect(path).await {
         Ok(Found::Board) | Err(Error::Damaged { .. }) => Ok(()),
         Ok(Found::Nothing) => Err(Error::Missing { place: path.display().to_string() }),
         Err(error) => Err(error),

@@ -13,6 +13,8 @@ mod own;
 mod place;
 #[cfg(test)]
 mod remove;
+#[cfg(test)]
+mod stranger;
 
 use artel_core::log::{Description, Durability};
 use artel_testkit::conformance::{LogFactory, NewBoard};

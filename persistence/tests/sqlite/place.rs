@@ -59,7 +59,19 @@ impl Place {
         format!("sqlite:{}", self.path().display())
     }
 
-    /// Everything in the folder, by name.
+    /// Copies of the files in a place of their own, without those that end with the processes.
+    pub(crate) fn as_a_crash_leaves_it(&self) -> Self {
+        let copy = Self::empty();
+        for (name, bytes) in self.files() {
+            if !name.ends_with("-shm") {
+                fs::write(copy.folder.path().join(name), bytes).unwrap();
+            }
+        }
+        copy
+    }
+
+    /// Everything in the folder, by name. That takes this process's locks off the files, so no other
+    /// process may come near them afterwards.
     pub(crate) fn files(&self) -> BTreeMap<String, Vec<u8>> {
         let files = fs::read_dir(self.folder.path()).unwrap().map(|entry| {
             let entry = entry.unwrap();
