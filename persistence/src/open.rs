@@ -84,13 +84,14 @@ pub async fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn Log>, Error
     }
 }
 
-/// Removes a log with everything in it.
+/// Removes a log with everything in it, and says where it lay. A link that led to it stays, and leads
+/// nowhere.
 ///
 /// # Errors
 /// [`Error::Owned`] when a live process owns the board; [`Error::Missing`] when there is none;
 /// [`Error::Foreign`] when something else lies there; [`Error::Unavailable`] when it cannot be
 /// removed.
-pub async fn remove(url: &str) -> Result<(), Error> {
+pub async fn remove(url: &str) -> Result<PathBuf, Error> {
     match url::parse(url)? {
         Location::Memory => Err(nothing_stays(url)),
         #[cfg(feature = "sqlite")]

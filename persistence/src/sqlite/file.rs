@@ -49,6 +49,25 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
+/// Where the file lies, whatever links lead there: what lies beside it, the owner's lock first of
+/// all, must be the same for everybody. A link that leads nowhere is a place for a new file itself.
+pub(super) fn resolve(path: &Path) -> Result<PathBuf, Error> {
+    let found = match fs::canonicalize(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => absent(path),
+        found => found,
+    };
+    found.map_err(|error| io("open", path, error))
+}
+
+/// The path of a file that is not there.
+fn absent(path: &Path) -> Result<PathBuf, std::io::Error> {
+    let path = std::path::absolute(path)?;
+    match (path.parent().map(fs::canonicalize), path.file_name()) {
+        (Some(Ok(folder)), Some(name)) => Ok(folder.join(name)),
+        _ => Ok(path),
+    }
+}
+
 /// Looks at the header of the file. SQLite reads it, without its locks and without a look at the
 /// write-ahead file: if this process has the file open already, a file handle of our own would take
 /// the process's locks off the file when it is closed, and only SQLite knows how to keep them.
@@ -64,6 +83,13 @@ pub(super) async fn inspect(path: &Path) -> Result<Found, Error> {
         }
         if metadata.len() == 0 {
             return Err(foreign(path, "it is an empty file"));
+        }
+        let names = names(&metadata);
+        if names > 1 {
+            let problem = format!(
+                "the file has {names} names (hard links), which no lock can bring together"
+            );
+            return Err(io("open", path, std::io::Error::other(problem)));
         }
         let pending = has_write_ahead(path);
         match whole(path, metadata.len()).await {
@@ -82,6 +108,18 @@ fn nothing(path: &Path) -> Result<Found, Error> {
         return Err(damaged(path, "its -wal file is there, but the file itself is not".to_owned()));
     }
     Ok(Found::Nothing)
+}
+
+/// How many names a file has. What lies beside it would lie beside one of them only.
+#[cfg(unix)]
+fn names(metadata: &fs::Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::nlink(metadata)
+}
+
+/// Elsewhere that is not to be found out.
+#[cfg(not(unix))]
+fn names(_metadata: &fs::Metadata) -> u64 {
+    1
 }
 
 fn has_write_ahead(path: &Path) -> bool {

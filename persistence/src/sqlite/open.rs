@@ -15,7 +15,7 @@ use artel_core::record::genesis;
 
 use super::connections::Connections;
 use super::error::{io, reading};
-use super::file::{APPLICATION_ID, File, Found, Synchronous, beside, inspect};
+use super::file::{APPLICATION_ID, File, Found, Synchronous, beside, inspect, resolve};
 use super::handle::SqliteLog;
 use super::own::{Lock, Owning};
 use super::{append, migrate, read};
@@ -31,7 +31,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const WRITER_CACHE_KIB: u32 = 32 * 1024;
 
 pub(crate) async fn open(file: File, mode: Mode) -> Result<SqliteLog, Error> {
-    let path = std::path::absolute(&file.path).map_err(|error| io("open", &file.path, error))?;
+    let path = resolve(&file.path)?;
     let read_only = matches!(mode, Mode::ReadOnly);
     if inspect(&path).await? == Found::Nothing {
         match mode {

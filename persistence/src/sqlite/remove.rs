@@ -10,12 +10,13 @@ use sqlx::{ConnectOptions, Connection, Executor};
 use artel_core::log::Error;
 
 use super::error::{io, reading};
-use super::file::{Found, Synchronous, beside, inspect};
+use super::file::{Found, Synchronous, beside, inspect, resolve};
 use super::open::writing_options;
 use super::own::Lock;
 use super::read;
 
-pub(crate) async fn remove(path: &Path) -> Result<(), Error> {
+pub(crate) async fn remove(path: &Path) -> Result<PathBuf, Error> {
+    let path = &resolve(path)?;
     there(path).await?;
     let lock = Lock::acquire(path)?;
     // The write-ahead file goes first: left alone beside a new board, it would be taken for that
@@ -28,10 +29,12 @@ pub(crate) async fn remove(path: &Path) -> Result<(), Error> {
             Ok(()) | Err(_) => {}
         }
     }
-    lock.remove()
+    lock.remove()?;
+    Ok(path.to_owned())
 }
 
 pub(crate) async fn move_aside(path: &Path) -> Result<PathBuf, Error> {
+    let path = &resolve(path)?;
     there(path).await?;
     let place = path.display().to_string();
     let _lock = Lock::acquire(path)?;

@@ -5,6 +5,8 @@
 mod crash;
 #[cfg(test)]
 mod damage;
+#[cfg(all(test, unix))]
+mod link;
 #[cfg(test)]
 mod open;
 #[cfg(test)]

@@ -14,7 +14,7 @@ use artel_testkit::conformance::{LogPlace, NewBoard, Sample, Scribe};
 
 pub(crate) struct Place {
     pub(crate) folder: tempfile::TempDir,
-    board: CreateBoard,
+    pub(crate) board: CreateBoard,
 }
 
 impl LogPlace for Place {
