@@ -74,6 +74,9 @@ impl Owning {
     /// Gets the lock, unless this object has it; none when it has.
     fn prepare(&self, path: &Path, process: ProcessId) -> Result<Option<Lock>, Error> {
         let mut state = self.state();
+        if state.lock.as_ref().is_some_and(|lock| !lock.counts()) {
+            *state = State::default();
+        }
         if state.lock.is_none() {
             return Lock::acquire(path).map(Some);
         }
@@ -167,6 +170,11 @@ impl Lock {
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(cannot(error)),
         }
+    }
+
+    /// Whether the lock still keeps others out: they lock the file that lies at its place now.
+    fn counts(&self) -> bool {
+        is_at(&self.file, &self.path)
     }
 
     fn write(&mut self, owner: &Owner) -> Result<(), Error> {

@@ -61,3 +61,43 @@ async fn the_epoch_stops_an_owner_whose_lock_is_gone() {
     assert!(matches!(error, Error::Fenced { .. }), "{error:?}");
     assert_eq!(second.publish(&[sample(2)]).await, [Seq(2)]);
 }
+
+/// SQLITE-12, LOG-21: an owner whose lock file was taken away, and who owns again, holds no lock any
+/// more: it meets the one who came after it instead of fencing that one off.
+#[tokio::test]
+async fn an_owner_whose_lock_is_gone_does_not_take_the_board_back() {
+    let place = Place::empty();
+    let log = place.open().await.unwrap();
+    let mut scribe = Scribe::own(&log).await;
+    scribe.publish(&[sample(1)]).await;
+    fs::remove_file(place.folder.path().join("board.db-owner")).unwrap();
+    let other = place.open().await.unwrap();
+    let second = other.own(claim(2, "second")).await.unwrap();
+    for _ in 0..2 {
+        let error = log.own(claim(1, "suite")).await.unwrap_err();
+        assert!(matches!(&error, Error::Owned { owner, .. } if owner.program == "second"));
+        assert_eq!(log.owner().await.unwrap().unwrap().program, "second");
+        assert_eq!(log.head().await.unwrap().epoch, second.epoch);
+    }
+    // The lock that it had is not given up in the other one's place.
+    log.disown(scribe.epoch).await.unwrap();
+    assert_eq!(other.owner().await.unwrap().unwrap().program, "second");
+    other.disown(second.epoch).await.unwrap();
+    let third = log.own(claim(1, "suite")).await.unwrap();
+    assert!(third.epoch > second.epoch);
+    let error = other.own(claim(2, "second")).await.unwrap_err();
+    assert!(matches!(&error, Error::Owned { owner, .. } if owner.program == "suite"));
+}
+
+/// SQLITE-12, LOG-22: where nobody came after it, it gets a new lock, which keeps others out.
+#[tokio::test]
+async fn an_owner_whose_lock_is_gone_locks_anew() {
+    let place = Place::empty();
+    let log = place.open().await.unwrap();
+    log.own(claim(1, "first")).await.unwrap();
+    fs::remove_file(place.folder.path().join("board.db-owner")).unwrap();
+    log.own(claim(1, "first")).await.unwrap();
+    let other = place.open().await.unwrap();
+    let error = other.own(claim(2, "second")).await.unwrap_err();
+    assert!(matches!(&error, Error::Owned { owner, .. } if owner.program == "first"));
+}
