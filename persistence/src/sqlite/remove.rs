@@ -51,7 +51,8 @@ pub(crate) async fn move_aside(path: &Path) -> Result<PathBuf, Error> {
     let free = (1_u32..).map(|number| beside(path, &format!(".aside-{number}")));
     let aside = free.into_iter().find(|path| !path.exists());
     let aside = aside.expect("a folder does not hold so many files");
-    for suffix in ["-wal", ""] {
+    // Those who still read the board have its shared memory in use, which no other board may share.
+    for suffix in ["-wal", "-shm", ""] {
         match fs::rename(beside(path, suffix), beside(&aside, suffix)) {
             Err(error) if suffix.is_empty() || error.kind() != ErrorKind::NotFound => {
                 return Err(io("move aside", path, error));

@@ -86,3 +86,24 @@ async fn a_board_of_production_stays_where_it_is() {
     let log = place.open().await.unwrap();
     assert_eq!(log.read(Seq(1), usize::MAX).await.unwrap(), scribe.batches);
 }
+
+/// SQLITE-15: who reads a board while it is moved aside goes on reading it, and the new board at its
+/// place has nothing in common with it.
+#[tokio::test]
+async fn a_board_is_moved_aside_under_a_reader() {
+    let place = Place::new(NewBoard { dev: true, ..NewBoard::sample() });
+    let log = place.open().await.unwrap();
+    let mut scribe = Scribe::own(&log).await;
+    scribe.publish(&[sample(1), sample(2)]).await;
+    let reader = place.open_with(OpenOptions::read_only()).await.unwrap();
+    assert_eq!(reader.head().await.unwrap().seq, Seq(2));
+    log.close().await;
+    move_aside(&place.url()).await.unwrap();
+    let left: Vec<String> = place.files().into_keys().collect();
+    let beside = left.iter().filter(|name| !name.contains(".aside-")).collect::<Vec<_>>();
+    assert_eq!(beside, ["board.db-owner"], "{left:?}");
+    let log = place.open().await.unwrap();
+    Scribe::own(&log).await.publish(&[sample(3)]).await;
+    assert_eq!(log.head().await.unwrap().seq, Seq(1));
+    assert_eq!(reader.read(Seq(1), usize::MAX).await.unwrap(), scribe.batches);
+}
