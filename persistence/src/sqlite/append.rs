@@ -13,8 +13,8 @@ use super::bulk::select;
 use super::error::{appending, refusal};
 use super::format::integer;
 use super::handle::SqliteLog;
-use super::read;
 use super::rows::{TABLES, pack};
+use super::{read, write_ahead};
 use crate::check::{Checked, Flaw};
 
 /// What the trigger calls the three ways in which a batch can fail to continue the log.
@@ -44,7 +44,7 @@ pub(super) async fn append(log: &SqliteLog, append: Append) -> Result<(), Error>
     // between, it stays so, and the next append is refused until the board is owned again.
     let arguments = arguments(&checked);
     drop(checked);
-    let mut writer = match log.writer.check_out().await {
+    let mut writer = match write_ahead::writer(log).await {
         Ok(writer) => writer,
         Err(error) => {
             log.owning.settle(header.epoch);

@@ -3,8 +3,11 @@
 //! dropped the future, is closed, and the next call opens another. So nobody ever meets a
 //! connection in the middle of something.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
@@ -55,6 +58,17 @@ impl Connections {
             None => self.connect().await.map_err(|error| reading("open", &self.place, error))?,
         };
         Ok(CheckedOut { connection, home: self, permit })
+    }
+
+    /// Does something while nobody gets a connection. Those who have one go on.
+    pub(super) async fn hold_back<T>(&self, work: impl Future<Output = T>) -> T {
+        let mut all = pin!(self.gate.acquire_many(self.count));
+        // The gate is fair: who comes later waits behind this one, which need not get through, until
+        // it leaves the queue.
+        let held = poll_fn(|context| Poll::Ready(all.as_mut().poll(context))).await;
+        let done = work.await;
+        drop(held);
+        done
     }
 
     /// Lets go of all connections, those that are checked out when they come back. From now on

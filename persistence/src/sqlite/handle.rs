@@ -18,6 +18,7 @@ use artel_core::time::Timestamp;
 use super::connections::Connections;
 use super::file::Synchronous;
 use super::own::Owning;
+use super::write_ahead::WriteAhead;
 use super::{append, look_up, own, query, read, snapshot};
 
 pub(crate) struct SqliteLog {
@@ -29,6 +30,7 @@ pub(crate) struct SqliteLog {
     pub(super) readers: Connections,
     /// One: SQLite has one writer at a time, and would make a second one poll.
     pub(super) writer: Connections,
+    pub(super) write_ahead: WriteAhead,
     pub(super) owning: Owning,
     pub(super) closed: AtomicBool,
 }

@@ -27,6 +27,7 @@ mod read;
 mod remove;
 mod rows;
 mod snapshot;
+mod write_ahead;
 
 pub(crate) use file::{File, Synchronous};
 pub(crate) use open::open;

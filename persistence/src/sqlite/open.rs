@@ -18,6 +18,7 @@ use super::error::{io, reading};
 use super::file::{APPLICATION_ID, File, Found, Synchronous, beside, inspect, resolve};
 use super::handle::SqliteLog;
 use super::own::{Lock, Owning};
+use super::write_ahead::WriteAhead;
 use super::{append, migrate, read};
 use crate::open::{CreateBoard, Mode};
 
@@ -25,7 +26,7 @@ use crate::open::{CreateBoard, Mode};
 const READERS: u32 = 4;
 
 /// How long a statement waits for a lock of another connection before it fails.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How much of the file the writing connection keeps in memory, in KiB.
 const WRITER_CACHE_KIB: u32 = 32 * 1024;
@@ -53,6 +54,7 @@ fn log(path: PathBuf, synchronous: Synchronous, read_only: bool) -> SqliteLog {
     let writer = Connections::new(&place, writing_options(&path, synchronous), append::setup(), 1);
     SqliteLog {
         place,
+        write_ahead: WriteAhead::of(&path),
         path,
         synchronous,
         read_only,

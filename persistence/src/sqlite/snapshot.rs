@@ -12,7 +12,7 @@ use super::error::reading;
 use super::format::{get, hash, integer, seq};
 use super::handle::SqliteLog;
 use super::look_up::fetch;
-use super::read;
+use super::{read, write_ahead};
 
 /// How many snapshots are kept.
 const KEPT: u32 = 2;
@@ -93,7 +93,7 @@ async fn write(
     log: &SqliteLog,
     query: sqlx::query::Query<'_, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>,
 ) -> Result<u64, Error> {
-    let mut writer = log.writer.check_out().await?;
+    let mut writer = write_ahead::writer(log).await?;
     let done = query.execute(writer.connection()).await;
     let done = done.map_err(|error| reading("keep a snapshot in", &log.place, error))?;
     writer.give_back();

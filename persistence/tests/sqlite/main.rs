@@ -17,6 +17,8 @@ mod place;
 mod remove;
 #[cfg(test)]
 mod stranger;
+#[cfg(test)]
+mod write_ahead;
 
 use artel_core::log::{Description, Durability};
 use artel_testkit::conformance::{LogFactory, NewBoard};
