@@ -27,7 +27,7 @@ pub(super) fn reading(action: &'static str, place: &str, error: sqlx::Error) -> 
 pub(super) fn appending(place: &str, error: sqlx::Error) -> Error {
     match primary(&error) {
         Some(code::TOOBIG | code::CONSTRAINT | code::MISMATCH) => {
-            Error::Unstorable { source: Box::new(error) }
+            Error::Unstorable { source: cause(error) }
         }
         Some(code::BUSY | code::LOCKED | code::READONLY | code::CANTOPEN) => {
             classify("append to", place, error, false)
@@ -60,7 +60,26 @@ fn classify(action: &'static str, place: &str, error: sqlx::Error, outcome_unkno
     if (damaged && !outcome_unknown) || undecodable {
         return Error::Damaged { place, problem: text(&error) };
     }
-    Error::Unavailable { action, place, outcome_unknown, source: Box::new(error) }
+    let forbidden = primary(&error) == Some(code::READONLY);
+    let cause = cause(error);
+    let source = if forbidden { Box::new(Forbidden(cause)) } else { cause };
+    Error::Unavailable { action, place, outcome_unknown, source }
+}
+
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// SQLite's own words for this do not tell that a read has to write as well.
+#[derive(Debug, thiserror::Error)]
+#[error("SQLite may not write to the file or beside it, which it does also to read")]
+struct Forbidden(#[source] Cause);
+
+/// What is told as the cause: not the wrapping of sqlx, which repeats what it wraps.
+fn cause(error: sqlx::Error) -> Cause {
+    match error {
+        sqlx::Error::Database(error) => error,
+        sqlx::Error::Io(error) => Box::new(error),
+        error => Box::new(error),
+    }
 }
 
 fn text(error: &sqlx::Error) -> String {
@@ -71,4 +90,62 @@ fn text(error: &sqlx::Error) -> String {
 fn primary(error: &sqlx::Error) -> Option<i32> {
     let extended: i32 = error.as_database_error()?.code()?.parse().ok()?;
     Some(extended & 0xff)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+    use sqlx::{ConnectOptions, Executor};
+
+    use super::*;
+
+    /// An error and its causes, as a person reads them.
+    fn told(error: &Error) -> Vec<String> {
+        let mut told = vec![error.to_string()];
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            told.push(error.to_string());
+            cause = error.source();
+        }
+        told
+    }
+
+    async fn empty() -> SqliteConnection {
+        SqliteConnectOptions::new().in_memory(true).connect().await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn each_cause_is_told_once() {
+        let error = empty().await.execute("SELECT 1 FROM nowhere").await.unwrap_err();
+        let error = appending("x.db", error);
+        assert_eq!(
+            told(&error),
+            ["cannot append to the log at `x.db`", "(code: 1) no such table: nowhere"]
+        );
+        let error = reading("read", "x.db", sqlx::Error::Io(std::io::Error::other("no disk")));
+        assert_eq!(told(&error), ["cannot read the log at `x.db`", "no disk"]);
+        let error = empty().await.execute("SELECT zeroblob(9999999999)").await.unwrap_err();
+        let error = appending("x.db", error);
+        assert_eq!(
+            told(&error),
+            ["the log refuses to store this content", "(code: 18) string or blob too big"]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_lack_of_permission_is_named() {
+        let sql = "PRAGMA query_only = 1; CREATE TABLE t (x)";
+        let error = empty().await.execute(sql).await.unwrap_err();
+        let error = reading("read", "x.db", error);
+        assert_eq!(
+            told(&error),
+            [
+                "cannot read the log at `x.db`",
+                "SQLite may not write to the file or beside it, which it does also to read",
+                "(code: 8) attempt to write a readonly database"
+            ]
+        );
+    }
 }
