@@ -222,3 +222,21 @@ async fn a_log_opened_to_be_read_needs_no_owner() {
     let reader = copy.open_with(OpenOptions::read_only()).await.unwrap();
     assert_eq!(reader.head().await.unwrap().seq, Seq(6));
 }
+
+/// SQLITE-6: a copy that SQLite made while the board was written to is a board, which can be gone on
+/// with.
+#[tokio::test]
+async fn a_copy_by_sqlite_is_a_board() {
+    let place = Place::empty();
+    let log = place.open().await.unwrap();
+    let mut scribe = Scribe::own(&log).await;
+    scribe.publish(&[sample(1), sample(2)]).await;
+    let copy = Place::empty();
+    place.sql(&format!("VACUUM INTO '{}'", copy.path().display())).await;
+    scribe.publish(&[sample(3)]).await;
+    let reader = copy.open_with(OpenOptions::read_only()).await.unwrap();
+    assert_eq!(reader.read(Seq(1), usize::MAX).await.unwrap(), scribe.batches[..1]);
+    let log = copy.open_with(OpenOptions::existing()).await.unwrap();
+    assert_eq!(Scribe::own(&log).await.publish(&[sample(4)]).await, [Seq(3)]);
+    assert_eq!(reader.head().await.unwrap().seq, Seq(3));
+}
