@@ -1,9 +1,8 @@
 //! Other programs that have the file open for a moment, each a process of its own: SQLite's locks
 //! belong to the process, so only another one shows whether they are held.
 
-use std::io::{BufRead, Write};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteLockingMode};
@@ -16,19 +15,23 @@ use artel_testkit::conformance::{LogPlace, Scribe};
 
 use crate::place::{Place, sample};
 
+/// Behind this argument comes the file.
+const MARK: &str = "look-into";
+
 /// What SQLite says when another one has the file.
 const SQLITE_BUSY: i32 = 5;
 
-/// The other program: reads a table of the file that its input names, if it gets the file for itself.
-/// With that wish it relies on the lock on the file alone, as earlier versions of SQLite do always,
-/// and who has the file alone takes its write-ahead file away when it closes it.
+/// Not a test of its own: the other program, which is given a file by an argument that the test
+/// harness takes for a filter. It reads a table of the file, if it gets the file for itself. With
+/// that wish it relies on the lock on the file alone, as earlier versions of SQLite do always, and
+/// who has the file alone takes its write-ahead file away when it closes it.
 #[tokio::test]
-#[ignore = "the test below runs it as a process of its own"]
-async fn looks_into_the_file() {
-    let mut path = String::new();
-    std::io::stdin().lock().read_line(&mut path).unwrap();
+async fn program_of_these_tests() {
+    let Some(path) = std::env::args().skip_while(|argument| argument != MARK).nth(1) else {
+        return;
+    };
     let options = SqliteConnectOptions::new()
-        .filename(path.trim_end())
+        .filename(path)
         .locking_mode(SqliteLockingMode::Exclusive)
         .busy_timeout(Duration::ZERO);
     let mut connection = options.connect().await.unwrap();
@@ -36,21 +39,18 @@ async fn looks_into_the_file() {
     let code = found.err().and_then(|error| error.as_database_error()?.code()?.parse().ok());
     assert!(matches!(code, None | Some(SQLITE_BUSY)), "{code:?}");
     connection.close().await.unwrap();
+    println!("looked");
 }
 
 /// Runs the other program on a file.
 fn stranger(path: &Path) {
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "stranger::looks_into_the_file", "--ignored"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["stranger::program_of_these_tests", "--exact", "--nocapture", MARK])
+        .arg(path)
+        .output()
         .unwrap();
-    writeln!(child.stdin.take().unwrap(), "{}", path.display()).unwrap();
-    let output = child.wait_with_output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && text.contains("1 passed"), "{output:?}");
+    assert!(output.status.success() && text.contains("looked"), "{output:?}");
 }
 
 /// What the owner's own process may do with the file besides owning it.
