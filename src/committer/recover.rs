@@ -185,6 +185,11 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
         loop {
             match take_over(&*self.log, &self.identity, self.durable, true).await {
                 Ok(taken) => return Ok(taken),
+                // Somebody else has the board: this process lost it, and must not wait to take it back.
+                Err(TakeOverError::Own(error @ log::Error::Owned { .. })) => {
+                    tracing::error!(%error, "the board has another owner; this one steps down");
+                    return Err(error.to_string().into());
+                }
                 Err(TakeOverError::Own(error)) if error.retryable() => {
                     tracing::warn!(%error, "cannot take the board over yet");
                 }

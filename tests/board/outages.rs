@@ -175,3 +175,29 @@ async fn a_start_that_is_dropped_lets_go() {
     let again = tokio::time::timeout(SECOND * 20, again).await;
     assert!(again.expect("the board is free").shutdown().await.complete);
 }
+
+/// OWN-4: an owner that was fenced off by another one steps down, and does not take the board back.
+#[tokio::test]
+async fn a_fenced_owner_steps_down() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("board.db");
+    let url = format!("sqlite:{}", path.display());
+    let start = async || {
+        let board = Board::open(url.clone()).await.unwrap();
+        board.type_of::<Order>();
+        board.start().await
+    };
+    let first = start().await.unwrap();
+    first.publish(order(1)).await.unwrap();
+    // What no program does, and people do: the lock is removed under its owner.
+    std::fs::remove_file(format!("{}-owner", path.display())).unwrap();
+    let second = start().await.unwrap();
+    second.publish(order(2)).await.unwrap();
+    first.publish(order(3)).await.unwrap_err();
+    let why = first.stopped().await;
+    assert!(why.contains("is owned by"), "{why}");
+    second.publish(order(4)).await.unwrap();
+    drop(first);
+    assert_eq!(second.artifacts(&Query::of::<Order>()).await.unwrap().artifacts.len(), 3);
+    end(second).await;
+}
