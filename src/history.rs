@@ -79,7 +79,7 @@ impl ActivationView {
         let definition = &state.agent(activation.agent)?.definition;
         let standing = match activation.phase {
             Phase::Running(_) => Standing::Running,
-            Phase::Waiting { .. } => Standing::Waiting(state.gate(id)?),
+            Phase::Waiting { .. } | Phase::Full { .. } => Standing::Waiting(state.gate(id)?),
         };
         Some(Self {
             id,

@@ -89,9 +89,11 @@ pub(crate) fn activation(view: &ActivationView, state: &State) -> wire::Activati
     let (gate, not_before) = match view.standing {
         Standing::Waiting(gate) => match gate {
             Gate::NotBefore(moment) => (Some(gate), Some(times::on_wall(state, moment))),
-            Gate::Unregistered | Gate::BoardConcurrency | Gate::AgentConcurrency | Gate::Permit => {
-                (Some(gate), None)
-            }
+            Gate::Unregistered
+            | Gate::Room
+            | Gate::BoardConcurrency
+            | Gate::AgentConcurrency
+            | Gate::Permit => (Some(gate), None),
         },
         Standing::Running | Standing::Closed { .. } => (None, None),
     };
@@ -123,7 +125,9 @@ pub(crate) const fn number(id: ActivationId) -> u64 {
 pub(crate) fn attempt(view: &AttemptView, state: &State) -> wire::Attempt {
     let took = view.ended.map(|ended| ended.since(view.started).as_millis());
     let (not_before, reason) = match view.next {
-        Some(Next::Retry { not_before, .. }) => (Some(times::on_wall(state, not_before)), None),
+        Some(Next::Retry { not_before, .. } | Next::WhenRoom { not_before, .. }) => {
+            (Some(times::on_wall(state, not_before)), None)
+        }
         Some(Next::Dead(reason)) => (None, Some(words::reason(reason))),
         Some(Next::Closed) | None => (None, None),
     };

@@ -85,6 +85,7 @@ pub(crate) const fn next(next: Next) -> &'static str {
     match next {
         Next::Closed => "closed",
         Next::Retry { .. } => "retry",
+        Next::WhenRoom { .. } => "when-room",
         Next::Dead(_) => "dead",
     }
 }

@@ -205,6 +205,23 @@ pub enum Next {
     },
     /// It is a dead letter.
     Dead(DeadReason),
+    /// It is tried again when there is room, and not before this moment; the attempt that ended
+    /// used up none of the retries.
+    WhenRoom {
+        /// On the board's own clock.
+        not_before: Elapsed,
+        /// What was missing.
+        room: Room,
+    },
+}
+
+/// Room on an agenda.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Room {
+    /// Whose agenda; none for the board's.
+    pub agent: Option<AgentNo>,
+    /// For how many activations.
+    pub activations: u32,
 }
 
 /// Why an activation will not be tried again by itself.

@@ -268,6 +268,7 @@ fn ended(
 ) -> wire::Happened {
     let (not_before, counted, reason) = match next {
         Next::Retry { not_before, counted } => (Some(not_before.as_millis()), Some(counted), None),
+        Next::WhenRoom { not_before, .. } => (Some(not_before.as_millis()), Some(false), None),
         Next::Dead(reason) => (None, None, Some(words::reason(reason))),
         Next::Closed => (None, None, None),
     };

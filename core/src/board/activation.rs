@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::envelope::Inputs;
+use crate::event::Room;
 use crate::ids::{AgentNo, AttemptNo, CorrelationId, Seq, SessionId, SubscriptionNo};
 use crate::names::StepName;
 use crate::time::{Elapsed, Timestamp};
@@ -43,6 +44,13 @@ pub enum Phase {
     },
     /// An attempt of it runs.
     Running(Running),
+    /// What its attempt returned found no room on an agenda: it waits for that.
+    Full {
+        /// Not before this moment, and its place is counted from then.
+        since: Elapsed,
+        /// What was missing.
+        room: Room,
+    },
 }
 
 /// The attempt that runs.
@@ -68,7 +76,7 @@ impl Activation {
     pub const fn running(&self) -> Option<&Running> {
         match &self.phase {
             Phase::Running(running) => Some(running),
-            Phase::Waiting { .. } => None,
+            Phase::Waiting { .. } | Phase::Full { .. } => None,
         }
     }
 }

@@ -230,12 +230,15 @@ impl State {
         self.index = index;
     }
 
-    /// Puts activations whose delay is over by `now` on the agenda. Derived data only: the state
+    /// Puts activations whose delay is over by `now`, or for which there is room again, where a
+    /// permit can take them. Derived data only: the state
     /// itself does not change.
     pub(super) fn promote(&mut self, now: Elapsed) {
         while let Some(id) = self.index.take_ready(now) {
             let Some(activation) = self.activations.get(&id) else { continue };
-            let Phase::Waiting { since } = activation.phase else { continue };
+            let (Phase::Waiting { since } | Phase::Full { since, .. }) = activation.phase else {
+                continue;
+            };
             let priority = facts(&self.agents, &self.subscriptions, activation).priority;
             self.index.make_ready(activation.agent, rank(id, since, priority));
         }

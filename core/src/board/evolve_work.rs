@@ -124,6 +124,10 @@ impl State {
                 activation.trail.push(seq);
                 activation.phase = Phase::Waiting { since: not_before };
             }),
+            Next::WhenRoom { not_before, room } => self.change(id, |activation| {
+                activation.trail.push(seq);
+                activation.phase = Phase::Full { since: not_before, room };
+            }),
             Next::Dead(reason) => {
                 self.trail(id, seq);
                 self.close(seq, id, Outcome::Dead(reason), changes)
@@ -167,6 +171,7 @@ impl State {
             self.activations.remove(&id).ok_or_else(|| format!("activation {id} is not open"))?;
         let facts = self.facts(&activation);
         self.index.remove(id, &activation, facts);
+        self.index.held.release(id);
         if let Some(record) = self.subscriptions.get_mut(activation.subscription.get() as usize) {
             match outcome {
                 Outcome::Done => record.counters.done += 1,

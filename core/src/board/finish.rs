@@ -8,12 +8,12 @@ use super::beside::Beside;
 use super::room::OWED_FACTOR;
 use super::state::State;
 use crate::command::{AttemptOutcome, Finish, Rejection};
-use crate::event::{AttemptEnd, DeadReason, Event, Next};
+use crate::event::{AttemptEnd, DeadReason, Event, Next, Room};
 use crate::ids::AttemptId;
 use crate::policy::{ErrorKind, limits};
 use crate::time::{Elapsed, Now};
 
-/// How long an attempt waits whose outputs found no room.
+/// How long an attempt waits at the least whose outputs found no room.
 const BOARD_FULL_DELAY: Duration = Duration::from_secs(1);
 
 impl State {
@@ -71,11 +71,17 @@ impl State {
         if self.check_correlations(&admission.growth, now.elapsed).is_err() {
             return (invalid, Next::Dead(DeadReason::Limit));
         }
-        if self.check_room(&admission.growth, OWED_FACTOR).is_err() {
-            let not_before = now.elapsed.after(BOARD_FULL_DELAY);
-            return (AttemptEnd::BoardFull, Next::Retry { not_before, counted: false });
+        match self.check_room(&admission.growth, OWED_FACTOR) {
+            Ok(()) => (AttemptEnd::Done, Next::Closed),
+            // There never will be room for that.
+            Err(full) if full.wanted > full.limit => (invalid, Next::Dead(DeadReason::Limit)),
+            Err(full) => {
+                let activations = u32::try_from(full.wanted).unwrap_or(u32::MAX);
+                let room = Room { agent: full.agent, activations };
+                let not_before = now.elapsed.after(BOARD_FULL_DELAY);
+                (AttemptEnd::BoardFull, Next::WhenRoom { not_before, room })
+            }
         }
-        (AttemptEnd::Done, Next::Closed)
     }
 
     /// What becomes of an activation whose attempt failed.

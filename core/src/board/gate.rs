@@ -14,6 +14,8 @@ use crate::time::Elapsed;
 pub enum Gate {
     /// No program names its agent.
     Unregistered,
+    /// What its last attempt returned found no room on an agenda, and there is none yet.
+    Room,
     /// Its delay is not over.
     NotBefore(Elapsed),
     /// As many attempts run on the board as may.
@@ -30,6 +32,7 @@ impl Gate {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Unregistered => "unregistered",
+            Self::Room => "room",
             Self::NotBefore(_) => "not-before",
             Self::BoardConcurrency => "concurrency (board)",
             Self::AgentConcurrency => "concurrency (agent)",
@@ -44,12 +47,24 @@ impl State {
     #[must_use]
     pub fn gate(&self, id: ActivationId) -> Option<Gate> {
         let activation = self.activations.get(&id)?;
-        let Phase::Waiting { since } = activation.phase else { return None };
+        // One that was let go because there is room waits for neither room nor time.
+        let (since, room) = match activation.phase {
+            Phase::Waiting { since } => (Some(since), None),
+            Phase::Full { since, room } if self.index.is_held(id, since, room) => {
+                (Some(since), Some(room))
+            }
+            Phase::Full { .. } => (None, None),
+            Phase::Running(_) => return None,
+        };
+        let since = since.filter(|since| *since > self.header.elapsed);
         let agent = self.agent(activation.agent)?;
         if !agent.registered {
             return Some(Gate::Unregistered);
         }
-        if since > self.header.elapsed {
+        if room.is_some_and(|room| since.is_none() || !self.index.fits(room)) {
+            return Some(Gate::Room);
+        }
+        if let Some(since) = since {
             return Some(Gate::NotBefore(since));
         }
         if self.index.running >= BOARD_CONCURRENCY {

@@ -8,6 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::activation::{Activation, Phase};
 use super::elapse::OVERDUE_GRACE;
+use super::held::Held;
+use super::room::{OWED_FACTOR, agenda_len_max};
+use crate::event::Room;
 use crate::ids::{ActivationId, AgentNo, SessionId};
 use crate::policy::limits::PRIORITY_STEP_MS;
 use crate::time::Elapsed;
@@ -21,6 +24,7 @@ pub(super) struct Index {
     queues: Vec<Queue>,
     heads: BTreeSet<(Rank, AgentNo)>,
     delayed: BTreeSet<(Elapsed, ActivationId)>,
+    pub(super) held: Held,
     deadlines: BTreeSet<(Elapsed, ActivationId)>,
     open: usize,
     pub(super) running: u32,
@@ -42,7 +46,7 @@ struct Queue {
 /// activation, and its executor is given the same grace for either.
 fn due(activation: &Activation, total_deadline: Elapsed) -> Elapsed {
     match &activation.phase {
-        Phase::Waiting { .. } => total_deadline,
+        Phase::Waiting { .. } | Phase::Full { .. } => total_deadline,
         Phase::Running(running) => running.deadline.after(OVERDUE_GRACE),
     }
 }
@@ -100,6 +104,11 @@ impl Index {
                 self.queue(agent).ready.insert(rank);
                 self.refresh_head(agent);
             }
+            // No program runs it, so no room is promised to it either.
+            Phase::Full { since, .. } if !self.queue(agent).registered => {
+                self.make_ready(agent, rank(id, *since, facts.priority));
+            }
+            Phase::Full { since, room } => self.held.insert(id, *since, *room),
             Phase::Running(running) => {
                 self.running += 1;
                 *self.sessions.entry(running.session).or_default() += 1;
@@ -126,7 +135,15 @@ impl Index {
                     self.refresh_head(agent);
                 }
             }
+            Phase::Full { since, room } => {
+                if !self.held.remove(id, *since, *room) {
+                    let rank = rank(id, *since, facts.priority);
+                    self.queue(agent).ready.remove(&rank);
+                    self.refresh_head(agent);
+                }
+            }
             Phase::Running(running) => {
+                self.held.release(id);
                 self.running -= 1;
                 if let Some(count) = self.sessions.get_mut(&running.session) {
                     *count -= 1;
@@ -154,14 +171,30 @@ impl Index {
         }
     }
 
-    /// Activations whose delay is over at `now`, taken off the list of delays.
+    /// An activation whose delay is over at `now`, or for which there is room again, taken off the
+    /// list that it was on.
     pub(super) fn take_ready(&mut self, now: Elapsed) -> Option<ActivationId> {
-        let &(since, id) = self.delayed.first()?;
-        if since > now {
-            return None;
+        if let Some((_, id)) = self.delayed.first().copied().filter(|(since, _)| *since <= now) {
+            self.delayed.pop_first();
+            return Some(id);
         }
-        self.delayed.pop_first();
-        Some(id)
+        let Self { held, queues, open, .. } = self;
+        held.take(now, |agent| free(queues, *open, agent))
+    }
+
+    /// Whether an activation waits for room and was not let go.
+    pub(super) fn is_held(&self, id: ActivationId, since: Elapsed, room: Room) -> bool {
+        self.held.contains(id, since, room)
+    }
+
+    /// Whether there is room that is promised to nobody.
+    pub(super) fn fits(&self, room: Room) -> bool {
+        self.held.fits(room, |agent| free(&self.queues, self.open, agent))
+    }
+
+    /// When the first one may run of those for which there is room again.
+    pub(super) fn next_with_room(&self) -> Option<Elapsed> {
+        self.held.next(|agent| free(&self.queues, self.open, agent))
     }
 
     /// Puts an activation whose delay is over on the agenda.
@@ -188,7 +221,7 @@ impl Index {
     pub(super) fn next_due(&self) -> Option<Elapsed> {
         let delayed = self.delayed.first().map(|(at, _)| *at);
         let deadline = self.deadlines.first().map(|(at, _)| *at);
-        delayed.into_iter().chain(deadline).min()
+        delayed.into_iter().chain(deadline).chain(self.next_with_room()).min()
     }
 
     pub(super) fn running_in(&self, session: SessionId) -> u32 {
@@ -207,7 +240,16 @@ impl Index {
 
     /// How many activations of an agent are open, or, without one, of the whole board.
     pub(super) fn open(&self, agent: Option<AgentNo>) -> usize {
-        let Some(agent) = agent else { return self.open };
-        self.queues.get(agent.get() as usize).map_or(0, |queue| queue.open)
+        open(&self.queues, self.open, agent)
     }
+}
+
+fn open(queues: &[Queue], all: usize, agent: Option<AgentNo>) -> usize {
+    let Some(agent) = agent else { return all };
+    queues.get(agent.get() as usize).map_or(0, |queue| queue.open)
+}
+
+/// How much room an agenda has for what the board owes itself.
+fn free(queues: &[Queue], all: usize, agent: Option<AgentNo>) -> usize {
+    agenda_len_max(agent, OWED_FACTOR).saturating_sub(open(queues, all, agent))
 }

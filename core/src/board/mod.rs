@@ -19,6 +19,7 @@ mod evolve;
 mod evolve_work;
 mod finish;
 mod gate;
+mod held;
 mod index;
 mod lease;
 mod publish;

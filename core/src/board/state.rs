@@ -241,7 +241,10 @@ impl State {
     /// names its agent.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.index.running == 0 && self.index.first().is_none() && !self.delays()
+        self.index.running == 0
+            && self.index.first().is_none()
+            && self.index.next_with_room().is_none()
+            && !self.delays()
     }
 
     fn delays(&self) -> bool {

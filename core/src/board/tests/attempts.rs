@@ -7,7 +7,7 @@ use crate::event::{AttemptEnd, DeadReason, Next};
 use crate::names::StepName;
 use crate::policy::limits;
 
-fn next_of(board: &Board) -> Next {
+pub(super) fn next_of(board: &Board) -> Next {
     let ends = board.events().into_iter().rev().find_map(|(_, event)| match event {
         Event::AttemptEnded { next, .. } => Some(*next),
         _ => None,
@@ -202,52 +202,6 @@ fn loops_and_floods_are_dead_letters() {
     let outcome = board.outcome(second.attempt.activation);
     assert_eq!(outcome, Some(Outcome::Dead(DeadReason::Limit)));
     assert_eq!(board.state.artifacts(), 2);
-}
-
-/// LOAD-1, I13: what the board owes itself passes up to twice the bound; beyond it an attempt whose
-/// outputs would grow the agenda ends as `board full`, uses no retry, and runs again.
-#[test]
-fn a_full_board_runs_the_attempt_again() {
-    let agents = [agent("one", "A"), agent("two", "B")];
-    let mut board = Board::with(&agents, 9);
-    board.register(&[agent("one", "A"), agent("two", "B")]).unwrap();
-    board.publish(&[new("A")]).unwrap();
-    let lease = board.leased();
-    board.beside.stop_leasing();
-    for _ in 0..6 {
-        board.done_elsewhere(90_000);
-    }
-    board.done(&lease, &[new("B"), new("B")]).unwrap();
-    let not_before = board.now.elapsed.after(Duration::from_secs(1));
-    assert_eq!(next_of(&board), Next::Retry { not_before, counted: false });
-    let activation = board.state.activation(lease.attempt.activation).unwrap();
-    assert_eq!(activation.failures, 0);
-}
-
-impl Board {
-    /// Puts work for agent `two` on the agenda as an attempt's outputs would, which passes the
-    /// bound for publishes from outside.
-    pub(super) fn done_elsewhere(&mut self, count: usize) {
-        let correlation = CorrelationId::new(uuid(self.next_id()));
-        let drafts: Vec<Event> = (0..count)
-            .map(|_| Event::ActivationCreated {
-                subscription: SubscriptionNo(1),
-                inputs: smallvec::smallvec![Seq(1)],
-                correlation,
-            })
-            .collect();
-        let decision = Decision {
-            command: CommandId::new(uuid(self.next_id())),
-            actor: Actor::Board,
-            at: self.now.wall,
-            elapsed: self.now.elapsed,
-            correlation: None,
-            trace: None,
-            events: drafts,
-        };
-        self.state.apply(&decision, &mut Changes::default()).unwrap();
-        self.log.push(decision);
-    }
 }
 
 /// STEP-1: a step has one result for each activation and name; a later attempt finds it in its

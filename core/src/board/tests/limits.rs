@@ -1,6 +1,10 @@
 //! The bounds of a board: what a tree of work may get, and how long agendas may be.
 
+use super::attempts::next_of;
 use super::*;
+use crate::board::Gate;
+use crate::event::{DeadReason, Next, Room};
+use crate::ids::AgentNo;
 use crate::policy::limits;
 
 /// LIMIT-1: a publish that would give its tree of work too many artifacts in an hour is refused,
@@ -130,4 +134,109 @@ fn a_redrive_is_bounded() {
     );
     let one = letters(&board).remove(0);
     board.ask(Request::Redrive(vec![one])).unwrap();
+}
+
+/// A board whose agent `two` has as many open activations as there may be, less `free`, of which the
+/// last one is of a tree of its own; and some attempts of agent `one`.
+fn full_board(attempts: usize, free: usize) -> (Board, Vec<Lease>, CorrelationId) {
+    let mut board = Board::with(&[agent("one", "A"), agent("two", "B")], 16);
+    board.publish(&vec![new("A"); attempts]).unwrap();
+    let leases = std::mem::take(&mut board.leases);
+    for _ in 0..4 {
+        board.done_elsewhere(100_000);
+    }
+    let last = board.done_elsewhere(10);
+    board.done_elsewhere(99_990 - free);
+    (board, leases, last)
+}
+
+/// LOAD-1, GATE-1, I13: what the board owes itself passes up to twice the bound; beyond it an
+/// attempt whose outputs would grow the agenda ends as `board full`, uses no retry, and waits until
+/// there is room, however long that takes, and at least a second.
+#[test]
+fn a_full_board_runs_the_attempt_again_when_there_is_room() {
+    let (mut board, leases, last) = full_board(2, 1);
+    let held = &leases[0];
+    board.beside.stop_leasing();
+    board.done(held, &[new("B"), new("B")]).unwrap();
+    let not_before = board.now.elapsed.after(Duration::from_secs(1));
+    let room = Room { agent: Some(AgentNo(1)), activations: 2 };
+    assert_eq!(next_of(&board), Next::WhenRoom { not_before, room });
+    let id = held.attempt.activation;
+    let activation = board.state.activation(id).unwrap();
+    assert_eq!((activation.failures, activation.trail.len()), (0, 2));
+    assert_eq!(board.state.gate(id), Some(Gate::Room));
+    board.done(&leases[1], &[new("B")]).unwrap();
+    board.pass(Duration::from_hours(1));
+    assert_eq!(board.state.gate(id), Some(Gate::Room));
+    assert_eq!(board.state.next_due(), None, "nothing is due before there is room");
+    let read = State::decode(&board.state.encode()).unwrap();
+    assert_eq!(read.gate(id), Some(Gate::Room), "a restart forgets nothing");
+    board.ask(Request::CancelCorrelation(last)).unwrap();
+    assert_eq!(board.state.gate(id), Some(Gate::Permit));
+}
+
+/// LOAD-1: as many run again as there is room for, and no more; within the second they wait for
+/// its end.
+#[test]
+fn room_is_promised_once() {
+    let (mut board, leases, last) = full_board(9, 0);
+    board.beside.stop_leasing();
+    for lease in &leases {
+        board.done(lease, &[new("B"), new("B"), new("B")]).unwrap();
+    }
+    let at_gate = |board: &Board, gate: Gate| {
+        let gates = leases.iter().map(|lease| board.state.gate(lease.attempt.activation));
+        gates.filter(|found| *found == Some(gate)).count()
+    };
+    board.ask(Request::CancelCorrelation(last)).unwrap();
+    let not_before = board.now.elapsed.after(Duration::from_secs(1));
+    assert_eq!(at_gate(&board, Gate::NotBefore(not_before)), 9);
+    assert_eq!(board.state.next_due(), Some(not_before));
+    assert!(!board.state.is_idle());
+    board.pass(Duration::from_secs(1));
+    assert_eq!((at_gate(&board, Gate::Permit), at_gate(&board, Gate::Room)), (3, 6));
+    let first = leases[0].attempt.activation;
+    board.ask(Request::CancelActivations(vec![first])).unwrap();
+    assert_eq!((at_gate(&board, Gate::Permit), at_gate(&board, Gate::Room)), (3, 5));
+    assert!(board.state.activation(first).is_none());
+}
+
+/// LOAD-1, LIMIT-3: what would not fit an empty agenda is not tried again.
+#[test]
+fn what_never_has_room_is_a_dead_letter() {
+    let mut many = agent("two", "B");
+    many.subscriptions = vec![many.subscriptions[0].clone(); 6];
+    let mut board = Board::with(&[agent("one", "A"), many], 1);
+    board.publish(&[new("A")]).unwrap();
+    let lease = board.leased();
+    board.done(&lease, &vec![new("B"); 90_000]).unwrap();
+    assert_eq!(next_of(&board), Next::Dead(DeadReason::Limit));
+}
+
+impl Board {
+    /// Puts work for agent `two` on the agenda as an attempt's outputs would, which passes the
+    /// bound for publishes from outside.
+    fn done_elsewhere(&mut self, count: usize) -> CorrelationId {
+        let correlation = CorrelationId::new(uuid(self.next_id()));
+        let drafts: Vec<Event> = (0..count)
+            .map(|_| Event::ActivationCreated {
+                subscription: SubscriptionNo(1),
+                inputs: smallvec::smallvec![Seq(1)],
+                correlation,
+            })
+            .collect();
+        let decision = Decision {
+            command: CommandId::new(uuid(self.next_id())),
+            actor: Actor::Board,
+            at: self.now.wall,
+            elapsed: self.now.elapsed,
+            correlation: None,
+            trace: None,
+            events: drafts,
+        };
+        self.state.apply(&decision, &mut Changes::default()).unwrap();
+        self.log.push(decision);
+        correlation
+    }
 }
