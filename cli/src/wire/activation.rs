@@ -30,7 +30,7 @@ pub(crate) struct Activation {
     pub(crate) correlation: String,
     /// `waiting`, `running`, `done`, `dead`, `cancelled` or `dropped`.
     pub(crate) standing: &'static str,
-    /// What it waits for: `unregistered`, `not-before`, `concurrency (board)`,
+    /// What it waits for: `unregistered`, `room`, `not-before`, `concurrency (board)`,
     /// `concurrency (agent)` or `permit`.
     pub(crate) gate: Option<&'static str>,
     /// When the gate `not-before` opens.
@@ -98,7 +98,7 @@ pub(crate) struct Attempt {
     /// The kind of the error: `transient`, `permanent`, `rate-limited`, `timeout`, `panic` or
     /// `invalid-output`.
     pub(crate) error_kind: Option<&'static str>,
-    /// What became of the activation: `closed`, `retry` or `dead`.
+    /// What became of the activation: `closed`, `retry`, `when-room` or `dead`.
     pub(crate) next: Option<&'static str>,
     /// The earliest start of the next attempt.
     pub(crate) not_before: Option<String>,

@@ -201,7 +201,7 @@ pub(crate) enum Happened {
         end: &'static str,
         /// The kind of the error.
         error_kind: Option<&'static str>,
-        /// What becomes of the activation: `closed`, `retry` or `dead`.
+        /// What becomes of the activation: `closed`, `retry`, `when-room` or `dead`.
         next: &'static str,
         /// The earliest start of the next attempt, in milliseconds of the board's own clock.
         not_before_ms: Option<u64>,
