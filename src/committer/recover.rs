@@ -246,7 +246,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
                     // append and that one failed, the command would be taken for one that is not
                     // in the log, and be decided again.
                     let forgotten = "it is on the board, but its receipts are lost; look it up";
-                    let answer = answer.ok_or_else(|| Failure::Stopped(forgotten.into()));
+                    let answer = answer.ok_or_else(|| Failure::Interrupted(forgotten.into()));
                     if let Some(reply) = pending.reply {
                         let _ = reply.send(answer);
                     }
