@@ -25,6 +25,7 @@ pub struct Query {
     until: Option<Timestamp>,
     cursor: Option<Seq>,
     newest_first: bool,
+    bare: bool,
     limit: Option<u32>,
 }
 
@@ -98,9 +99,16 @@ impl Query {
         self
     }
 
-    /// At most this many a page, 1 to [`Self::LIMIT_MAX`].
+    /// At most this many a page, 1 to [`Self::LIMIT_MAX`]. A page whose payloads come to 16 MiB ends
+    /// there, with fewer.
     pub fn limit(mut self, limit: u32) -> Self {
         self.limit = Some(limit.clamp(1, Self::LIMIT_MAX));
+        self
+    }
+
+    /// Without payloads: for listings that do not show them. [`Stored::payload`] has none then.
+    pub const fn bare(mut self) -> Self {
+        self.bare = true;
         self
     }
 
@@ -135,6 +143,7 @@ impl Query {
                 Direction::OldestFirst
             },
             limit: self.limit.unwrap_or(Self::LIMIT),
+            payloads: !self.bare,
         })
     }
 

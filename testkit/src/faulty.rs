@@ -229,6 +229,10 @@ impl Log for FaultyLog {
         self.inner()?.snapshot(until).await
     }
 
+    async fn snapshots(&self) -> Result<Vec<Seq>, Error> {
+        self.inner.snapshots().await
+    }
+
     async fn look_up(&self, look_up: &LookUp) -> Result<LookedUp, Error> {
         self.inner()?.look_up(look_up).await
     }

@@ -65,6 +65,21 @@ async fn a_query_gives_pages() {
     end(running).await;
 }
 
+/// QUERY-1: a query that does without payloads lists the same artifacts, and none is read.
+#[tokio::test(start_paused = true)]
+async fn a_query_may_do_without_payloads() {
+    let (board, _) = memory().await;
+    board.type_of::<Order>();
+    let running = board.start().await.unwrap();
+    running.publish_many((0..3).map(order)).await.unwrap();
+    let full = running.artifacts(&Query::of::<Order>()).await.unwrap().artifacts;
+    let bare = running.artifacts(&Query::of::<Order>().bare()).await.unwrap().artifacts;
+    assert!(bare.iter().map(artel::Stored::id).eq(full.iter().map(artel::Stored::id)));
+    assert!(full.iter().all(|stored| stored.payload().is_some()));
+    assert!(bare.iter().all(|stored| stored.payload().is_none()));
+    end(running).await;
+}
+
 /// TAIL-1: a tail gives every event from any seq on, in order, first those that are there, then
 /// those that come.
 #[tokio::test(start_paused = true)]

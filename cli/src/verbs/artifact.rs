@@ -16,7 +16,10 @@ use crate::{describe, times, wire, words};
 
 pub(super) async fn ls(args: &ArtifactLs, config: &Config, out: &mut Output) -> Result<(), Error> {
     let reader = Reader::open(&config.board).await?;
-    let listing = reader.artifacts(&query(args)).await?;
+    let query = query(args);
+    // The table has no payloads.
+    let query = if out.json { query } else { query.bare() };
+    let listing = reader.artifacts(&query).await?;
     let answer = wire::Artifacts {
         artifacts: listing.artifacts.iter().map(describe::artifact).collect(),
         next: listing.next.map(|next| next.get()),

@@ -114,6 +114,12 @@ pub trait Log: Send + Sync + std::fmt::Debug {
     /// When the log cannot be read. A damaged snapshot is skipped, not an error.
     async fn snapshot(&self, until: Seq) -> Result<Option<Snapshot>, Error>;
 
+    /// The seqs of the snapshots that are kept, ascending, whether or not they can be read.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    async fn snapshots(&self) -> Result<Vec<Seq>, Error>;
+
     /// Finds ids and keys, all as of one seq, which the answer names.
     ///
     /// # Errors

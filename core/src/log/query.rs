@@ -83,6 +83,8 @@ pub struct ArtifactQuery {
     pub direction: Direction,
     /// At most this many, and at least one.
     pub limit: u32,
+    /// With their payloads. Without, what is listed has none, and none is read.
+    pub payloads: bool,
 }
 
 impl Default for ArtifactQuery {
@@ -98,11 +100,15 @@ impl Default for ArtifactQuery {
             up_to: Seq(u64::MAX),
             direction: Direction::OldestFirst,
             limit: 100,
+            payloads: true,
         }
     }
 }
 
 impl ArtifactQuery {
+    /// How many bytes of payloads a page has at most, unless its first item alone has more.
+    pub const PAYLOADS_LEN_MAX: u64 = 16 * 1024 * 1024;
+
     /// Whether an artifact meets all conditions but those on its place: the definition that every
     /// backend's query must agree with.
     #[must_use]

@@ -104,6 +104,10 @@ impl Log for MemoryLog {
         Ok(snapshot::newest(&*self.state()?, until))
     }
 
+    async fn snapshots(&self) -> Result<Vec<Seq>, Error> {
+        Ok(self.state()?.snapshots.iter().map(|snapshot| snapshot.seq).collect())
+    }
+
     async fn look_up(&self, look_up: &LookUp) -> Result<LookedUp, Error> {
         Ok(look_up::look_up(&*self.state()?, look_up))
     }
@@ -120,7 +124,11 @@ impl Log for MemoryLog {
 
     async fn artifacts(&self, query: &ArtifactQuery) -> Result<Page<StoredArtifact>, Error> {
         let page = query::artifacts(&*self.state()?, query);
-        let items = page.items.iter().map(super::state::Artifact::stored).collect();
+        let mut items: Vec<StoredArtifact> =
+            page.items.iter().map(super::state::Artifact::stored).collect();
+        if !query.payloads {
+            items.iter_mut().for_each(|item| item.payload = None);
+        }
         Ok(Page { items, next: page.next, as_of: page.as_of })
     }
 

@@ -18,8 +18,25 @@ pub(super) fn artifacts(state: &State, query: &ArtifactQuery) -> Page<Artifact> 
         .map(|place| state.artifact(place))
         .filter(|artifact| query.admits(artifact.at, &artifact.draft.envelope))
         .cloned();
-    let (items, next) = page(admitted, query.limit, |artifact| artifact.seq);
+    let (mut items, mut next) = page(admitted, query.limit, |artifact| artifact.seq);
+    if query.payloads
+        && let Some(cut) = fitting(&items)
+    {
+        items.truncate(cut);
+        next = items.last().map(|artifact| artifact.seq);
+    }
     Page { items, next, as_of: state.head.seq.min(query.up_to) }
+}
+
+/// How many artifacts have payloads that fit into a page, if not all do.
+fn fitting(items: &[Artifact]) -> Option<usize> {
+    let mut total = 0;
+    let fit = items.iter().take_while(|item| {
+        total += item.payload.bytes().len() as u64;
+        total <= ArtifactQuery::PAYLOADS_LEN_MAX
+    });
+    let fit = fit.count().max(1);
+    (fit < items.len()).then_some(fit)
 }
 
 pub(super) fn closed_activations(state: &State, query: &ActivationQuery) -> Page<ClosedActivation> {

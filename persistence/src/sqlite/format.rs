@@ -65,6 +65,9 @@ pub(super) fn damaged(place: &str, what: &str, seq: Seq, problem: &Problem) -> E
 /// Columns of an artifact, in the order that [`artifact`] reads them in.
 pub(super) const ARTIFACT: &str = "a.seq, a.at, a.envelope, a.salt, a.payload";
 
+/// The same without the payload, which is not read then.
+pub(super) const BARE_ARTIFACT: &str = "a.seq, a.at, a.envelope, NULL, NULL";
+
 /// An artifact out of the columns [`ARTIFACT`], which begin at `column`.
 pub(super) fn artifact(
     place: &str,

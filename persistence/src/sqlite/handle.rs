@@ -107,6 +107,10 @@ impl Log for SqliteLog {
         snapshot::newest(self, until).await
     }
 
+    async fn snapshots(&self) -> Result<Vec<Seq>, Error> {
+        snapshot::kept(self).await
+    }
+
     async fn look_up(&self, look_up: &LookUp) -> Result<LookedUp, Error> {
         look_up::look_up(self, look_up).await
     }

@@ -81,6 +81,12 @@ pub(super) async fn newest(log: &SqliteLog, until: Seq) -> Result<Option<Snapsho
     Ok(None)
 }
 
+/// The seqs of all that are kept, those that [`newest`] passes over included.
+pub(super) async fn kept(log: &SqliteLog) -> Result<Vec<Seq>, Error> {
+    let rows = fetch(log, sqlx::query("SELECT seq FROM snapshot ORDER BY seq")).await?;
+    rows.iter().map(|row| seq(&log.place, row, 0)).collect()
+}
+
 /// Removes parts that belong to no snapshot.
 async fn clear(log: &SqliteLog) -> Result<(), Error> {
     let limit = integer(PARTS_CLEARED);

@@ -55,7 +55,8 @@ macro_rules! log_conformance {
                 query:
                     every_listing_agrees_with_its_definition,
                     pages_meet_every_artifact_once,
-                    many_types_at_once_list_each_artifact_once;
+                    many_types_at_once_list_each_artifact_once,
+                    a_page_is_bounded_by_the_bytes_of_its_payloads;
                 closed:
                     a_closed_activation_is_found_as_it_was_closed_last,
                     a_correlation_is_known_and_may_be_cancelled,

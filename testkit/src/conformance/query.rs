@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
@@ -111,6 +112,47 @@ pub async fn many_types_at_once_list_each_artifact_once<F: LogFactory>(factory: 
     }
 }
 
+/// LOG-47: a page has no more payloads than fit, but at least one item, and the pages together have
+/// everything once. LOG-48: without payloads nothing but the limit bounds a page.
+pub async fn a_page_is_bounded_by_the_bytes_of_its_payloads<F: LogFactory>(factory: &F) {
+    let (_place, log) = fresh(factory).await;
+    let mut scribe = Scribe::own(&log).await;
+    let max = usize::try_from(ArtifactQuery::PAYLOADS_LEN_MAX).expect("it fits into memory");
+    let lens = [max / 2, max / 2, 1, max, max - 1, 1, 1, max / 2];
+    for (number, len) in (0..).zip(lens) {
+        let payload = Bytes::from(vec![b'7'; len]);
+        scribe.publish(&[Sample { payload, ..Sample::new(number) }]).await;
+    }
+    for (direction, expected) in [
+        (Direction::OldestFirst, vec![2, 1, 1, 2, 2]),
+        (Direction::NewestFirst, vec![3, 1, 1, 2, 1]),
+    ] {
+        let mut query = ArtifactQuery { direction, ..ArtifactQuery::default() };
+        let (mut counts, mut met) = (Vec::new(), Vec::new());
+        loop {
+            let page = log.artifacts(&query).await.unwrap();
+            counts.push(page.items.len());
+            met.extend(page.items);
+            let Some(next) = page.next else { break };
+            assert_eq!(Some(next), met.last().map(|item| item.seq));
+            query.cursor = Some(next);
+        }
+        assert_eq!(counts, expected, "{direction:?}");
+        if direction == Direction::NewestFirst {
+            met.reverse();
+        }
+        assert!(met == scribe.artifacts, "each once, with its payload");
+
+        let bare = ArtifactQuery { direction, payloads: false, ..ArtifactQuery::default() };
+        let page = log.artifacts(&bare).await.unwrap();
+        assert_eq!((page.items.len(), page.next), (lens.len(), None));
+        assert!(page.items.iter().all(|item| item.payload.is_none()));
+        let first = ArtifactQuery { limit: 3, ..bare };
+        let page = log.artifacts(&first).await.unwrap();
+        assert_eq!((page.items.len(), page.next.is_some()), (3, true));
+    }
+}
+
 /// The wall clock of a board's first batch.
 const START: i64 = 1_000;
 
@@ -161,6 +203,7 @@ fn queries() -> impl Strategy<Value = ArtifactQuery> {
             up_to,
             direction,
             limit,
+            payloads: true,
         }
     })
 }

@@ -14,7 +14,7 @@ fn snapshot(scribe: &Scribe, bytes: impl Into<Bytes>) -> Snapshot {
     Snapshot { seq: scribe.seq, batch_hash: scribe.hash, state_hash: Hash::of(&bytes), bytes }
 }
 
-/// LOG-42, LOG-43: the newest snapshot up to a seq is found as it was kept; at least the newest two
+/// LOG-42, LOG-43, LOG-49: the newest snapshot up to a seq is found as it was kept; at least the newest two
 /// are kept.
 pub async fn the_newest_snapshot_up_to_a_seq_is_found<F: LogFactory>(factory: &F) {
     let (place, log) = fresh(factory).await;
@@ -38,6 +38,8 @@ pub async fn the_newest_snapshot_up_to_a_seq_is_found<F: LogFactory>(factory: &F
         }
     }
     assert_eq!(reader.snapshot(Seq(1)).await.unwrap(), None);
+    let seqs = reader.snapshots().await.unwrap();
+    assert!(seqs.is_sorted() && kept.iter().rev().take(2).all(|one| seqs.contains(&one.seq)));
     drop((log, scribe));
     let found = place.open().await.unwrap().snapshot(Seq(u64::MAX)).await.unwrap();
     assert!(found.as_ref() == kept.last(), "it is there when the log is opened again");
