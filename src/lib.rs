@@ -27,6 +27,7 @@ mod start;
 mod stored;
 mod submit;
 mod tasks;
+mod verify;
 
 pub use artel_core::artifact::{Artifact, Checked, ErasedArtifact, PayloadError, TypeDescriptor};
 pub use artel_core::classify::{Causes, Classify, Error, Failed, ResultExt, kind_of};
@@ -56,13 +57,12 @@ pub use history::{ActivationView, AttemptView, Standing};
 pub use operator::Operator;
 pub use publication::Publication;
 pub use query::{Listing, Query};
-pub use reader::{
-    ActivationFilter, ActivationListing, Reader, Verified, VerifiedStore, VerifyError,
-};
+pub use reader::{ActivationFilter, ActivationListing, Reader};
 pub use report::AttemptReport;
 pub use running::{Running, Status};
 pub use shutdown::Shutdown;
 pub use stored::Stored;
+pub use verify::{Verified, VerifiedStore, VerifyError};
 
 #[doc(hidden)]
 pub mod __private {

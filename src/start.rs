@@ -131,7 +131,8 @@ async fn wire(
     let identity = Identity {
         process,
         program: setup.program.clone(),
-        board: setup.name.clone(),
+        // A log keeps the name that it was made with, whatever it is opened by.
+        board: head.board,
         session,
         endpoint: None,
     };

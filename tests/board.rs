@@ -12,5 +12,6 @@ mod board {
     mod set_up;
     mod shutdown;
     mod steps;
+    mod verify;
     mod work;
 }

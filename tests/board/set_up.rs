@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use artel::log::Log;
-use artel::{Artifact, Board, Running};
+use artel::{Artifact, Board, Reader, Running};
 use artel_testkit::{FaultyLog, SeededEntropy, VirtualClock, check};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Artifact)]
@@ -53,6 +53,8 @@ pub(crate) async fn on(log: Arc<dyn Log>) -> Board {
 pub(crate) async fn end(running: Running) {
     running.idle().await.unwrap();
     check(&running).await;
+    let reader = Reader::of(running.log()).await.unwrap();
+    reader.verify_store(reader.state().seq(), |_| {}).await.unwrap();
     let shutdown = running.shutdown().await;
     assert!(shutdown.complete);
     assert_eq!(shutdown.released, 0);

@@ -37,9 +37,8 @@ pub(super) async fn verify(config: &Config, out: &mut Output) -> Result<(), Erro
         state_hash: log.state_hash.to_string(),
         snapshot: log.snapshot.map(|seq| seq.get()),
         artifacts: beside.artifacts,
-        payloads_removed: beside.payloads_removed,
         contents: beside.contents,
-        contents_removed: beside.contents_removed,
+        closed: beside.closed,
     };
     if out.json {
         return Ok(out.json(&verified)?);
@@ -48,10 +47,6 @@ pub(super) async fn verify(config: &Config, out: &mut Output) -> Result<(), Erro
 }
 
 fn tell_verified(found: &wire::Verified, url: &str, out: &mut Output) -> Result<(), Error> {
-    let removed = |count: u64| match count {
-        0 => String::new(),
-        count => format!("; {count} were removed"),
-    };
     let snapshot = found.snapshot.map_or_else(
         || "none to compare".to_owned(),
         |seq| format!("the newest, at seq {seq}, is the fold up to there"),
@@ -60,17 +55,19 @@ fn tell_verified(found: &wire::Verified, url: &str, out: &mut Output) -> Result<
     out.line(&format!(": {url}"))?;
     let batches = count(found.batches, "batch", "batches");
     let events = count(found.seq, "event", "events");
-    let payloads = removed(found.payloads_removed);
-    let contents = removed(found.contents_removed);
     out.fields(&[
         ("log", format!("{batches} with {events}; each has its hash and continues the one before")),
         ("state", format!("all events fold, to the hash {}", found.state_hash)),
         ("snapshot", snapshot),
-        ("artifacts", format!("{}, each as recorded, payload and all{payloads}", found.artifacts)),
         (
-            "reports",
-            format!("{}, step results included, each as recorded{contents}", found.contents),
+            "artifacts",
+            format!(
+                "{}, each as recorded, payload and all, and listed by all that it is",
+                found.artifacts
+            ),
         ),
+        ("reports", format!("{}, step results included, each as recorded", found.contents)),
+        ("closed work", format!("{}, each as recorded and listed by all that it is", found.closed)),
     ])?;
     Ok(())
 }

@@ -119,14 +119,14 @@ pub(crate) struct Verified {
     pub(crate) state_hash: String,
     /// The seq of the newest snapshot, which the fold agreed with.
     pub(crate) snapshot: Option<u64>,
-    /// Artifacts that the log records: each is in the store, its payload with the recorded hash.
+    /// Artifacts that the log records: each is in the store, its payload with the recorded hash, and
+    /// is found by all that it can be asked for.
     pub(crate) artifacts: u64,
-    /// How many of those have had their payload removed.
-    pub(crate) payloads_removed: u64,
     /// Reports and step results that the log records, each in the store with the recorded hash.
     pub(crate) contents: u64,
-    /// How many of those were removed.
-    pub(crate) contents_removed: u64,
+    /// Closed activations that the log leaves: each is in the store as the log closed it, and is
+    /// found by all that it can be asked for.
+    pub(crate) closed: u64,
 }
 
 /// The answer of `board hash`.

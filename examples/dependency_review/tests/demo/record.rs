@@ -32,8 +32,7 @@ impl Record {
     pub(crate) async fn read(review: &Review<'_>) -> Self {
         let reader = Reader::open(review.board()).await.unwrap();
         let verified = reader.verify(|_| {}).await.unwrap();
-        let store = reader.verify_store(verified.seq, |_| {}).await.unwrap();
-        assert_eq!((store.payloads_removed, store.contents_removed), (0, 0));
+        reader.verify_store(verified.seq, |_| {}).await.unwrap();
 
         let mut record = Self::default();
         let mut tail = reader.tail(Seq(1));
