@@ -125,11 +125,10 @@ impl Error {
         }
         match self {
             Self::Unsound(_) if self.is_damage() => exit::NO,
-            Self::NotFound { .. } | Self::NotDead { .. } | Self::Kept => exit::NO,
+            Self::NotFound { .. } | Self::Kept => exit::NO,
             Self::Read(ReadError::Unknown { .. }) => exit::NO,
-            Self::Operate(OperateError::NoDeadLetter(_) | OperateError::Rejected(_)) => {
-                exit::REFUSED
-            }
+            Self::Operate(OperateError::NoDeadLetter(_)) => exit::NO,
+            Self::NotDead { .. } | Self::Operate(OperateError::Rejected(_)) => exit::REFUSED,
             Self::Partly { source, .. } => source.exit(),
             Self::Unconfirmed | Self::NoOperator | Self::Operate(OperateError::Operator(_)) => {
                 exit::USAGE
@@ -203,8 +202,16 @@ impl Error {
             Self::Read(ReadError::Unknown { .. }) => "`artel board show` lists types and agents",
             Self::Unconfirmed => "give --yes",
             Self::NoOperator => "give --by NAME, or set ARTEL_OPERATOR",
+            Self::Unsound(error) if is_snapshot(&**error) => {
+                "the log is whole and nothing is lost; the program of the board makes new snapshots \
+                 as it runs"
+            }
             Self::Unsound(_) if self.is_damage() => {
                 "restore the board from a backup; `artel board verify --board COPY` checks that too"
+            }
+            // `board verify` cannot open it either.
+            Self::Open(_) | Self::Caretake(_) if self.log().is_some() && self.is_damage() => {
+                "restore the board from a backup"
             }
             _ => return self.log().and_then(log_hint),
         };
@@ -237,6 +244,14 @@ impl Error {
         }
         chain
     }
+}
+
+/// Whether a check found fault with nothing but a snapshot, which is a cache.
+fn is_snapshot(error: &(dyn StdError + Send + Sync + 'static)) -> bool {
+    matches!(
+        error.downcast_ref(),
+        Some(VerifyError::Snapshot { .. } | VerifyError::SnapshotUnreadable { .. })
+    )
 }
 
 /// What to do about an error of the log.

@@ -1,11 +1,14 @@
 //! `artel dlq redrive | drop` and `artel activation cancel`: the program becomes the owner of the
 //! board for a moment, records what the operator asks for, and gives the board up again.
 
-use artel::ids::ActivationId;
+use artel::envelope::Actor;
+use artel::event::Event;
+use artel::ids::{ActivationId, Seq};
 use artel::log::Outcome;
 use artel::{Caretaker, OperateError, Operator, Reader, Rejection, Standing};
 
 use super::dead::{Wanted, dead_letters};
+use super::show;
 use crate::args::{ActivationCancel, DlqSelect};
 use crate::config::{self, Config};
 use crate::error::Error;
@@ -15,6 +18,8 @@ use crate::{describe, wire};
 
 /// How many dead letters one command changes: all of them or none.
 const PART: usize = 1_000;
+/// How many of the last events are looked at first for the program of the board.
+const LOOKED_BACK: u64 = 512;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Action {
@@ -64,6 +69,9 @@ pub(super) async fn cancel(
 ) -> Result<(), Error> {
     let reason = args.reason.clone();
     let asked = Asked { action: Action::Cancel, ids: sorted(&args.ids), by: by(&args.by)?, reason };
+    let reader = Reader::open(&config.board).await?;
+    check_free(&reader, asked.action, &asked.ids).await?;
+    reader.close().await;
     let changed = carry_out(&asked, config).await?;
     tell(&answer(&asked, changed, None), out)
 }
@@ -76,16 +84,17 @@ async fn dead(
 ) -> Result<(), Error> {
     let reader = Reader::open(&config.board).await?;
     let ids = select(&reader, args).await?;
-    let program = reader.state().header().program.as_ref().map(ToString::to_string);
+    let program = if action == Action::Redrive { last_program(&reader).await? } else { None };
     if args.dry_run {
-        check(&reader, &ids).await?;
+        check(&reader, action, &ids).await?;
         let asked = Asked { action, ids, by: String::new(), reason: String::new() };
         let answer = wire::Operated { dry_run: true, ..answer(&asked, 0, program) };
         return tell(&answer, out);
     }
-    reader.close().await;
     let reason = args.reason.clone().unwrap_or_default();
     let asked = Asked { action, ids, by: by(&args.by)?, reason };
+    check_free(&reader, action, &asked.ids).await?;
+    reader.close().await;
     let changed = if asked.ids.is_empty() { 0 } else { carry_out(&asked, config).await? };
     tell(&answer(&asked, changed, program), out)
 }
@@ -100,23 +109,61 @@ async fn select(reader: &Reader, args: &DlqSelect) -> Result<Vec<ActivationId>, 
     Ok(views.iter().map(|view| view.id).collect())
 }
 
+/// Refuses what the board would refuse before it is taken over, which would leave its mark in the
+/// log. A board that has an owner refuses by itself, and names the owner.
+async fn check_free(reader: &Reader, action: Action, ids: &[ActivationId]) -> Result<(), Error> {
+    match reader.owner().await? {
+        Some(_) => Ok(()),
+        None => check(reader, action, ids).await,
+    }
+}
+
 /// Refuses what the board would refuse, in its words.
-async fn check(reader: &Reader, ids: &[ActivationId]) -> Result<(), Error> {
-    for &id in ids {
-        let view = reader.activation(id).await?.ok_or(OperateError::NoDeadLetter(id))?;
-        let state = match view.standing {
-            Standing::Waiting(_) | Standing::Running => "it is open",
-            Standing::Closed { outcome, .. } => match outcome {
-                Outcome::Dead(_) => continue,
-                Outcome::Done => "it is done",
-                Outcome::Cancelled => "it is cancelled",
-                Outcome::Dropped(_) => "it was dropped",
-            },
+async fn check(reader: &Reader, action: Action, ids: &[ActivationId]) -> Result<(), Error> {
+    for &activation in ids {
+        let view = show::find(reader, activation).await?;
+        let rejection = match (action, view.standing) {
+            (Action::Cancel, Standing::Waiting(_) | Standing::Running) => continue,
+            (Action::Cancel, Standing::Closed { .. }) => Rejection::NotOpen { activation },
+            (Action::Redrive | Action::Drop, standing) => {
+                let state = match standing {
+                    Standing::Waiting(_) | Standing::Running => "it is open",
+                    Standing::Closed { outcome, .. } => match outcome {
+                        Outcome::Dead(_) => continue,
+                        Outcome::Done => "it is done",
+                        Outcome::Cancelled => "it is cancelled",
+                        Outcome::Dropped(_) => "it was dropped",
+                    },
+                };
+                Rejection::NotDead { activation, state }
+            }
         };
-        let rejection = Rejection::NotDead { activation: id, state };
         return Err(OperateError::Rejected(rejection).into());
     }
     Ok(())
+}
+
+/// The last program that ran agents on the board: whoever only takes care of it opens no session.
+async fn last_program(reader: &Reader) -> Result<Option<String>, Error> {
+    let mut end = reader.state().seq().get();
+    let mut len = LOOKED_BACK;
+    while end > 0 {
+        let start = end.saturating_sub(len) + 1;
+        let mut tail = reader.tail(Seq(start));
+        let mut found = None;
+        while let Some(entry) = tail.next().await?.filter(|entry| entry.seq.get() <= end) {
+            if let (Event::SessionOpened { .. }, Actor::Program(program)) =
+                (&entry.event, &entry.actor)
+            {
+                found = Some(program.to_string());
+            }
+        }
+        if found.is_some() {
+            return Ok(found);
+        }
+        (end, len) = (start - 1, len * 2);
+    }
+    Ok(None)
 }
 
 fn sorted(ids: &[ActivationId]) -> Vec<ActivationId> {
@@ -208,19 +255,7 @@ fn tell(answer: &wire::Operated, out: &mut Output) -> Result<(), Error> {
 
 fn runs_with(program: Option<&str>) -> String {
     match program {
-        // Whoever redrove before was the owner after the board's own program.
-        None | Some("artel") => "its agents run when the board's program starts".to_owned(),
+        None => "its agents run when the board's program starts".to_owned(),
         Some(program) => format!("its agents run when `{program}` starts"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_program_that_runs_them_is_named_unless_it_is_this_one() {
-        assert_eq!(runs_with(Some("review")), "its agents run when `review` starts");
-        assert_eq!(runs_with(Some("artel")), "its agents run when the board's program starts");
     }
 }

@@ -106,6 +106,9 @@ async fn cancel_ends_what_waits_and_records_who_asked() {
     let (code, error) = fixture.error(&["activation", "cancel", "19", "10", "--reason", "a"]);
     assert_eq!((code, &error["code"]), (4, &json!("not-open")));
     assert_eq!(ids(&fixture, &["--open"]), [19, 23], "all of them or none");
+    let (code, error) = fixture.error(&["activation", "cancel", "99999", "--reason", "a"]);
+    assert_eq!((code, &error["code"]), (1, &json!("not-found")));
+    assert_eq!(error["message"], "there is no activation 99999");
 
     let args = ["activation", "cancel", "19", "23", "--reason", "withdrawn", "--by", "anna"];
     let expected = "cancelled 2 activations: 19, 23\n\

@@ -113,8 +113,9 @@ async fn verify_says_what_it_checked() {
     let expected = [
         "state  all events fold, to the hash <hash>",
         "snapshot  the newest, at seq 28, is the fold up to there",
-        "artifacts  4, each as recorded, payload and all",
+        "artifacts  4, each as recorded, payload and all, and listed by all that it is",
         "reports  5, step results included, each as recorded",
+        "closed work  4, each as recorded and listed by all that it is",
     ];
     assert_eq!(rest, expected);
     let json = fixture.json(&["board", "verify"]);
@@ -197,6 +198,19 @@ async fn verify_finds_an_event_that_was_changed() {
     let ran = fixture.run(&["board", "verify"]);
     assert!(ran.err.contains("batch 3..7 is damaged"), "{}", ran.err);
     assert_eq!(ran.err.lines().count(), 2, "{}", ran.err);
+}
+
+#[tokio::test]
+async fn a_file_that_was_cut_off_is_told_without_a_circle() {
+    let fixture = Fixture::new().await;
+    let len = std::fs::metadata(file(&fixture)).unwrap().len();
+    let cut = std::fs::OpenOptions::new().write(true).open(file(&fixture)).unwrap();
+    cut.set_len(len / 2).unwrap();
+    let (code, error) = fixture.error(&["board", "verify"]);
+    let hint = error["hint"].as_str().unwrap();
+    assert!(code == 1 && hint.starts_with("restore the board from a backup;"), "{error}");
+    let (code, error) = fixture.error(&["board", "show"]);
+    assert_eq!((code, &error["hint"]), (3, &"restore the board from a backup".into()), "{error}");
 }
 
 #[tokio::test]
