@@ -116,20 +116,27 @@ pub(crate) fn painted(color: bool, paint: Paint, word: &str) -> String {
 /// A text without what a terminal would obey: control characters are shown instead. Payloads, errors
 /// and log lines come from anywhere.
 pub(crate) fn clean_line(text: &str) -> String {
-    if !text.chars().any(char::is_control) {
+    if !text.chars().any(is_obeyed) {
         return text.to_owned();
     }
     let mut clean = String::with_capacity(text.len() + 8);
     for c in text.chars() {
         match c {
             '\t' => clean.push_str("    "),
-            c if c.is_control() => {
+            c if is_obeyed(c) => {
                 let _ = write!(clean, "{}", c.escape_default());
             }
             c => clean.push(c),
         }
     }
     clean
+}
+
+/// Whether a terminal does something with a character other than show it: control characters, and
+/// those that turn the direction of what follows, so that it reads as something else.
+fn is_obeyed(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -143,6 +150,8 @@ mod tests {
             clean_line("red \u{1b}[31m, c1 \u{9b}2J, two\nlines"),
             "red \\u{1b}[31m, c1 \\u{9b}2J, two\\nlines"
         );
+        let turned = "a\u{202e}b\u{2066}c\u{200f}\u{2028}ü";
+        assert_eq!(clean_line(turned), "a\\u{202e}b\\u{2066}c\\u{200f}\\u{2028}ü");
     }
 
     #[test]

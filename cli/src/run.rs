@@ -79,7 +79,9 @@ fn misused(args: &[OsString], error: &clap::Error) -> ExitCode {
     } else {
         let rendered = error.render().to_string();
         let lines = rendered.lines().map(str::trim).filter(|line| !line.is_empty());
-        let said: Vec<&str> = lines.take_while(|line| !line.starts_with("Usage:")).collect();
+        // What follows is for people: how the command line is made up, and where to read on.
+        let ends = |line: &str| line.starts_with("Usage:") || line.starts_with("For more");
+        let said: Vec<&str> = lines.take_while(|line| !ends(line)).collect();
         let message = said.join(" ").trim_start_matches("error: ").to_owned();
         let problem = wire::Problem {
             code: "usage",

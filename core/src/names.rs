@@ -10,7 +10,7 @@ use smol_str::SmolStr;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The text is empty.
-    #[error("a {what} must not be empty")]
+    #[error("the {what} must not be empty")]
     Empty {
         /// Which kind of name was asked for.
         what: &'static str,

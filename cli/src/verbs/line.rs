@@ -21,11 +21,24 @@ pub(super) fn line(event: &Event) -> Line {
     let (kind, rest) = board(&event.happened);
     let actor = actor(&event.actor);
     Line {
-        head: format!("{:>6}  {}  {actor:<18}  ", event.seq, to_the_second(&event.at)),
+        head: format!("{:>6}  {}  {}  ", event.seq, to_the_second(&event.at), fitted(&actor)),
         kind,
         paint: paint(&event.happened),
         rest,
     }
+}
+
+/// A text in a column: filled up with blanks, or cut in the middle, where an agent's name and the
+/// number of its attempt both stay to be seen.
+fn fitted(text: &str) -> String {
+    const WIDTH: usize = 18;
+    let chars: Vec<char> = text.chars().collect();
+    if chars.len() <= WIDTH {
+        return format!("{text:<WIDTH$}");
+    }
+    let head = (WIDTH - 1) / 2;
+    let tail = chars.len() - (WIDTH - 1 - head);
+    chars[..head].iter().chain(&['…']).chain(&chars[tail..]).collect()
 }
 
 fn actor(actor: &Actor) -> String {
@@ -146,5 +159,17 @@ fn work(happened: &Happened) -> (&'static str, String) {
             ("activation created", format!("{agent} on {}", inputs.join(", ")))
         }
         _ => ("correlation cancelled", String::new()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_actor_fills_its_column() {
+        assert_eq!(fitted("board"), "board             ");
+        let long = fitted("a-very-long-agent-name 123/4");
+        assert_eq!((long.as_str(), long.chars().count()), ("a-very-l…ame 123/4", 18));
     }
 }
