@@ -23,7 +23,7 @@ async fn greet(_cx: Context, name: Arc<Name>) -> Result<Greeting, Error> {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> Result<(), Error> {
     let board = Board::open("memory:").await?; // "sqlite:hello.db" keeps it
     board.agent("greeter").on::<Name>().run(greet);
 

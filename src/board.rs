@@ -132,7 +132,7 @@ impl BoardBuilder {
     /// When a name is not allowed, or the log cannot be opened.
     pub async fn open(self) -> Result<Board, OpenError> {
         let url = self.url;
-        let bad = |source| OpenError::Name { url: url.clone(), source };
+        let bad = |source| OpenError::name(&url, source);
         let name = self.name.unwrap_or_else(|| config::board_name(&url));
         let name = BoardName::new(name).map_err(bad)?;
         let program = self.program.unwrap_or_else(config::program_name);
@@ -168,7 +168,7 @@ pub(crate) async fn create(
     let create = CreateBoard { board: name.clone(), incarnation, dev };
     artel_persistence::open(url, OpenOptions::create(create))
         .await
-        .map_err(|source| OpenError::Log { url: url.to_owned(), source })
+        .map_err(|source| OpenError::log(url, source))
 }
 
 impl Board {
@@ -181,12 +181,13 @@ impl Board {
         BoardBuilder::new(url.into()).open().await
     }
 
-    /// Opens the board that the environment names in `ARTEL_BOARD`, or else `sqlite:artel.db`.
+    /// Opens the board that the environment names in `ARTEL_BOARD`, or else `sqlite:artel.db`. What
+    /// has no scheme is the path of a file.
     ///
     /// # Errors
     /// When the log cannot be opened.
     pub async fn open_default() -> Result<Self, OpenError> {
-        Self::open(config::board_url()).await
+        Self::open(config::board_url(None)).await
     }
 
     /// Opens the board at a URL with options.

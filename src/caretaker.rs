@@ -44,10 +44,9 @@ impl Caretaker {
         let url = url.into();
         let log = artel_persistence::open(&url, OpenOptions::existing())
             .await
-            .map_err(|source| OpenError::Log { url: url.clone(), source })?;
-        let bad = |source| OpenError::Name { url: url.clone(), source };
-        let head =
-            log.head().await.map_err(|source| OpenError::Log { url: url.clone(), source })?;
+            .map_err(|source| OpenError::log(&url, source))?;
+        let bad = |source| OpenError::name(&url, source);
+        let head = log.head().await.map_err(|source| OpenError::log(&url, source))?;
         let name: BoardName = head.board;
         let program = ProgramName::new(config::program_name()).map_err(bad)?;
         let setup = Setup {

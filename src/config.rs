@@ -12,9 +12,22 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// The board that the environment names.
-pub(crate) fn board_url() -> String {
-    variable("ARTEL_BOARD").unwrap_or_else(|| BOARD_URL.to_owned())
+/// The URL of the board that is meant: the one that was named, or else the one that the environment
+/// names in `ARTEL_BOARD`, or else `sqlite:artel.db`. What has no scheme is the path of a file.
+#[must_use]
+pub fn board_url(named: Option<&str>) -> String {
+    let board = named.map(ToOwned::to_owned).or_else(|| variable("ARTEL_BOARD"));
+    url_of(board.unwrap_or_else(|| BOARD_URL.to_owned()))
+}
+
+/// Takes what has no scheme for the path of a file. A single letter before a colon is the drive of
+/// a path, not a scheme.
+fn url_of(board: String) -> String {
+    let scheme = board.split_once(':').map_or("", |(scheme, _)| scheme);
+    let is_scheme = scheme.len() > 1
+        && scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-'));
+    if is_scheme { board } else { format!("sqlite:{board}") }
 }
 
 /// Whether boards are made in development mode, in which a changed schema may move a board of that
@@ -47,6 +60,17 @@ pub(crate) fn board_name(url: &str) -> SmolStr {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_without_a_scheme_is_a_file() {
+        let url = |board: &str| url_of(board.to_owned());
+        assert_eq!(url("review.artel.db"), "sqlite:review.artel.db");
+        assert_eq!(url("./of/10:30/review.db"), "sqlite:./of/10:30/review.db");
+        assert_eq!(url("c:\\review.db"), "sqlite:c:\\review.db");
+        assert_eq!(url("sqlite:review.db"), "sqlite:review.db");
+        assert_eq!(url("postgres://host/db"), "postgres://host/db");
+        assert_eq!(url("memory:"), "memory:");
+    }
 
     #[test]
     fn a_board_is_called_after_its_file() {

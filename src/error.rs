@@ -6,6 +6,7 @@ use artel_core::artifact::ErasedArtifact;
 use artel_core::command::Rejection;
 use artel_core::ids::{ActivationId, ArtifactId};
 use artel_core::{log, names};
+use artel_persistence::without_secrets;
 
 use crate::committer::Failure;
 pub use crate::committer::{LoadError, TakeOverError};
@@ -15,9 +16,9 @@ pub use crate::committer::{LoadError, TakeOverError};
 #[non_exhaustive]
 pub enum OpenError {
     /// The log cannot be opened.
-    #[error("cannot open the board `{url}`")]
+    #[error("cannot open the board{}", unless_named(url, source))]
     Log {
-        /// What was asked for.
+        /// What was asked for, without secrets.
         url: String,
         /// What the log said.
         #[source]
@@ -26,7 +27,7 @@ pub enum OpenError {
     /// A name is not allowed.
     #[error("cannot open the board `{url}`")]
     Name {
-        /// What was asked for.
+        /// What was asked for, without secrets.
         url: String,
         /// What is wrong with the name.
         #[source]
@@ -35,12 +36,34 @@ pub enum OpenError {
     /// The log cannot be folded.
     #[error("cannot read the board `{url}`")]
     Load {
-        /// What was asked for.
+        /// What was asked for, without secrets.
         url: String,
         /// Where folding ended.
         #[source]
         source: LoadError,
     },
+}
+
+/// The URL, unless the log that could not be opened names it.
+fn unless_named(url: &str, source: &log::Error) -> String {
+    match source {
+        log::Error::Url { .. } => String::new(),
+        _ => format!(" `{url}`"),
+    }
+}
+
+impl OpenError {
+    pub(crate) fn log(url: &str, source: log::Error) -> Self {
+        Self::Log { url: without_secrets(url), source }
+    }
+
+    pub(crate) fn name(url: &str, source: names::Error) -> Self {
+        Self::Name { url: without_secrets(url), source }
+    }
+
+    pub(crate) fn load(url: &str, source: LoadError) -> Self {
+        Self::Load { url: without_secrets(url), source }
+    }
 }
 
 /// A board that cannot be started.
@@ -63,9 +86,16 @@ pub enum StartError {
     /// several lines.
     #[error("the board refuses this program: {}", .0.report())]
     SchemaChanged(artel_core::schema::Changed),
-    /// A board of development mode could not be moved aside.
-    #[error("cannot move the board aside")]
-    MoveAside(#[source] log::Error),
+    /// The schema of a type was changed, and in development mode the board could not be moved
+    /// aside.
+    #[error("the board refuses this program: {}\ncannot move the board aside", changed.report())]
+    MoveAside {
+        /// What was changed.
+        changed: artel_core::schema::Changed,
+        /// Why the board stays.
+        #[source]
+        source: log::Error,
+    },
     /// The board stopped while it was starting.
     #[error("the board stopped while it was starting: {0}")]
     Stopped(Arc<str>),

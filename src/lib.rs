@@ -47,6 +47,7 @@ pub use agent::{AgentBuilder, Subscribed};
 pub use board::{Board, BoardBuilder};
 pub use caretaker::{CaretakeError, Caretaker};
 pub use clock::SystemClock;
+pub use config::board_url;
 pub use context::{BoardView, Context};
 pub use entropy::{Entropy, OsEntropy};
 pub use error::{

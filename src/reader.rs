@@ -62,8 +62,8 @@ impl Reader {
         let url = url.into();
         let log = artel_persistence::open(&url, OpenOptions::read_only())
             .await
-            .map_err(|source| OpenError::Log { url: url.clone(), source })?;
-        Self::of(log).await.map_err(|source| OpenError::Load { url, source })
+            .map_err(|source| OpenError::log(&url, source))?;
+        Self::of(log).await.map_err(|source| OpenError::load(&url, source))
     }
 
     /// Reads a log that is open already.

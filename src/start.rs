@@ -38,7 +38,7 @@ pub(crate) async fn start(mut setup: Setup, program: Program) -> Result<Running,
     let program = Arc::new(program);
     match attempt(&setup, &program).await {
         Err(StartError::SchemaChanged(changed)) if setup.dev => {
-            let aside = move_aside(&mut setup, &changed).await?;
+            let aside = move_aside(&mut setup, changed).await?;
             tracing::warn!(
                 url = setup.url,
                 moved_to = %aside.display(),
@@ -50,12 +50,11 @@ pub(crate) async fn start(mut setup: Setup, program: Program) -> Result<Running,
     }
 }
 
-async fn move_aside(setup: &mut Setup, changed: &Changed) -> Result<PathBuf, StartError> {
+async fn move_aside(setup: &mut Setup, changed: Changed) -> Result<PathBuf, StartError> {
     setup.log.close().await;
-    let aside = artel_persistence::move_aside(&setup.url).await.map_err(|error| {
-        tracing::error!(%changed, "the schema of a type changed");
-        StartError::MoveAside(error)
-    })?;
+    let aside = artel_persistence::move_aside(&setup.url)
+        .await
+        .map_err(|source| StartError::MoveAside { changed, source })?;
     setup.log = board::create(&setup.url, &setup.name, setup.dev, &*setup.entropy)
         .await
         .map_err(|error| StartError::Stopped(error.to_string().into()))?;

@@ -63,6 +63,19 @@ mod environment {
         assert!(folder.path().join("artel.db").exists());
         run(folder.path(), &[("ARTEL_BOARD", "sqlite:other.db")]);
         assert!(folder.path().join("other.db").exists());
+        run(folder.path(), &[("ARTEL_BOARD", "bare.db")]);
+        assert!(folder.path().join("bare.db").exists(), "a path without a scheme is a file");
+    }
+
+    /// TYPE-1: who cannot move a changed board aside is told both what was changed and why not.
+    #[test]
+    fn a_board_that_stays_says_what_was_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        run(folder.path(), &[]);
+        std::fs::write(folder.path().join("after"), "").unwrap();
+        let refused = run(folder.path(), &[("ARTEL_DEV", "1")]);
+        assert!(refused.contains("the schema of `Thing` version 1 is not the one"), "{refused}");
+        assert!(refused.contains("cannot move the board aside"), "{refused}");
     }
 
     /// TYPE-1: `ARTEL_DEV` moves a board aside whose schemas are not the program's, but only one that

@@ -5,9 +5,6 @@ use std::io::IsTerminal;
 
 use crate::args::{Color, Global};
 
-/// The board that is meant when nobody names one.
-pub(crate) const BOARD_URL: &str = "sqlite:artel.db";
-
 /// What holds for every verb: defaults, then the environment, then flags.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
@@ -29,9 +26,8 @@ pub(crate) struct Colors {
 impl Config {
     /// Resolves the flags over the environment.
     pub(crate) fn resolve(global: &Global) -> Self {
-        let board = global.board.clone().or_else(|| variable("ARTEL_BOARD"));
         Self {
-            board: url_of(board.unwrap_or_else(|| BOARD_URL.to_owned())),
+            board: artel::board_url(global.board.as_deref()),
             json: global.json,
             color: Colors::resolve(global.color),
         }
@@ -65,30 +61,4 @@ pub(crate) fn diagnostics() -> String {
 fn variable(name: &str) -> Option<String> {
     #[expect(clippy::disallowed_methods, reason = "configuration is read here")]
     std::env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-/// Takes what has no scheme for the path of a file. A single letter before a colon is the drive of
-/// a path, not a scheme.
-fn url_of(board: String) -> String {
-    let scheme = board.split_once(':').map_or("", |(scheme, _)| scheme);
-    let is_scheme = scheme.len() > 1
-        && scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-'));
-    if is_scheme { board } else { format!("sqlite:{board}") }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_without_a_scheme_is_a_file() {
-        let url = |board: &str| url_of(board.to_owned());
-        assert_eq!(url("review.artel.db"), "sqlite:review.artel.db");
-        assert_eq!(url("./of/10:30/review.db"), "sqlite:./of/10:30/review.db");
-        assert_eq!(url("c:\\review.db"), "sqlite:c:\\review.db");
-        assert_eq!(url("sqlite:review.db"), "sqlite:review.db");
-        assert_eq!(url("postgres://host/db"), "postgres://host/db");
-        assert_eq!(url("memory:"), "memory:");
-    }
 }

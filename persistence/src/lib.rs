@@ -13,3 +13,4 @@ mod sqlite;
 mod url;
 
 pub use open::{CreateBoard, OpenOptions, move_aside, open, remove};
+pub use url::without_secrets;

@@ -80,14 +80,23 @@ fn file(rest: &str) -> Result<File, String> {
     Ok(File { path: path.into(), synchronous: synchronous.unwrap_or(Synchronous::Full) })
 }
 
-/// The URL with user name and password struck out.
-fn without_secrets(url: &str) -> String {
+/// The URL of a log as it may be shown: with user name and password struck out, wherever they stand.
+#[must_use]
+pub fn without_secrets(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let host_len = rest.find(['/', '?']).unwrap_or(rest.len());
-    match rest[..host_len].rfind('@') {
-        None => url.to_owned(),
-        Some(at) => format!("{scheme}://…{}", &rest[at..]),
+    if scheme == "sqlite" {
+        return url.to_owned();
     }
+    // A password may hold any sign, so all up to the last @ counts as one.
+    let shown = rest.rfind('@').map_or_else(|| rest.to_owned(), |at| format!("…{}", &rest[at..]));
+    let Some((place, parameters)) = shown.split_once('?') else {
+        return format!("{scheme}://{shown}");
+    };
+    let parameters = parameters.split('&').map(|parameter| match parameter.split_once('=') {
+        Some((name, _)) if name.to_ascii_lowercase().contains("pass") => format!("{name}=…"),
+        _ => parameter.to_owned(),
+    });
+    format!("{scheme}://{place}?{}", parameters.collect::<Vec<_>>().join("&"))
 }
 
 #[cfg(test)]
@@ -108,6 +117,23 @@ mod tests {
         assert_eq!(
             text.split("; it has").next().unwrap(),
             "cannot open the log `postgres://…@host/db`: this build has no backend for `postgres:`"
+        );
+    }
+
+    #[test]
+    fn no_password_is_shown() {
+        for url in [
+            "postgres://me:secret@host/db",
+            "postgres://me:se/secret@host/db",
+            "redis://:se?cr@secret@host/0",
+            "postgres://host/db?user=me&password=secret&sslmode=require",
+        ] {
+            let shown = without_secrets(url);
+            assert!(!shown.contains("secret") && shown.contains("host/"), "{shown}");
+        }
+        assert_eq!(
+            without_secrets("sqlite:///a@b?synchronous=full"),
+            "sqlite:///a@b?synchronous=full"
         );
     }
 

@@ -56,6 +56,7 @@ fn a_wrong_command_line_is_told_to_people_and_to_programs() {
         message.starts_with("invalid value 'yesterday' for '--since <TIME>': write 2026-"),
         "{message}"
     );
+    assert!(!message.contains("For more information"), "{message}");
     assert_eq!(
         (&error["error"]["code"], &error["error"]["exit_code"]),
         (&"usage".into(), &2.into())
@@ -84,4 +85,15 @@ async fn diagnostics_are_shown_on_the_error_output_when_they_are_asked_for() {
     assert_eq!(ran.code, Some(0));
     assert!(ran.err.contains("shutdown"), "{}", ran.err);
     assert_eq!(ran.out.lines().count(), 1, "{}", ran.out);
+}
+
+#[test]
+fn no_password_is_printed() {
+    for json in [&["--json"][..], &[]] {
+        let url = "postgres://a:secret@h/x";
+        let ran = run(&[&["board", "show", "--board", url], json].concat());
+        assert_eq!((ran.code, ran.out.as_str()), (Some(3), ""));
+        assert!(!ran.err.contains("secret"), "{}", ran.err);
+        assert_eq!(ran.err.matches("postgres://").count(), 1, "{}", ran.err);
+    }
 }

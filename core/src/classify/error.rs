@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Classify;
 use super::causes::Texts;
-use super::known::kind_of;
+use super::known::known_kind;
 use crate::policy::ErrorKind;
 use crate::time::millis_ceil;
 
@@ -20,6 +20,8 @@ pub struct Error(Box<Inner>);
 
 struct Inner {
     kind: ErrorKind,
+    /// Whether the kind was said, or follows from the type of the error.
+    classified: bool,
     /// What was attempted, the innermost first.
     context: Vec<String>,
     source: Box<dyn StdError + Send + Sync>,
@@ -33,7 +35,8 @@ struct HttpStatus(u16);
 impl Error {
     /// An error of this kind: a message, or an error with its causes.
     pub fn new(kind: ErrorKind, error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self(Box::new(Inner { kind, context: Vec::new(), source: error.into() }))
+        let (context, source) = (Vec::new(), error.into());
+        Self(Box::new(Inner { kind, classified: true, context, source }))
     }
 
     /// An error that may be gone next time.
@@ -86,6 +89,7 @@ impl Error {
     #[must_use]
     pub fn with_kind(mut self, kind: ErrorKind) -> Self {
         self.0.kind = kind;
+        self.0.classified = true;
         self
     }
 
@@ -123,7 +127,10 @@ impl Error {
 
 impl<E: StdError + Send + Sync + 'static> From<E> for Error {
     fn from(error: E) -> Self {
-        Self::new(kind_of(&error), error)
+        let known = known_kind(&error);
+        let mut made = Self::new(known.unwrap_or(ErrorKind::Transient), error);
+        made.0.classified = known.is_some();
+        made
     }
 }
 
@@ -146,13 +153,15 @@ impl fmt::Display for Error {
     }
 }
 
-/// The whole chain, a line each, as a `main` that returns this error prints it.
+/// The whole chain, a line each, as a `main` that returns this error prints it, with the kind where
+/// one is known.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let chain = self.chain();
         for (index, text) in chain.iter().enumerate() {
             match index {
-                0 => write!(f, "{text} ({})", self.kind())?,
+                0 if self.0.classified => write!(f, "{text} ({})", self.kind())?,
+                0 => f.write_str(text)?,
                 1 => write!(f, "\n\nCaused by:\n    {text}")?,
                 _ => write!(f, "\n    {text}")?,
             }
@@ -345,6 +354,10 @@ mod tests {
              invalid digit found in string"
         );
         assert!(error.source().is::<Wrapped>());
+        let unknown = Error::from(wrapped(fmt::Error));
+        assert!(!format!("{unknown:?}").contains('('), "nobody said a kind: {unknown:?}");
+        let said = Error::from(fmt::Error).with_kind(ErrorKind::Transient);
+        assert!(format!("{said:?}").ends_with(" (transient)"));
         assert_eq!(Error::permanent("no folder").chain(), ["no folder"]);
     }
 }

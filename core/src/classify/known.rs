@@ -25,7 +25,7 @@ pub fn kind_of(error: &(dyn StdError + 'static)) -> ErrorKind {
     known_kind(error).unwrap_or(ErrorKind::Transient)
 }
 
-fn known_kind(error: &(dyn StdError + 'static)) -> Option<ErrorKind> {
+pub(super) fn known_kind(error: &(dyn StdError + 'static)) -> Option<ErrorKind> {
     let mut cause = Some(error);
     for _ in 0..CAUSES_MAX {
         let kind = kind_by_type(cause?);
