@@ -140,7 +140,8 @@ async fn watch(
     let did = if receipt.duplicate { "going on with the" } else { "began a" };
     println!("{did} review, correlation {review}");
 
-    let mut watcher = Watcher::new(expected_verdicts(&locked.packages), args.progress.as_deref())?;
+    let expected = expected_verdicts(&locked.packages);
+    let mut watcher = Watcher::new(expected, running.durable(), args.progress.as_deref())?;
     let mut tail = running.tail(Seq(1));
     let report = tokio::select! {
         report = finish(running, review, &locked.name) => report?,

@@ -125,22 +125,25 @@ pub(crate) struct Watcher {
     verdicts: u64,
     bar: ProgressBar,
     quarters: u64,
+    /// The last event that was on the board before the watcher: what lies up to it is shown at once.
+    before: Seq,
     lines: Option<File>,
 }
 
 impl Watcher {
-    /// A watcher of a review that will have so many verdicts. It draws a bar where standard error
+    /// A watcher of a review that will have so many verdicts, on a board that has events up to
+    /// `before` already: those are no progress, and are told in one line. It draws a bar where standard error
     /// is a terminal, says there when a quarter more is done where it is none, and writes a line
     /// for each event to the file, if there is one.
     ///
     /// # Errors
     /// When the file cannot be made.
-    pub(crate) fn new(verdicts: u64, file: Option<&Path>) -> io::Result<Self> {
+    pub(crate) fn new(verdicts: u64, before: Seq, file: Option<&Path>) -> io::Result<Self> {
         let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} verdicts  {msg}");
         let bar = ProgressBar::new(verdicts)
             .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         let lines = file.map(File::create).transpose()?;
-        Ok(Self { progress: Progress::default(), verdicts, bar, quarters: 0, lines })
+        Ok(Self { progress: Progress::default(), verdicts, bar, quarters: 0, before, lines })
     }
 
     /// The numbers so far.
@@ -155,19 +158,26 @@ impl Watcher {
     pub(crate) fn see(&mut self, seq: Seq, event: &Event) -> io::Result<()> {
         self.progress.apply(seq, event);
         let counts = self.progress.counts();
-        let Counts { verdicts, timed_out, lost, dead, .. } = counts;
-        let quarters = (4 * verdicts).checked_div(self.verdicts).unwrap_or(4);
-        if self.bar.is_hidden() && quarters > self.quarters {
-            let all = self.verdicts;
-            eprintln!("{verdicts} of {all} verdicts, {timed_out} timed out, {dead} dead");
+        if seq >= self.before {
+            self.show(counts);
         }
-        self.quarters = quarters;
-        self.bar.set_position(verdicts);
-        self.bar.set_message(format!("{timed_out} timed out, {lost} lost, {dead} dead"));
         match &mut self.lines {
             Some(lines) => writeln!(lines, "{counts}"),
             None => Ok(()),
         }
+    }
+
+    fn show(&mut self, counts: Counts) {
+        let Counts { seq, verdicts, timed_out, lost, dead, .. } = counts;
+        let quarters = (4 * verdicts).checked_div(self.verdicts).unwrap_or(4);
+        if self.bar.is_hidden() && quarters > self.quarters {
+            let all = self.verdicts;
+            let already = if seq == self.before { " are there already" } else { "" };
+            eprintln!("{verdicts} of {all} verdicts{already}, {timed_out} timed out, {dead} dead");
+        }
+        self.quarters = quarters;
+        self.bar.set_position(verdicts);
+        self.bar.set_message(format!("{timed_out} timed out, {lost} lost, {dead} dead"));
     }
 
     /// Leaves the bar as it stands.
@@ -301,11 +311,22 @@ mod tests {
     fn a_watcher_writes_a_line_for_each_event() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("progress");
-        let mut watcher = Watcher::new(3, Some(&path)).unwrap();
+        let mut watcher = Watcher::new(3, Seq(1), Some(&path)).unwrap();
         watcher.see(Seq(1), &started(7, 1)).unwrap();
         watcher.see(Seq(2), &ended(7, 1, AttemptEnd::Done, Next::Closed)).unwrap();
         let lines = std::fs::read_to_string(&path).unwrap();
         let begins: Vec<_> = lines.lines().map(|line| &line[..5]).collect();
         assert_eq!(begins, ["seq=1", "seq=2"]);
+    }
+
+    #[test]
+    fn what_was_there_before_is_no_progress() {
+        let mut watcher = Watcher::new(0, Seq(3), None).unwrap();
+        let shown = [1, 2, 3, 4].map(|seq| {
+            watcher.see(Seq(seq), &started(seq, 1)).unwrap();
+            watcher.quarters > 0
+        });
+        assert_eq!(shown, [false, false, true, true], "shown from the third event on");
+        assert_eq!(watcher.counts().attempts, 4, "counted from the first");
     }
 }
