@@ -230,7 +230,7 @@ impl Log for FaultyLog {
     }
 
     async fn snapshots(&self) -> Result<Vec<Seq>, Error> {
-        self.inner.snapshots().await
+        self.inner()?.snapshots().await
     }
 
     async fn look_up(&self, look_up: &LookUp) -> Result<LookedUp, Error> {
