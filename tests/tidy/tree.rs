@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::source::{Source, line_of};
 
-/// Folders that are not part of the project, by name.
+/// What is not part of the project, by name; `.git` is a file in a second worktree.
 const NOT_OURS: [&str; 4] = ["target", ".git", ".artel", "node_modules"];
 /// Folders of Rust files that are data of a test: they may be wrong on purpose.
 const FIXTURES: [&str; 5] = ["ui", "compile_fail", "fixtures", "golden", "wip"];
@@ -189,7 +189,10 @@ fn walk(root: &Path, folder: &str, found: &mut Vec<Raw>) {
         let name = entry.file_name().to_string_lossy().into_owned();
         let path = if folder.is_empty() { name.clone() } else { format!("{folder}/{name}") };
         let Ok(kind) = entry.file_type() else { continue };
-        if kind.is_dir() && !NOT_OURS.contains(&name.as_str()) {
+        if NOT_OURS.contains(&name.as_str()) {
+            continue;
+        }
+        if kind.is_dir() {
             walk(root, &path, found);
         } else if kind.is_file() {
             let text = fs::read(entry.path()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
