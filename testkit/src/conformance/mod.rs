@@ -2,7 +2,7 @@
 //!
 //! A backend is enrolled by one line in one of its integration tests, beside a [`LogFactory`]:
 //!
-//! ```ignore
+//! ```text
 //! artel_testkit::log_conformance!(sqlite, SqliteFactory);
 //! ```
 //!
