@@ -1,5 +1,6 @@
 //! Declaring agents: what wakes them, what they run, how often, and what they may return.
 
+use std::error::Error as StdError;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,10 +8,11 @@ use std::time::Duration;
 use smol_str::SmolStr;
 
 use artel_core::artifact::{Artifact, TypeDescriptor, descriptor};
+use artel_core::classify::Classifier;
 use artel_core::definition::{AgentDefinition, Filter, SubscriptionDefinition};
 use artel_core::names::{AgentName, QueueName, Tag, TypeName};
 use artel_core::outputs::IntoOutputs;
-use artel_core::policy::Retry;
+use artel_core::policy::{ErrorKind, Retry};
 use artel_core::predicate::Condition;
 
 use crate::board::Board;
@@ -49,6 +51,7 @@ struct Options {
     total_timeout: Option<Duration>,
     concurrency: u32,
     queue: Option<SmolStr>,
+    classifier: Option<Box<Classifier>>,
 }
 
 enum Selector {
@@ -71,6 +74,7 @@ impl Default for Options {
             total_timeout: None,
             concurrency: AgentDefinition::CONCURRENCY,
             queue: None,
+            classifier: None,
         }
     }
 }
@@ -156,6 +160,18 @@ impl<'a, T: Artifact, S: Send + Sync + 'static> Subscribed<'a, T, S> {
         self
     }
 
+    /// Says what errors of foreign types mean for the next attempt. Asked about each error that a
+    /// handler returned as [`Error`](crate::Error) without saying what it means and of a type that is not known, then
+    /// about its causes, from the outside in; the first answer counts, and without one the error is
+    /// transient.
+    pub fn classify(
+        mut self,
+        classify: impl Fn(&(dyn StdError + 'static)) -> Option<ErrorKind> + Send + Sync + 'static,
+    ) -> Self {
+        self.options.classifier = Some(Box::new(classify));
+        self
+    }
+
     /// How long an attempt may take: 60 s unless it is set. A handler that takes longer is dropped
     /// at its next await, and its late result is refused.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
@@ -202,7 +218,8 @@ impl<'a, T: Artifact, S: Send + Sync + 'static> Subscribed<'a, T, S> {
     pub fn run<Form: 'static, H: Handler<T, S, Form>>(self, handler: H) {
         let Self { board, name, state, mut options, .. } = self;
         H::Outputs::declare(&mut options.outputs);
-        let erased = Arc::new(Erased::<H, T, S, Form>::new(handler, state));
+        let classifier = options.classifier.take();
+        let erased = Arc::new(Erased::<H, T, S, Form>::new(handler, state, classifier));
         let closure = match &options.filter {
             Some(Selector::Closure(closure)) => Some(closure.clone()),
             Some(Selector::Fields(_)) | None => None,

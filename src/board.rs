@@ -45,6 +45,7 @@ pub(crate) struct Setup {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) slots: u32,
     pub(crate) wind_down: Duration,
+    pub(crate) payload_len: usize,
     pub(crate) dev: bool,
 }
 
@@ -63,6 +64,7 @@ pub struct BoardBuilder {
     program: Option<SmolStr>,
     slots: u32,
     wind_down: Duration,
+    payload_len: usize,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     log: Option<Arc<dyn Log>>,
@@ -76,6 +78,7 @@ impl BoardBuilder {
             program: None,
             slots: limits::BOARD_CONCURRENCY,
             wind_down: WIND_DOWN,
+            payload_len: limits::PAYLOAD_LEN,
             clock: Arc::new(SystemClock::default()),
             entropy: Arc::new(OsEntropy),
             log: None,
@@ -108,6 +111,13 @@ impl BoardBuilder {
         self
     }
 
+    /// How many bytes the canonical JSON of an artifact or of a step's result may have: 1 MiB unless
+    /// it is set, and at most 16 MiB.
+    pub const fn payload_limit(mut self, bytes: usize) -> Self {
+        self.payload_len = bytes;
+        self
+    }
+
     /// Tells the time instead of the machine's clocks: for tests.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
@@ -129,9 +139,12 @@ impl BoardBuilder {
     /// Opens the board, and makes it when it is not there.
     ///
     /// # Errors
-    /// When a name is not allowed, or the log cannot be opened.
+    /// When a name or the payload limit is not allowed, or the log cannot be opened.
     pub async fn open(self) -> Result<Board, OpenError> {
         let url = self.url;
+        if self.payload_len > limits::PAYLOAD_LEN_MAX {
+            return Err(OpenError::PayloadLimit { asked: self.payload_len });
+        }
         let bad = |source| OpenError::name(&url, source);
         let name = self.name.unwrap_or_else(|| config::board_name(&url));
         let name = BoardName::new(name).map_err(bad)?;
@@ -150,6 +163,7 @@ impl BoardBuilder {
             entropy: self.entropy,
             slots: self.slots,
             wind_down: self.wind_down,
+            payload_len: self.payload_len,
             dev,
             url,
         };

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use artel_core::names::{BoardName, ProgramName};
+use artel_core::policy::limits;
 use artel_persistence::OpenOptions;
 
 use crate::board::{Setup, WIND_DOWN};
@@ -57,6 +58,7 @@ impl Caretaker {
             entropy: Arc::new(OsEntropy),
             slots: 0,
             wind_down: WIND_DOWN,
+            payload_len: limits::PAYLOAD_LEN,
             dev: false,
             url,
         };

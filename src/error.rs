@@ -5,6 +5,7 @@ use std::sync::Arc;
 use artel_core::artifact::ErasedArtifact;
 use artel_core::command::Rejection;
 use artel_core::ids::{ActivationId, ArtifactId};
+use artel_core::policy::limits;
 use artel_core::{log, names};
 use artel_persistence::without_secrets;
 
@@ -41,6 +42,12 @@ pub enum OpenError {
         /// Where folding ended.
         #[source]
         source: LoadError,
+    },
+    /// The limit on payloads is too high.
+    #[error("the payload limit is {asked} bytes, at most {} are allowed", limits::PAYLOAD_LEN_MAX)]
+    PayloadLimit {
+        /// What was asked for.
+        asked: usize,
     },
 }
 

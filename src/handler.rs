@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use artel_core::artifact::Artifact;
-use artel_core::classify::{Classify, Failed};
+use artel_core::classify::{Classifier, Classify, Failed};
 use artel_core::outputs::{IntoOutputs, OutputSink};
 
 use crate::context::Context;
@@ -39,6 +39,7 @@ pub trait Handler<T, S, Form>: Send + Sync + 'static {
         cx: Context,
         input: Arc<T>,
         state: &Arc<S>,
+        classifier: Option<&Classifier>,
     ) -> impl Future<Output = Result<Self::Outputs, Failed>> + Send;
 }
 
@@ -61,8 +62,14 @@ where
 {
     type Outputs = O;
 
-    async fn call(&self, cx: Context, input: Arc<T>, _: &Arc<S>) -> Result<O, Failed> {
-        self(cx, input).await.map_err(|error| Failed::of(&error))
+    async fn call(
+        &self,
+        cx: Context,
+        input: Arc<T>,
+        _: &Arc<S>,
+        classifier: Option<&Classifier>,
+    ) -> Result<O, Failed> {
+        self(cx, input).await.map_err(|error| Failed::asking(&error, classifier))
     }
 }
 
@@ -77,8 +84,14 @@ where
 {
     type Outputs = O;
 
-    async fn call(&self, cx: Context, input: Arc<T>, state: &Arc<S>) -> Result<O, Failed> {
-        self(cx, input, state.clone()).await.map_err(|error| Failed::of(&error))
+    async fn call(
+        &self,
+        cx: Context,
+        input: Arc<T>,
+        state: &Arc<S>,
+        classifier: Option<&Classifier>,
+    ) -> Result<O, Failed> {
+        self(cx, input, state.clone()).await.map_err(|error| Failed::asking(&error, classifier))
     }
 }
 
@@ -98,12 +111,13 @@ pub(crate) trait ErasedHandler: Send + Sync {
 pub(crate) struct Erased<H, T, S, Form> {
     handler: H,
     state: Arc<S>,
+    classifier: Option<Box<Classifier>>,
     marker: std::marker::PhantomData<fn() -> (T, Form)>,
 }
 
 impl<H, T, S, Form> Erased<H, T, S, Form> {
-    pub(crate) fn new(handler: H, state: Arc<S>) -> Self {
-        Self { handler, state, marker: std::marker::PhantomData }
+    pub(crate) fn new(handler: H, state: Arc<S>, classifier: Option<Box<Classifier>>) -> Self {
+        Self { handler, state, classifier, marker: std::marker::PhantomData }
     }
 }
 
@@ -123,7 +137,8 @@ where
             let Ok(input) = input.downcast::<T>() else {
                 return Err(Failed::permanent("the input is not of the agent's type"));
             };
-            let outputs = self.handler.call(cx, input, &self.state).await?;
+            let classifier = self.classifier.as_deref();
+            let outputs = self.handler.call(cx, input, &self.state, classifier).await?;
             let mut sink = OutputSink::default();
             outputs.into_outputs(&mut sink);
             Ok(sink)

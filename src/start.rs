@@ -119,6 +119,7 @@ async fn wire(
         log: setup.log.clone(),
         clock: setup.clock.clone(),
         entropy: setup.entropy.clone(),
+        payload_len: setup.payload_len,
     };
     let incarnation = head.incarnation;
     let runner =

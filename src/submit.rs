@@ -36,6 +36,8 @@ pub(crate) struct Submitter {
     pub(crate) log: Arc<dyn Log>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
+    /// How many bytes a payload may have.
+    pub(crate) payload_len: usize,
 }
 
 /// An artifact that was encoded and checked; what is left is to match it.
@@ -71,7 +73,7 @@ impl Submitter {
         let known = self.program.type_of(type_no);
         let descriptor = known.ok_or_else(|| PublishError::unknown(&*value))?;
         let (bytes, checked) = descriptor
-            .check(&value, limits::PAYLOAD_LEN)
+            .check(&value, self.payload_len)
             .map_err(|source| PublishError::payload(&*value, source))?
             .into_parts();
         let name = |source| PublishError::Name { type_name: value.type_name().to_owned(), source };

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use artel_core::board::{Beside, State};
 use artel_core::catalogue::Catalogue;
 use artel_core::command::{AttemptOutcome, Command, NewArtifact, Request};
+use artel_core::event::Event;
 use artel_core::hash::Hash;
 use artel_core::ids::{CorrelationId, Epoch, ProcessId, SessionId};
 use artel_core::log::Append;
@@ -104,6 +105,9 @@ impl Engine {
         let answer = decided
             .map(|decided| {
                 if let Some(decision) = decided.decision {
+                    if let Some(Event::ClockJumped { by_ms }) = decision.events.first() {
+                        tracing::error!(by_ms, "the wall clock and the monotonic clock disagree");
+                    }
                     if building.encoder.is_empty() {
                         building.first = first;
                     }

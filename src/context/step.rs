@@ -12,7 +12,6 @@ use artel_core::command::{Command, RecordStep, Request};
 use artel_core::content::Content;
 use artel_core::envelope::Actor;
 use artel_core::names::StepName;
-use artel_core::policy::limits;
 
 use super::cx::{Context, lock};
 use crate::entropy;
@@ -50,7 +49,8 @@ impl Context {
             });
         }
         let value = effect.await.map_err(Into::into)?;
-        let bytes = canonical::to_vec(&value, limits::PAYLOAD_LEN).map_err(|error| {
+        let limit = self.inner.host.submitter.payload_len;
+        let bytes = canonical::to_vec(&value, limit).map_err(|error| {
             Error::permanent(error).context(format!("the result of step `{step}`"))
         })?;
         self.record(step, bytes).await?;

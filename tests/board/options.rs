@@ -5,7 +5,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use artel::ids::{ArtifactId, CorrelationId};
-use artel::{ActivationFilter, Board, Context, Error, Publication, Query, Reader, Retry, Status};
+use artel::{
+    ActivationFilter, Board, Context, Error, ErrorKind, Publication, Query, Reader, Retry, Status,
+};
+use artel_testkit::check;
 
 use super::set_up::{Invoice, Order, Part, SECOND, end, memory, order};
 
@@ -276,4 +279,80 @@ async fn a_board_takes_its_log_clock_and_chance_from_a_test() {
     }
     assert_eq!(hashes[0], hashes[1]);
     assert_ne!(hashes[0], hashes[2]);
+}
+
+/// KIND-8: `classify` of an agent: what a foreign error means, wherever in the chain it is; what was
+/// said outright stays.
+#[tokio::test(start_paused = true)]
+async fn an_agent_knows_foreign_errors() {
+    #[derive(Debug)]
+    struct Foreign;
+    impl std::fmt::Display for Foreign {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("foreign")
+        }
+    }
+    impl std::error::Error for Foreign {}
+    async fn fails(_: Context, order: Arc<Order>) -> Result<(), Error> {
+        if order.size == 1 {
+            return Err(Error::transient(Foreign));
+        }
+        Err(Foreign.into())
+    }
+    let known = |error: &(dyn std::error::Error + 'static)| {
+        error.is::<Foreign>().then_some(ErrorKind::Permanent)
+    };
+    // How many attempts there are for an error of which something was said, and for one of which
+    // nothing was.
+    for (classifies, attempts) in [(false, [3, 3]), (true, [3, 1])] {
+        let (board, _) = memory().await;
+        let agent = board.agent("fails").on::<Order>();
+        let agent = if classifies { agent.classify(known) } else { agent };
+        agent.run(fails);
+        let running = board.start().await.unwrap();
+        for (size, attempts) in [1, 2].into_iter().zip(attempts) {
+            let before = check(&running).await.started;
+            let receipt = running.publish(order(size)).await.unwrap();
+            running.settled(receipt.correlation).await.unwrap();
+            let started = check(&running).await.started - before;
+            assert_eq!(started, attempts, "size {size}, classified {classifies}");
+        }
+        end(running).await;
+    }
+}
+
+/// LIMIT-7: `payload_limit` of a board, for what is published and for what a step returns.
+#[tokio::test(start_paused = true)]
+async fn payloads_are_bounded_as_the_board_says() {
+    async fn step(cx: Context, order: Arc<Order>) -> Result<(), Error> {
+        let text = "x".repeat(order.size as usize);
+        cx.step("text", async { Ok::<_, Error>(text) }).await?;
+        Ok(())
+    }
+    const MIB: usize = 1 << 20;
+    for (limit, fits) in [(None, MIB), (Some(2 * MIB), 2 * MIB), (Some(100), 100)] {
+        let log = Board::open("memory:").await.unwrap().log();
+        let builder = Board::builder("memory:").log(log);
+        let builder = if let Some(limit) = limit { builder.payload_limit(limit) } else { builder };
+        let board = builder.open().await.unwrap();
+        board.agent("step").on::<Order>().retry(Retry::never()).run(step);
+        let running = board.start().await.unwrap();
+        let coloured = |len: usize| {
+            let rest = r#"{"colour":"","size":0}"#.len();
+            Order { colour: "x".repeat(len - rest), size: 0 }
+        };
+        let error = running.publish(Publication::new(coloured(fits + 1))).await.unwrap_err();
+        assert_eq!(error.code(), "payload", "{limit:?}");
+        if fits == 100 {
+            running.publish(coloured(fits)).await.unwrap();
+        }
+        // A result has two quotation marks around it.
+        for (len, status) in [(fits - 2, Status::Done), (fits - 1, Status::DeadLetters(1))] {
+            let receipt = running.publish(order(u32::try_from(len).unwrap())).await.unwrap();
+            assert_eq!(running.settled(receipt.correlation).await.unwrap(), status, "{limit:?}");
+        }
+        end(running).await;
+    }
+    let high = Board::builder("memory:").payload_limit(16 * MIB + 1).open().await.unwrap_err();
+    assert!(high.to_string().contains("at most 16777216"), "{high}");
 }

@@ -439,7 +439,7 @@ fn length_is_bounded() {
     let error = to_vec(&"x".repeat(11), 10).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the payload is refused: it has 14 bytes or more, the limit is 10"
+        "the payload is refused: it has 13 bytes or more, the limit is 10"
     );
 }
 

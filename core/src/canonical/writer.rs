@@ -120,7 +120,8 @@ impl<'o> Writer<'o> {
 
     /// A piece of a string whose quotes the caller writes.
     pub(super) fn text_part(&mut self, text: &str) -> Result<bool, Error> {
-        self.room(text.len() + 2)?;
+        // The quote before it is there, the one after it is not.
+        self.room(text.len() + 1)?;
         let mut rest = text.as_bytes();
         let mut escaped = false;
         loop {

@@ -138,6 +138,10 @@ impl Classify for Error {
     fn kind(&self) -> ErrorKind {
         self.0.kind
     }
+
+    fn unknown(&self) -> Option<&(dyn StdError + 'static)> {
+        (!self.0.classified).then_some(&*self.0.source)
+    }
 }
 
 /// The outermost text; with `{:#}`, all of them in one line.

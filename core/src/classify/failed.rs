@@ -2,9 +2,9 @@
 
 use std::error::Error as StdError;
 
-use super::Classify;
-use super::causes::chain_of;
+use super::causes::{CAUSES_MAX, chain_of};
 use super::known::kind_of;
+use super::{Classifier, Classify};
 use crate::policy::ErrorKind;
 
 /// What is left of an error when an attempt has ended: its kind and its texts.
@@ -25,6 +25,14 @@ impl Failed {
     #[must_use]
     pub fn of<E: Classify + ?Sized>(error: &E) -> Self {
         Self::new(error.kind(), error.causes())
+    }
+
+    /// What an error says of itself, or what a classifier says of it where the error does not know.
+    #[must_use]
+    pub fn asking<E: Classify + ?Sized>(error: &E, classifier: Option<&Classifier>) -> Self {
+        let asked = error.unknown().zip(classifier);
+        let known = asked.and_then(|(error, classifier)| ask(error, classifier));
+        Self::new(known.unwrap_or_else(|| error.kind()), error.causes())
     }
 
     /// An error that does not classify itself, by the types in its chain.
@@ -62,4 +70,10 @@ impl Failed {
     pub fn chain(&self) -> &[String] {
         &self.chain
     }
+}
+
+/// What a classifier says of the first error of a chain that it knows.
+fn ask(error: &(dyn StdError + 'static), classifier: &Classifier) -> Option<ErrorKind> {
+    let chain = std::iter::successors(Some(error), |&error| error.source());
+    chain.take(CAUSES_MAX).find_map(classifier)
 }
