@@ -10,6 +10,7 @@ use artel_core::ids::{AttemptId, Seq};
 use artel_core::record::Encoder;
 use artel_core::time::Timestamp;
 
+use super::inbox::Taken;
 use super::{Failure, Reply};
 
 /// A command that was decided and whose batch is not durable yet.
@@ -37,6 +38,8 @@ pub(super) struct Building {
     pub(super) looks: Vec<Box<dyn FnOnce() + Send>>,
     /// Bytes of payloads and other contents.
     pub(super) content_len: usize,
+    /// How many submissions were taken for it.
+    pub(super) taken: Taken,
     pub(super) first: Seq,
     pub(super) at: Timestamp,
 }

@@ -20,6 +20,7 @@ use artel_core::record::{Batch, Place};
 use artel_core::time::Elapsed;
 
 use super::batch::{Building, Delivery, Pending};
+use super::inbox::{TAKE, Taken};
 use super::payloads::Payloads;
 use super::{Failure, Look, Reply, Submission};
 use crate::clock::BoardClock;
@@ -36,6 +37,10 @@ pub(crate) struct Identity {
 
 /// How many commands and looks one append takes at most.
 const BATCH_ITEMS_MAX: usize = 4_096;
+/// How much may wait for a free slot before those who ask for more have to wait too.
+const BACKLOG: usize = 256;
+/// How many of those who ask an append takes at least, whatever the backlog.
+const ASKED_MIN: usize = 32;
 /// Bytes that a command's events have beside what it brings, roughly and at most.
 const EVENTS_LEN: usize = 256;
 
@@ -78,6 +83,23 @@ impl Engine {
         let building = &self.building;
         building.commands.len() + building.looks.len() < BATCH_ITEMS_MAX
             && building.len() < limits::APPEND_LEN_MAX
+    }
+
+    /// How many more of those who ask from outside the batch in the making takes. Where there is a
+    /// backlog, that is half as many as attempts end in it: so the backlog shrinks, and nobody
+    /// starves.
+    pub(super) fn asked_max(&self) -> usize {
+        if self.state.backlog() < BACKLOG {
+            return TAKE;
+        }
+        let taken = self.building.taken;
+        (taken.owed / 2).max(ASKED_MIN).saturating_sub(taken.asked)
+    }
+
+    /// Counts what was taken for the batch in the making.
+    pub(super) const fn count(&mut self, taken: Taken) {
+        self.building.taken.owed += taken.owed;
+        self.building.taken.asked += taken.asked;
     }
 
     /// Whether the batch in the making takes this submission.

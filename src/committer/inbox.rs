@@ -1,6 +1,7 @@
 //! The committer's inbox. It has two lanes: what the board owes itself (ends of attempts, steps,
-//! timers) goes before what is asked from outside, so that work that was begun is finished before
-//! more is taken in, and neither the agenda nor the cache grows for nothing.
+//! timers) is always taken; of what is asked from outside, where there is a backlog, only a share: so
+//! work that was begun is finished before more is taken in, and neither the agenda nor the cache
+//! grows for nothing.
 
 use std::future::poll_fn;
 use std::task::Poll;
@@ -14,8 +15,13 @@ use super::{Committer, Status, Submission};
 
 /// How many submissions are taken from a lane at a time.
 pub(super) const TAKE: usize = 256;
-/// Whoever asks gets one turn for so many turns of what is owed, so that they never starve.
-const ASKED_EVERY: usize = 4;
+
+/// How many submissions were taken from each lane.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Taken {
+    pub(super) owed: usize,
+    pub(super) asked: usize,
+}
 
 /// What a committer listens to.
 pub(crate) struct Inbox {
@@ -38,25 +44,24 @@ pub(crate) fn channel() -> (Committer, Inbox) {
 }
 
 impl Inbox {
-    /// Waits for submissions and takes some; none when every handle is gone or the inbox is closed
-    /// and empty.
+    /// Waits for submissions and takes some, of those that are asked at most so many; none when the
+    /// inbox is closed and empty.
     ///
     /// # Cancel safety
     /// Safe to drop: nothing that was taken is lost.
-    pub(super) async fn take(&mut self, taken: &mut Vec<Submission>) -> usize {
+    pub(super) async fn take(&mut self, taken: &mut Vec<Submission>, asked_max: usize) -> Taken {
         poll_fn(|cx| {
             let owed = self.owed.poll_recv_many(cx, taken, TAKE);
-            let count = match owed {
-                Poll::Ready(count) => count,
-                Poll::Pending => 0,
+            let asked = if asked_max == 0 {
+                Poll::Pending
+            } else {
+                self.asked.poll_recv_many(cx, taken, asked_max.min(TAKE))
             };
-            let turns = if count == 0 { TAKE } else { (count / ASKED_EVERY).max(1) };
-            match self.asked.poll_recv_many(cx, taken, turns) {
-                Poll::Ready(asked) if count + asked > 0 => Poll::Ready(count + asked),
-                // The lanes are closed together: this one may only be the first to show it.
-                Poll::Ready(_) => owed,
-                Poll::Pending if count > 0 => Poll::Ready(count),
-                Poll::Pending => Poll::Pending,
+            match (owed, asked) {
+                (Poll::Pending, Poll::Pending) => Poll::Pending,
+                // The lanes are closed together: this one is only the first to show it.
+                (Poll::Ready(0), Poll::Pending) | (Poll::Pending, Poll::Ready(0)) => Poll::Pending,
+                (owed, asked) => Poll::Ready(Taken { owed: count(owed), asked: count(asked) }),
             }
         })
         .await
@@ -75,6 +80,13 @@ impl Inbox {
 
     pub(super) fn is_empty(&self) -> bool {
         self.owed.is_empty() && self.asked.is_empty()
+    }
+}
+
+const fn count(taken: Poll<usize>) -> usize {
+    match taken {
+        Poll::Ready(count) => count,
+        Poll::Pending => 0,
     }
 }
 
@@ -99,16 +111,15 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_owed_goes_first_and_what_is_asked_has_its_share() {
+    async fn what_is_owed_is_taken_and_what_is_asked_as_far_as_it_may() {
         let (committer, mut inbox) = channel();
         fill(&committer, 40, 100);
         let mut taken = Vec::new();
-        assert_eq!((inbox.take(&mut taken).await, asked(&taken)), (50, 10));
+        assert_eq!(inbox.take(&mut taken, 10).await, Taken { owed: 40, asked: 10 });
+        assert_eq!(asked(&taken), 10);
         fill(&committer, 1, 0);
-        taken.clear();
-        assert_eq!((inbox.take(&mut taken).await, asked(&taken)), (2, 1));
-        taken.clear();
-        assert_eq!((inbox.take(&mut taken).await, asked(&taken)), (89, 89));
+        assert_eq!(inbox.take(&mut taken, 0).await, Taken { owed: 1, asked: 0 });
+        assert_eq!(inbox.take(&mut taken, 1_000).await, Taken { owed: 0, asked: 90 });
         assert!(inbox.is_empty());
     }
 
@@ -119,7 +130,7 @@ mod tests {
         inbox.close();
         assert!(committer.asked.is_closed() && committer.owed.is_closed());
         let mut taken = Vec::new();
-        while inbox.take(&mut taken).await > 0 {}
+        while inbox.take(&mut taken, 2).await != Taken::default() {}
         assert_eq!((taken.len(), asked(&taken)), (4, 3));
         let late = Submission::StopLeasing(oneshot::channel().0);
         assert!(committer.owed.try_send(late).is_err());

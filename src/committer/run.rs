@@ -14,7 +14,7 @@ use artel_scheduler::Runner;
 use super::batch::{Delivery, Pending};
 use super::deliver::{Cached, Outlets};
 use super::engine::{Engine, Identity};
-use super::inbox::{Inbox, TAKE};
+use super::inbox::{Inbox, TAKE, Taken};
 use super::recover::Durable;
 use super::{Failure, Status, Submission};
 use crate::clock::BoardClock;
@@ -120,7 +120,8 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
                 () = abandoned.cancelled(), if self.closing.is_none() => {
                     self.take(Submission::Close(oneshot::channel().0));
                 }
-                _ = self.inbox.take(&mut taken), if open => {
+                count = self.inbox.take(&mut taken, self.engine.asked_max()), if open => {
+                    self.engine.count(count);
                     for submission in taken.drain(..) {
                         if self.waiting.is_empty() && self.engine.has_room_for(&submission) {
                             self.take(submission);
@@ -229,6 +230,8 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
             self.deliver(delivery);
             self.decide_again();
         }
+        // What was taken and left nothing to append counts for no batch.
+        self.engine.building.taken = Taken::default();
         if self.engine.is_idle() {
             for waiter in self.engine.idling.drain(..) {
                 let _ = waiter.send(());

@@ -27,6 +27,8 @@ pub(super) struct Index {
     pub(super) held: Held,
     deadlines: BTreeSet<(Elapsed, ActivationId)>,
     open: usize,
+    /// What is on the agenda of agents that a program runs.
+    ready: usize,
     pub(super) running: u32,
     sessions: BTreeMap<SessionId, u32>,
     pub(super) touched: Vec<crate::ids::CorrelationId>,
@@ -100,9 +102,7 @@ impl Index {
                 self.delayed.insert((*since, id));
             }
             Phase::Waiting { since } => {
-                let rank = rank(id, *since, facts.priority);
-                self.queue(agent).ready.insert(rank);
-                self.refresh_head(agent);
+                self.make_ready(agent, rank(id, *since, facts.priority));
             }
             // No program runs it, so no room is promised to it either.
             Phase::Full { since, .. } if !self.queue(agent).registered => {
@@ -130,16 +130,12 @@ impl Index {
         match &activation.phase {
             Phase::Waiting { since } => {
                 if !self.delayed.remove(&(*since, id)) {
-                    let rank = rank(id, *since, facts.priority);
-                    self.queue(agent).ready.remove(&rank);
-                    self.refresh_head(agent);
+                    self.take_off(agent, rank(id, *since, facts.priority));
                 }
             }
             Phase::Full { since, room } => {
                 if !self.held.remove(id, *since, *room) {
-                    let rank = rank(id, *since, facts.priority);
-                    self.queue(agent).ready.remove(&rank);
-                    self.refresh_head(agent);
+                    self.take_off(agent, rank(id, *since, facts.priority));
                 }
             }
             Phase::Running(running) => {
@@ -199,8 +195,22 @@ impl Index {
 
     /// Puts an activation whose delay is over on the agenda.
     pub(super) fn make_ready(&mut self, agent: AgentNo, rank: Rank) {
-        self.queue(agent).ready.insert(rank);
+        let queue = self.queue(agent);
+        let counted = queue.ready.insert(rank) && queue.registered;
+        self.ready += usize::from(counted);
         self.refresh_head(agent);
+    }
+
+    fn take_off(&mut self, agent: AgentNo, rank: Rank) {
+        let queue = self.queue(agent);
+        let counted = queue.ready.remove(&rank) && queue.registered;
+        self.ready -= usize::from(counted);
+        self.refresh_head(agent);
+    }
+
+    /// How many activations only wait for a free slot.
+    pub(super) const fn ready(&self) -> usize {
+        self.ready
     }
 
     /// The first activation on the agenda whose agent may run.

@@ -237,6 +237,13 @@ impl State {
         self.index.next_due()
     }
 
+    /// How many activations only wait for a free slot: their time has come, and a program runs their
+    /// agent.
+    #[must_use]
+    pub const fn backlog(&self) -> usize {
+        self.index.ready()
+    }
+
     /// Whether nothing runs and nothing will by itself: what is left waits for a program that
     /// names its agent.
     #[must_use]
