@@ -37,6 +37,8 @@ pub(crate) struct Identity {
 
 /// How many commands and looks one append takes at most.
 const BATCH_ITEMS_MAX: usize = 4_096;
+/// How many commands make an append that is not small.
+const SMALL: usize = 64;
 /// How much may wait for a free slot before those who ask for more have to wait too.
 const BACKLOG: usize = 256;
 /// How many of those who ask an append takes at least, whatever the backlog.
@@ -94,6 +96,12 @@ impl Engine {
         }
         let taken = self.building.taken;
         (taken.owed / 2).max(ASKED_MIN).saturating_sub(taken.asked)
+    }
+
+    /// Whether an append of the batch in the making would be small although much goes on.
+    pub(super) fn gathers(&self) -> bool {
+        let commands = self.building.commands.len();
+        0 < commands && commands < SMALL && self.state.running() > 1
     }
 
     /// Counts what was taken for the batch in the making.

@@ -6,6 +6,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use futures_util::FutureExt;
 use tokio::sync::oneshot;
 
 use artel_core::log::{self, Log};
@@ -98,6 +99,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
             self.decide_again();
             self.decide_waiting();
             if self.in_flight.is_none() {
+                self.gather(&mut taken).await;
                 self.append();
             }
             if self.finished() {
@@ -121,14 +123,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
                     self.take(Submission::Close(oneshot::channel().0));
                 }
                 count = self.inbox.take(&mut taken, self.engine.asked_max()), if open => {
-                    self.engine.count(count);
-                    for submission in taken.drain(..) {
-                        if self.waiting.is_empty() && self.engine.has_room_for(&submission) {
-                            self.take(submission);
-                        } else {
-                            self.waiting.push_back(submission);
-                        }
-                    }
+                    self.take_all(count, &mut taken);
                 }
             }
         }
@@ -160,6 +155,31 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
             && self.waiting.is_empty()
             && self.inbox.is_empty()
             && self.engine.building.is_empty()
+    }
+
+    /// Lets others run once before a small append of a busy board: what they submit meanwhile goes
+    /// into the same append.
+    async fn gather(&mut self, taken: &mut Vec<Submission>) {
+        if !self.engine.gathers() || self.closing.is_some() || !self.waiting.is_empty() {
+            return;
+        }
+        tokio::task::yield_now().await;
+        let asked_max = self.engine.asked_max();
+        if let Some(count) = self.inbox.take(taken, asked_max).now_or_never() {
+            self.take_all(count, taken);
+        }
+    }
+
+    /// Decides what was taken as far as the batch in the making has room; the rest waits.
+    fn take_all(&mut self, count: Taken, taken: &mut Vec<Submission>) {
+        self.engine.count(count);
+        for submission in taken.drain(..) {
+            if self.waiting.is_empty() && self.engine.has_room_for(&submission) {
+                self.take(submission);
+            } else {
+                self.waiting.push_back(submission);
+            }
+        }
     }
 
     fn take(&mut self, submission: Submission) {
