@@ -7,7 +7,7 @@ use crate::policy::ErrorKind;
 
 /// An error that knows what it means for the next attempt.
 ///
-/// Implemented by [`Error`] and by the errors that it classifies by itself. A type of your own
+/// Implemented by [`Error`](super::Error) and by the errors that it classifies by itself. A type of your own
 /// implements `std::error::Error` and this:
 ///
 /// ```
