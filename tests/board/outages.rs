@@ -1,10 +1,13 @@
-//! A log that is away, slow or gone: what the board does meanwhile and afterwards.
+//! A log that is away, slow or gone, and more work than can run: what the board does meanwhile and
+//! afterwards.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use artel::{Board, Context, Error, Jitter, Query, Retry, Status};
+use futures_util::future::join_all;
+
+use artel::{Board, Context, Error, Jitter, Publication, Query, Retry, Status};
 use artel_testkit::{Fault, FaultyLog, check};
 
 use super::set_up::{Invoice, Order, Part, SECOND, end, memory, order};
@@ -200,4 +203,29 @@ async fn a_fenced_owner_steps_down() {
     drop(first);
     assert_eq!(second.artifacts(&Query::of::<Order>()).await.unwrap().artifacts.len(), 3);
     end(second).await;
+}
+
+/// LOAD-2: a backlog slows those down who ask for more, and starves nobody: a thousand publishes
+/// and many who wait for rest are served while the only slot is taken and nothing ends.
+#[tokio::test(start_paused = true)]
+async fn a_backlog_starves_nobody() {
+    let log = Board::open("memory:").await.unwrap().log();
+    let board = Board::builder("memory:").log(log).slots(1).open().await.unwrap();
+    let gone: Arc<AtomicU32> = Arc::default();
+    board.agent("hangs").on::<Order>().timeout(HOUR).shared_state(gone).run(hangs);
+    let running = board.start().await.unwrap();
+    let receipt = running.publish(order(0)).await.unwrap();
+    for round in 0..4 {
+        let resting = (0..100).map(|_| tokio::time::timeout(Duration::ZERO, running.idle()));
+        assert!(join_all(resting).await.iter().all(Result::is_err));
+        let publishes = (1..251).map(|size| {
+            running.publish(Publication::new(order(size)).correlation(receipt.correlation))
+        });
+        let published = tokio::time::timeout(SECOND, join_all(publishes)).await;
+        let published = published.unwrap_or_else(|_| panic!("round {round} waits"));
+        assert!(published.into_iter().all(|publish| publish.is_ok()));
+    }
+    assert_eq!(running.look(|state| state.backlog()).await.unwrap(), 1_000);
+    running.operator("ann", "enough").unwrap().cancel(receipt.correlation).await.unwrap();
+    end(running).await;
 }
