@@ -6,7 +6,6 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use futures_util::FutureExt;
 use tracing::Instrument;
 
@@ -34,7 +33,7 @@ use crate::submit::{Origin, Prepared, check_command_len};
 /// Runs attempts of this program's agents.
 #[derive(Debug)]
 pub(crate) struct Attempts {
-    pub(crate) host: Host,
+    pub(crate) host: Arc<Host>,
     pub(crate) session: SessionId,
 }
 
@@ -55,7 +54,6 @@ enum Came {
     Stopped,
 }
 
-#[async_trait]
 impl Runner for Attempts {
     type Inputs = Cached;
 

@@ -122,8 +122,10 @@ async fn wire(
         payload_len: setup.payload_len,
     };
     let incarnation = head.incarnation;
-    let runner =
-        Arc::new(Attempts { host: Host { submitter: submitter.clone(), incarnation }, session });
+    let runner = Arc::new(Attempts {
+        host: Arc::new(Host { submitter: submitter.clone(), incarnation }),
+        session,
+    });
     let dispatcher = Arc::new(Dispatcher::new(runner, Arc::new(tasks.clone())));
     let hub = Hub::at(head.seq);
     let outlets =

@@ -195,9 +195,8 @@ impl Submitter {
             .collect::<Result<_, _>>()?;
         check_command_len(&prepared)?;
         let id = entropy::command_id(&*self.entropy);
+        let mut room: Option<watch::Receiver<()>> = None;
         loop {
-            let mut room = self.room.clone();
-            room.mark_unchanged();
             let publish = self.match_now(&prepared).await?;
             let first = publish.artifacts.first();
             let command = Command {
@@ -217,6 +216,11 @@ impl Submitter {
                 }
                 Err(Failure::Rejected(Rejection::StaleLookUp { .. })) => {}
                 Err(Failure::Rejected(full @ Rejection::AgendaFull { .. })) => {
+                    let Some(room) = &mut room else {
+                        // From here on no news of room is missed; before that there may have been.
+                        room.insert(self.room.clone()).mark_unchanged();
+                        continue;
+                    };
                     let waited = tokio::time::timeout_at(deadline, room.changed()).await;
                     if !matches!(waited, Ok(Ok(()))) {
                         return Err(PublishError::Busy { source: full });

@@ -192,6 +192,27 @@ impl BatchHeader {
     }
 }
 
+/// Writes behind what is there. Postcard's own way to do that goes through an iterator, byte by byte.
+struct Behind<'a>(&'a mut Vec<u8>);
+
+impl postcard::ser_flavors::Flavor for Behind<'_> {
+    type Output = ();
+
+    fn try_extend(&mut self, data: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(data);
+        Ok(())
+    }
+
+    fn try_push(&mut self, data: u8) -> postcard::Result<()> {
+        self.0.push(data);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
+    }
+}
+
 /// Decisions on their way into a batch, encoded one by one as they are made.
 #[derive(Debug)]
 pub struct Encoder {
@@ -210,8 +231,8 @@ impl Encoder {
     /// # Panics
     /// Never: postcard refuses only values of unknown length, and a decision has none.
     pub fn push(&mut self, decision: &Decision) {
-        let bytes = std::mem::take(&mut self.bytes);
-        self.bytes = postcard::to_extend(decision, bytes).expect("a decision can be encoded");
+        postcard::serialize_with_flavor(decision, Behind(&mut self.bytes))
+            .expect("a decision can be encoded");
     }
 
     /// How many bytes there are so far.
@@ -226,9 +247,12 @@ impl Encoder {
         self.bytes.len() <= 1
     }
 
-    /// Takes what was encoded and starts anew.
+    /// Takes what was encoded, in exactly as much memory as it needs, and starts anew in the memory
+    /// that it has.
     #[must_use]
     pub fn take(&mut self) -> Bytes {
-        std::mem::replace(&mut self.bytes, vec![FORMAT]).into()
+        let bytes = Bytes::copy_from_slice(&self.bytes);
+        self.bytes.truncate(1);
+        bytes
     }
 }

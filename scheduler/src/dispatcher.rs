@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use tokio::sync::watch;
@@ -15,14 +14,18 @@ use artel_core::spawn::Spawn;
 use crate::attempt::Stop;
 
 /// Runs one attempt from its lease to its report.
-#[async_trait]
 pub trait Runner: Send + Sync + 'static {
     /// What comes with a lease: inputs that are at hand already.
     type Inputs: Send + 'static;
 
     /// Runs the attempt, reports its end to the board, and returns when the board has answered.
     /// Must not panic: a handler's panic is an end like others.
-    async fn run(&self, lease: Lease, inputs: Self::Inputs, stop: Stop);
+    fn run(
+        &self,
+        lease: Lease,
+        inputs: Self::Inputs,
+        stop: Stop,
+    ) -> impl Future<Output = ()> + Send;
 }
 
 /// Which attempts run, and how to stop them.

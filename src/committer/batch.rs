@@ -29,7 +29,8 @@ impl Pending {
     }
 }
 
-/// Decisions that wait for their append.
+/// Decisions that wait for their append. Its lists come from a batch that has left and go with the
+/// next: they are long, and memory of that size is expensive to get anew each time.
 #[derive(Default)]
 pub(super) struct Building {
     pub(super) encoder: Encoder,
@@ -67,4 +68,25 @@ pub(super) struct Delivery {
     pub(super) settled: Vec<Settled>,
     pub(super) catalogue: Option<Arc<Catalogue>>,
     pub(super) room: bool,
+    /// How many artifacts the batch has.
+    pub(super) artifacts: usize,
+}
+
+impl Delivery {
+    /// The lists, once everything in them has left.
+    pub(super) fn into_spare(self) -> Spare {
+        let Self { commands, looks, leases, settled, artifacts, .. } = self;
+        Spare { commands, looks, leases, settled, artifacts }
+    }
+}
+
+/// The lists of a batch that has left, empty.
+#[derive(Default)]
+pub(super) struct Spare {
+    pub(super) commands: Vec<(Pending, Result<Answer, Failure>)>,
+    pub(super) looks: Vec<Box<dyn FnOnce() + Send>>,
+    pub(super) leases: Vec<Lease>,
+    pub(super) settled: Vec<Settled>,
+    /// How many artifacts it had.
+    pub(super) artifacts: usize,
 }

@@ -34,27 +34,27 @@ pub(crate) struct Outlets<R: Runner<Inputs = Cached>> {
 
 impl<R: Runner<Inputs = Cached>> Outlets<R> {
     /// Lets a durable batch leave.
-    pub(super) fn deliver(&self, engine: &mut Engine, delivery: Delivery) {
+    pub(super) fn deliver(&self, engine: &mut Engine, mut delivery: Delivery) {
         self.hub.advance(delivery.last);
-        if let Some(catalogue) = delivery.catalogue {
+        if let Some(catalogue) = delivery.catalogue.take() {
             self.catalogue.send_replace(catalogue);
         }
-        for lease in delivery.leases {
+        for lease in delivery.leases.drain(..) {
             self.start(engine, lease);
         }
-        for (pending, answer) in delivery.commands {
+        for (pending, answer) in delivery.commands.drain(..) {
             if let Some(reply) = pending.reply {
                 // Whoever asked may have left.
                 let _ = reply.send(answer);
             }
         }
-        for attempt in delivery.stops {
+        for &attempt in &delivery.stops {
             self.dispatcher.stop(attempt);
         }
-        for look in delivery.looks {
+        for look in delivery.looks.drain(..) {
             look();
         }
-        for settled in delivery.settled {
+        for settled in delivery.settled.drain(..) {
             for waiter in engine.settling.remove(&settled.correlation).unwrap_or_default() {
                 let _ = waiter.send(());
             }
@@ -65,6 +65,7 @@ impl<R: Runner<Inputs = Cached>> Outlets<R> {
         if let Some(due) = engine.announce() {
             self.due.send_replace(due);
         }
+        engine.spare = delivery.into_spare();
     }
 
     /// Starts an attempt with the inputs that the cache holds.

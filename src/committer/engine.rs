@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use artel_core::board::{Beside, State};
+use artel_core::board::{Beside, Changes, State};
 use artel_core::catalogue::Catalogue;
 use artel_core::command::{AttemptOutcome, Command, NewArtifact, Request};
 use artel_core::event::Event;
@@ -17,9 +17,9 @@ use artel_core::log::Append;
 use artel_core::names::{BoardName, ProgramName};
 use artel_core::policy::limits;
 use artel_core::record::{Batch, Place};
-use artel_core::time::Elapsed;
+use artel_core::time::{Elapsed, Now};
 
-use super::batch::{Building, Delivery, Pending};
+use super::batch::{Building, Delivery, Pending, Spare};
 use super::inbox::{TAKE, Taken};
 use super::payloads::Payloads;
 use super::{Failure, Look, Reply, Submission};
@@ -42,7 +42,10 @@ const SMALL: usize = 64;
 /// How much may wait for a free slot before those who ask for more have to wait too.
 const BACKLOG: usize = 256;
 /// How many of those who ask an append takes at least, whatever the backlog.
-const ASKED_MIN: usize = 32;
+const ASKED_MIN: usize = 4;
+/// How many of those who ask are taken in a millisecond at least, whatever the backlog: where the
+/// handlers are slow, and not the board, publishes hardly wait.
+const ASKED_PER_MS: usize = 20;
 /// Bytes that a command's events have beside what it brings, roughly and at most.
 const EVENTS_LEN: usize = 256;
 
@@ -55,16 +58,22 @@ pub(super) struct Engine {
     pub(super) hash: Hash,
     pub(super) payloads: Payloads,
     pub(super) building: Building,
+    pub(super) spare: Spare,
     pub(super) settling: BTreeMap<CorrelationId, Vec<oneshot::Sender<()>>>,
     pub(super) idling: Vec<oneshot::Sender<()>>,
     /// The moment that the timers were last told, and whether they asked since.
     announced: Elapsed,
     asked: bool,
+    /// The time of the decisions that are being made: read once for all that was taken together.
+    now: Now,
+    /// Until when time has been counted for those who ask while there is a backlog.
+    paced: Elapsed,
 }
 
 impl Engine {
     pub(super) fn new(state: State, hash: Hash, epoch: Epoch, clock: BoardClock) -> Self {
         let beside = Beside::at(state.seq());
+        let now = clock.now();
         Self {
             state,
             beside,
@@ -73,11 +82,19 @@ impl Engine {
             hash,
             payloads: Payloads::default(),
             building: Building::default(),
+            spare: Spare::default(),
             settling: BTreeMap::new(),
             idling: Vec::new(),
             announced: Elapsed::NEVER,
             asked: false,
+            now,
+            paced: now.elapsed,
         }
+    }
+
+    /// Looks at the clock: what is decided from here on is decided now.
+    pub(super) fn tick(&mut self) {
+        self.now = self.clock.now();
     }
 
     /// Whether the batch in the making takes anything further.
@@ -88,14 +105,18 @@ impl Engine {
     }
 
     /// How many more of those who ask from outside the batch in the making takes. Where there is a
-    /// backlog, that is half as many as attempts end in it: so the backlog shrinks, and nobody
-    /// starves.
+    /// backlog, that is half as many as attempts end in it, or as many as the time allows that has
+    /// passed since some were taken: so a backlog shrinks that comes of a busy board, one that
+    /// comes of slow handlers slows nobody down, and nobody starves.
     pub(super) fn asked_max(&self) -> usize {
         if self.state.backlog() < BACKLOG {
             return TAKE;
         }
         let taken = self.building.taken;
-        (taken.owed / 2).max(ASKED_MIN).saturating_sub(taken.asked)
+        let share = (taken.owed / 2).max(ASKED_MIN).saturating_sub(taken.asked);
+        let passed = self.now.elapsed.as_millis().saturating_sub(self.paced.as_millis());
+        let by_time = usize::try_from(passed).unwrap_or(TAKE).saturating_mul(ASKED_PER_MS);
+        share.max(by_time).min(TAKE)
     }
 
     /// Whether an append of the batch in the making would be small although much goes on.
@@ -108,6 +129,9 @@ impl Engine {
     pub(super) const fn count(&mut self, taken: Taken) {
         self.building.taken.owed += taken.owed;
         self.building.taken.asked += taken.asked;
+        if taken.asked > 0 {
+            self.paced = self.now.elapsed;
+        }
     }
 
     /// Whether the batch in the making takes this submission.
@@ -127,7 +151,7 @@ impl Engine {
 
     /// Decides a command into the batch in the making.
     pub(super) fn decide(&mut self, command: Command, reply: Option<Reply>) {
-        let now = self.clock.now();
+        let now = self.now;
         let building = &mut self.building;
         let rows = building.changes.rows.artifacts.len();
         let first = self.state.seq().next();
@@ -205,12 +229,22 @@ impl Engine {
         None
     }
 
+    /// An empty batch, with lists that had been filled before.
+    fn next_building(&mut self) -> Building {
+        let Spare { commands, looks, leases, settled, artifacts } = mem::take(&mut self.spare);
+        let mut changes = Changes { leases, settled, ..Changes::default() };
+        changes.rows.artifacts.reserve(artifacts);
+        Building { commands, looks, changes, ..Building::default() }
+    }
+
     /// Closes the batch in the making. The append is none when it has no events.
     pub(super) fn seal(&mut self) -> (Option<Append>, Delivery) {
-        let mut building = mem::take(&mut self.building);
+        let next = self.next_building();
+        let mut building = mem::replace(&mut self.building, next);
         let catalogue = building.changes.catalogue.then(|| Arc::new(Catalogue::of(&self.state)));
         let last = self.state.seq();
         let rows = mem::take(&mut building.changes.rows);
+        let artifacts = rows.artifacts.len();
         let append = (!building.encoder.is_empty()).then(|| {
             let place = Place {
                 epoch: self.epoch,
@@ -223,6 +257,7 @@ impl Engine {
             self.hash = batch.header.hash;
             Append { batch, rows }
         });
+        self.building.encoder = building.encoder;
         let delivery = Delivery {
             last,
             hash: self.hash,
@@ -233,6 +268,7 @@ impl Engine {
             settled: building.changes.settled,
             catalogue,
             room: building.changes.room,
+            artifacts,
         };
         (append, delivery)
     }

@@ -96,6 +96,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
         self.inbox.status.send_replace(Status::Open);
         let mut taken = Vec::with_capacity(TAKE);
         loop {
+            self.engine.tick();
             self.decide_again();
             self.decide_waiting();
             if self.in_flight.is_none() {
@@ -172,6 +173,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
 
     /// Decides what was taken as far as the batch in the making has room; the rest waits.
     fn take_all(&mut self, count: Taken, taken: &mut Vec<Submission>) {
+        self.engine.tick();
         self.engine.count(count);
         for submission in taken.drain(..) {
             if self.waiting.is_empty() && self.engine.has_room_for(&submission) {

@@ -32,14 +32,14 @@ pub struct Context {
 }
 
 /// What every attempt of a process has in common.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Host {
     pub(crate) submitter: Submitter,
     pub(crate) incarnation: Incarnation,
 }
 
 pub(super) struct Inner {
-    pub(super) host: Host,
+    pub(super) host: Arc<Host>,
     pub(super) lease: Lease,
     agent: AgentName,
     inputs: Vec<Input>,
@@ -69,7 +69,7 @@ impl std::fmt::Debug for Context {
 
 impl Context {
     pub(crate) fn new(
-        host: Host,
+        host: Arc<Host>,
         lease: Lease,
         agent: AgentName,
         inputs: Vec<Input>,

@@ -126,7 +126,7 @@ impl TypeDescriptor {
         if !self.0.by_construction {
             self.usable()?.validate(&canonical)?;
         }
-        Ok(Checked::new(Bytes::from(canonical), Some(value.clone())))
+        Ok(Checked::new(exact(canonical), Some(value.clone())))
     }
 
     /// Checks JSON that somebody else wrote, against the schema and by reading it.
@@ -159,6 +159,15 @@ impl TypeDescriptor {
     fn refuse(&self, reason: Reason) -> PayloadError {
         let (type_name, version) = (self.name().as_str().to_owned(), self.version());
         PayloadError { type_name, version, pointer: String::new(), reason }
+    }
+}
+
+/// The bytes without the room that they were written in: they are kept for long.
+fn exact(canonical: Vec<u8>) -> Bytes {
+    if canonical.capacity() - canonical.len() < canonical.len() / 8 {
+        Bytes::from(canonical)
+    } else {
+        Bytes::copy_from_slice(&canonical)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use smallvec::smallvec;
+use smallvec::{SmallVec, smallvec};
 
 use super::beside::Beside;
 use super::room::Growth;
@@ -15,9 +15,12 @@ use crate::ids::{ArtifactId, Seq};
 use crate::log::{Existing, LookedUp};
 use crate::names::IdempotencyKey;
 
+/// Artifacts that are not on the board yet.
+pub(super) type Fresh<'a> = SmallVec<[&'a NewArtifact; 4]>;
+
 /// The artifacts of a publish that are not on the board yet.
 pub(super) struct Admission<'a> {
-    pub(super) fresh: Vec<&'a NewArtifact>,
+    pub(super) fresh: Fresh<'a>,
     /// What committing them adds to the board.
     pub(super) growth: Growth,
 }
@@ -68,7 +71,7 @@ impl State {
         beside: &Beside,
     ) -> Result<Admission<'a>, Rejection> {
         let mut named = BTreeMap::new();
-        let mut admission = Admission { fresh: Vec::new(), growth: Growth::default() };
+        let mut admission = Admission { fresh: Fresh::new(), growth: Growth::default() };
         for artifact in &publish.artifacts {
             if let Some(existing) = beside.existing(artifact, &publish.looked_up) {
                 same_artifact(artifact, existing)?;

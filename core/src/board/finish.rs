@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::activation::{Activation, Running};
-use super::admit::Admission;
+use super::admit::{Admission, Fresh};
 use super::beside::Beside;
 use super::room::OWED_FACTOR;
 use super::state::State;
@@ -27,7 +27,7 @@ impl State {
         let attempt = finish.attempt;
         let (activation, running) =
             self.running_attempt(attempt).ok_or(Rejection::Superseded { attempt })?;
-        let mut fresh = Vec::new();
+        let mut fresh = Fresh::new();
         let (end, next) = match &finish.outcome {
             AttemptOutcome::Done(publish) => {
                 self.check_fresh(publish, beside)?;

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use smallvec::SmallVec;
+
 use super::state::State;
 use crate::command::Rejection;
 use crate::ids::{AgentNo, CorrelationId};
@@ -17,8 +19,57 @@ pub(super) const OWED_FACTOR: usize = 2;
 #[derive(Debug, Default)]
 pub(super) struct Growth {
     created: usize,
-    agents: BTreeMap<AgentNo, usize>,
-    artifacts: BTreeMap<CorrelationId, u32>,
+    agents: Counts<AgentNo>,
+    artifacts: Counts<CorrelationId>,
+}
+
+/// How often each key was counted. Nearly always there are one or two, which need no tree.
+#[derive(Debug)]
+enum Counts<K> {
+    /// Ascending.
+    Few(SmallVec<[(K, usize); 2]>),
+    Many(BTreeMap<K, usize>),
+}
+
+impl<K> Default for Counts<K> {
+    fn default() -> Self {
+        Self::Few(SmallVec::new())
+    }
+}
+
+impl<K: Ord + Copy> Counts<K> {
+    /// From how many keys on they are a tree.
+    const MANY: usize = 8;
+
+    /// The count of a key, which is 0 when it is new.
+    fn of(&mut self, key: K) -> &mut usize {
+        if let Self::Few(few) = self
+            && few.len() == Self::MANY
+        {
+            *self = Self::Many(few.drain(..).collect());
+        }
+        match self {
+            Self::Few(few) => {
+                let place = few.binary_search_by_key(&key, |(key, _)| *key);
+                let place = place.unwrap_or_else(|place| {
+                    few.insert(place, (key, 0));
+                    place
+                });
+                &mut few[place].1
+            }
+            Self::Many(many) => many.entry(key).or_default(),
+        }
+    }
+
+    /// The keys with their counts, ascending.
+    fn iter(&self) -> impl Iterator<Item = (K, usize)> {
+        let (few, many) = match self {
+            Self::Few(few) => (Some(few), None),
+            Self::Many(many) => (None, Some(many)),
+        };
+        let few = few.into_iter().flatten().copied();
+        few.chain(many.into_iter().flatten().map(|(key, count)| (*key, *count)))
+    }
 }
 
 /// An agenda that is too full for what a command adds to it.
@@ -42,22 +93,21 @@ pub(super) const fn agenda_len_max(agent: Option<AgentNo>, factor: usize) -> usi
 
 impl Growth {
     pub(super) fn add_artifact(&mut self, correlation: CorrelationId) {
-        *self.artifacts.entry(correlation).or_default() += 1;
+        *self.artifacts.of(correlation) += 1;
     }
 
     pub(super) fn add_activation(&mut self, agent: Option<AgentNo>) {
         self.created += 1;
         if let Some(agent) = agent {
-            *self.agents.entry(agent).or_default() += 1;
+            *self.agents.of(agent) += 1;
         }
     }
 
     /// The command also closes an activation of this agent.
     pub(super) fn close_one(&mut self, agent: AgentNo) {
         self.created = self.created.saturating_sub(1);
-        if let Some(count) = self.agents.get_mut(&agent) {
-            *count = count.saturating_sub(1);
-        }
+        let count = self.agents.of(agent);
+        *count = count.saturating_sub(1);
     }
 }
 
@@ -69,7 +119,7 @@ impl State {
         if growth.created == 0 {
             return Ok(());
         }
-        let agents = growth.agents.iter().map(|(&agent, &wanted)| (Some(agent), wanted));
+        let agents = growth.agents.iter().map(|(agent, wanted)| (Some(agent), wanted));
         for (agent, wanted) in agents.chain([(None, growth.created)]) {
             let (open, limit) = (self.index.open(agent), agenda_len_max(agent, factor));
             if wanted > 0 && open + wanted > limit {
@@ -98,8 +148,8 @@ impl State {
         now: Elapsed,
     ) -> Result<(), Rejection> {
         let limit = u64::from(limits::CORRELATION_ARTIFACTS_PER_HOUR_MAX);
-        for (&correlation, &count) in &growth.artifacts {
-            let value = u64::from(self.artifacts_in_hour(correlation, now)) + u64::from(count);
+        for (correlation, count) in growth.artifacts.iter() {
+            let value = u64::from(self.artifacts_in_hour(correlation, now)) + count as u64;
             if value > limit {
                 let what = "artifacts per correlation and hour";
                 return Err(Rejection::Limit { what, value, limit });

@@ -4,10 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
-use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use foldhash::fast::FixedState;
 use smallvec::SmallVec;
 
 use artel_core::content::Content;
@@ -67,7 +67,7 @@ impl Shared {
 }
 
 /// A map whose hasher is the same in every process. It is never iterated over.
-pub(super) type Index<K, V> = HashMap<K, V, BuildHasherDefault<DefaultHasher>>;
+pub(super) type Index<K, V> = HashMap<K, V, FixedState>;
 
 /// A place in a list of [`State`].
 pub(super) type Place = u32;
