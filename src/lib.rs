@@ -36,7 +36,8 @@ pub use artel_core::outputs::{IntoOutputs, OutputSink};
 pub use artel_core::policy::{Backoff, ErrorKind, Jitter, Retry, limits};
 pub use artel_core::trace::{TraceContext, TraceError};
 pub use artel_core::{
-    board as state, definition, envelope, event, hash, ids, log, names, predicate, schema, time,
+    board as state, definition, envelope, event, hash, ids, log, names, predicate, record, schema,
+    time,
 };
 pub use artel_eventbus::{Entry, Tail, TailError};
 pub use artel_macros::{Artifact, Outputs};

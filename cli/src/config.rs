@@ -10,6 +10,8 @@ use crate::args::{Color, Global};
 pub(crate) struct Config {
     /// The URL of the board.
     pub(crate) board: String,
+    /// Whether a flag names the board.
+    pub(crate) board_given: bool,
     /// Answer as JSON.
     pub(crate) json: bool,
     /// Whether text for people has colours, on the standard output and on the error output.
@@ -28,6 +30,7 @@ impl Config {
     pub(crate) fn resolve(global: &Global) -> Self {
         Self {
             board: artel::board_url(global.board.as_deref()),
+            board_given: global.board.is_some(),
             json: global.json,
             color: Colors::resolve(global.color),
         }
@@ -53,9 +56,9 @@ pub(crate) fn operator() -> Option<String> {
     variable("ARTEL_OPERATOR").or_else(|| variable("USER"))
 }
 
-/// Which diagnostics are shown on the error output.
-pub(crate) fn diagnostics() -> String {
-    variable("RUST_LOG").unwrap_or_else(|| "warn".to_owned())
+/// Which diagnostics are to be shown on the error output, where that is asked for.
+pub(crate) fn diagnostics() -> Option<String> {
+    variable("RUST_LOG")
 }
 
 fn variable(name: &str) -> Option<String> {

@@ -9,7 +9,7 @@ use artel::{
     CaretakeError, LoadError, OpenError, OperateError, ReadError, TailError, VerifyError, log,
 };
 
-use crate::wire;
+use crate::{bench, wire};
 
 /// Why a verb did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +43,8 @@ pub(crate) enum Error {
     Unconfirmed,
     #[error("nobody is named who asks for this")]
     NoOperator,
+    #[error(transparent)]
+    Bench(Box<bench::Error>),
     #[error("cannot write the answer")]
     Output(#[source] io::Error),
     #[error("cannot start")]
@@ -72,6 +74,12 @@ impl From<OpenError> for Error {
 impl From<CaretakeError> for Error {
     fn from(error: CaretakeError) -> Self {
         Self::Caretake(Box::new(error))
+    }
+}
+
+impl From<bench::Error> for Error {
+    fn from(error: bench::Error) -> Self {
+        Self::Bench(Box::new(error))
     }
 }
 
@@ -126,6 +134,7 @@ impl Error {
         match self {
             Self::Unsound(_) if self.is_damage() => exit::NO,
             Self::NotFound { .. } | Self::Kept => exit::NO,
+            Self::Bench(error) => error.exit(),
             Self::Read(ReadError::Unknown { .. }) => exit::NO,
             Self::Operate(OperateError::NoDeadLetter(_)) => exit::NO,
             Self::NotDead { .. } | Self::Operate(OperateError::Rejected(_)) => exit::REFUSED,
@@ -154,6 +163,7 @@ impl Error {
             Self::Unsound(_) if self.is_damage() => "unsound",
             Self::Partly { source, .. } => source.code(),
             Self::NotFound { .. } => "not-found",
+            Self::Bench(error) => error.code(),
             Self::NotDead { .. } => "not-dead",
             Self::Kept => "kept",
             Self::Unconfirmed => "unconfirmed",

@@ -18,7 +18,7 @@ const HEAD: &str = "\
 owns the board, and without the program whose agents work on it. Verbs only read, except `board rm`,
 `activation cancel`, `dlq redrive` and `dlq drop`: these need a board that no process owns. The
 program becomes its owner for a moment, records what is asked, and gives the board up; agents do what
-follows when their program starts the next time.
+follows when their program starts the next time. `bench` makes a board of its own, and removes it.
 
 This page is made from the program's own help and from the types of its answers by a test of
 `artel-cli`, which fails when the page is out of date.
@@ -35,7 +35,8 @@ programs should ask for JSON.
 
 **JSON.** With `--json` an answer is one JSON document on one line; `event tail` writes one for each
 event. Fields that have no value are null. Field names are stable, and fields may be added. Times are
-UTC in RFC 3339 with milliseconds, such as `2026-11-21T05:44:00.123Z`; durations are milliseconds.
+UTC in RFC 3339 with milliseconds, such as `2026-11-21T05:44:00.123Z`; durations are milliseconds,
+with a fraction where `bench` measured them.
 
 **Errors** are written to the error output: one line that begins with `error:` and names the causes,
 then one that begins with `hint:` and names the next step, where there is one. With `--json` they are
@@ -46,10 +47,10 @@ a document like this: `{\"error\":{\"code\":…}}`; see [failure](#failure).
 | code | means |
 | --- | --- |
 | 0 | done, or yes |
-| 1 | the answer is no: nothing of that name or id, or `board verify` found something, or the board was kept |
+| 1 | the answer is no: nothing of that name or id, or `board verify` found something, or the board was kept, or what `bench` wrote twice is not the same |
 | 2 | the command line is wrong |
 | 3 | the board cannot be opened or read |
-| 4 | refused: another process owns the board, or what was named is not a dead letter, or not open |
+| 4 | refused: another process owns the board, or what was named is not a dead letter, or not open, or something lies where `bench` was to make its board |
 
 A reader that leaves early, such as `head`, is no error.
 
@@ -59,14 +60,14 @@ A reader that leaves early, such as `head`, is no error.
 | --- | --- |
 | `ARTEL_BOARD` | the board, where `--board` is not given |
 | `ARTEL_OPERATOR` | who operates the board, where `--by` is not given; else `USER` |
-| `RUST_LOG` | diagnostics on the error output, such as `artel=debug`; warnings by default |
+| `RUST_LOG` | diagnostics on the error output, such as `artel=debug`; warnings by default. `bench` keeps spans at level info besides, as a program does that is watched |
 | `NO_COLOR` | no colours, where `--color` is not given |
 
 ## Verbs
 ";
 
 /// Each verb, and what it answers.
-const ANSWERS: [(&str, &str); 14] = [
+const ANSWERS: [(&str, &str); 15] = [
     ("board show", "board"),
     ("board verify", "verified"),
     ("board hash", "board hash"),
@@ -81,6 +82,7 @@ const ANSWERS: [(&str, &str); 14] = [
     ("dlq redrive", "operated"),
     ("dlq drop", "operated"),
     ("event tail", "event"),
+    ("bench", "bench"),
 ];
 
 /// The types of the answers, in the order of the page.
@@ -115,6 +117,8 @@ fn types() -> Vec<(&'static str, Schema)> {
         ("actor", of::<wire::Actor>()),
         ("happened", of::<wire::Happened>()),
         ("agent definition", of::<wire::AgentDefinition>()),
+        ("bench", of::<wire::Bench>()),
+        ("latency", of::<wire::Latency>()),
         ("failure", of::<wire::Failure>()),
         ("problem", of::<wire::Problem>()),
     ]
@@ -258,6 +262,9 @@ fn every_verb_is_on_the_page_and_teaches_by_examples() {
     command.build();
     let mut verbs = Vec::new();
     for noun in command.get_subcommands() {
+        if !noun.has_subcommands() {
+            verbs.push(noun.get_name().to_owned());
+        }
         for verb in noun.get_subcommands() {
             verbs.push(format!("{} {}", noun.get_name(), verb.get_name()));
         }

@@ -6,9 +6,12 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
+use tokio::runtime::Builder;
+use tracing::Level;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::writer::MakeWriterExt;
 
-use crate::args::Cli;
+use crate::args::{Cli, Noun};
 use crate::config::{self, Config};
 use crate::error::{Error, exit};
 use crate::output::{Output, Paint, clean_line, painted};
@@ -26,9 +29,13 @@ pub fn run(args: impl IntoIterator<Item = impl Into<OsString>>) -> ExitCode {
         Err(error) => return misused(&args, &error),
     };
     let config = Config::resolve(&cli.global);
-    show_diagnostics();
+    show_diagnostics(&cli.noun);
     let mut out = Output::standard(&config);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    let runtime = match cli.noun {
+        // It makes a program's load with a program's threads.
+        Noun::Bench(_) => Builder::new_multi_thread().enable_time().build(),
+        _ => Builder::new_current_thread().enable_time().build(),
+    };
     let ended = runtime
         .map_err(Error::Runtime)
         .and_then(|runtime| runtime.block_on(verbs::carry_out(cli.noun, &config, &mut out)));
@@ -45,12 +52,20 @@ pub fn run(args: impl IntoIterator<Item = impl Into<OsString>>) -> ExitCode {
 }
 
 /// Shows warnings, or what RUST_LOG asks for, on the error output. A program that has set up its own
-/// keeps it.
-fn show_diagnostics() {
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(config::diagnostics()))
-        .with_writer(std::io::stderr)
-        .try_init();
+/// keeps it. A bench keeps the spans of attempts as a program does that is watched at level info:
+/// they are a part of what work costs.
+fn show_diagnostics(noun: &Noun) {
+    let asked = config::diagnostics();
+    let _ = match (noun, asked) {
+        (Noun::Bench(_), None) => tracing_subscriber::fmt()
+            .with_env_filter(EnvFilter::new("info"))
+            .with_writer(std::io::stderr.with_max_level(Level::WARN))
+            .try_init(),
+        (_, asked) => tracing_subscriber::fmt()
+            .with_env_filter(EnvFilter::new(asked.as_deref().unwrap_or("warn")))
+            .with_writer(std::io::stderr)
+            .try_init(),
+    };
 }
 
 /// Tells an error: one line with its causes, and one with the next step; or as JSON.

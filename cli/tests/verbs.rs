@@ -5,6 +5,7 @@
 mod verbs {
     mod activation;
     mod artifact;
+    mod bench;
     mod board;
     mod dlq;
     mod event;

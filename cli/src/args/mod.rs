@@ -2,6 +2,7 @@
 
 mod activation;
 mod artifact;
+mod bench;
 mod board;
 mod dlq;
 mod event;
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use activation::{ActivationCancel, ActivationLs, ActivationShow, ActivationVerb};
 pub(crate) use artifact::{ArtifactLs, ArtifactShow, ArtifactVerb};
+pub(crate) use bench::{Bench, Correlations, Rate};
 pub(crate) use board::{BoardRm, BoardVerb};
 pub(crate) use dlq::{DlqLs, DlqSelect, DlqShow, DlqVerb};
 pub(crate) use event::{EventTail, EventVerb};
@@ -19,7 +21,8 @@ pub(crate) use value::ArtifactRef;
 /// Looks at the boards of Artel, and operates them.
 ///
 /// Every verb works on a board's log, whether or not the program of the board runs. Verbs only
-/// read, except `board rm`, `activation cancel`, `dlq redrive` and `dlq drop`.
+/// read, except `board rm`, `activation cancel`, `dlq redrive` and `dlq drop`; `bench` makes a
+/// board of its own.
 #[derive(Debug, Parser)]
 #[command(
     name = "artel",
@@ -104,4 +107,25 @@ pub(crate) enum Noun {
     /// What happened
     #[command(subcommand)]
     Event(EventVerb),
+    /// Says how much work this machine and a log can do
+    ///
+    /// Makes a scratch board with agents that do nothing, publishes inputs, and measures: an input
+    /// and what its agents make of it is a hop, whole when nothing is left to do. The same rows are
+    /// then written to the same kind of log by a bare loop, with no runtime around it, and both
+    /// figures and their ratio are told. What each means stands in docs/benchmarks.md.
+    ///
+    /// Every agent makes one output of each input. With --depth, each output wakes the agent that is
+    /// next in the row. With --agents, as many work on each artifact of the row; the outputs of the
+    /// first go on down the row, those of the others wake nobody.
+    ///
+    /// With a --rate, latency is counted from the moment at which a publish was to be sent: what a
+    /// slow board holds up is not left out.
+    #[command(after_help = "\
+Examples:
+  artel bench                                           in memory, as fast as it goes
+  artel bench --log sqlite:bench.db --hops 50000        on a disk
+  artel bench --log sqlite:bench.db --rate 2000 --hops 20000
+  artel bench --depth 10 --in-flight 1 --settle --hops 2000   one token through ten agents
+  artel bench --json | jq '{value, baseline, ratio}'")]
+    Bench(Bench),
 }

@@ -1,6 +1,6 @@
 //! Which function carries out which verb.
 
-use super::{activation, artifact, board, dlq, event, operate, remove, verify};
+use super::{activation, artifact, bench, board, dlq, event, operate, remove, verify};
 use crate::args::{ActivationVerb, ArtifactVerb, BoardVerb, DlqVerb, EventVerb, Noun};
 use crate::config::Config;
 use crate::error::Error;
@@ -23,5 +23,6 @@ pub(crate) async fn carry_out(noun: Noun, config: &Config, out: &mut Output) -> 
         Noun::Dlq(DlqVerb::Redrive(args)) => operate::redrive(&args, config, out).await,
         Noun::Dlq(DlqVerb::Drop(args)) => operate::drop_dead(&args, config, out).await,
         Noun::Event(EventVerb::Tail(args)) => event::tail(&args, config, out).await,
+        Noun::Bench(args) => bench::bench(&args, config, out).await,
     }
 }

@@ -2,6 +2,7 @@
 
 mod activation;
 mod artifact;
+mod bench;
 mod board;
 mod carry_out;
 mod dead;

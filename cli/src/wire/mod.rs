@@ -3,6 +3,7 @@
 
 mod activation;
 mod artifact;
+mod bench;
 mod board;
 mod event;
 mod failure;
@@ -12,6 +13,7 @@ pub(crate) use activation::{
     Subscription,
 };
 pub(crate) use artifact::{Artifact, ArtifactDetail, Artifacts, NotWoken, Trace, Woken};
+pub(crate) use bench::{Bench, Latency};
 pub(crate) use board::{Agent, Board, BoardHash, OpenCorrelation, Owner, Removed, Type, Verified};
 pub(crate) use event::{Actor, AgentDefinition, Event, Happened};
 pub(crate) use failure::{Failure, Problem};
