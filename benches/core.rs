@@ -1,5 +1,5 @@
 //! The hot paths of the core, without a runtime around them: matching, decide, evolve, the encoding
-//! of a decision, and the fold of a log. `dev/bench core`
+//! of a decision, and the fold of a log. `dev/bench --criterion core`
 
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on ends where it is")]
 

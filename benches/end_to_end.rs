@@ -1,5 +1,5 @@
 //! Whole hops through a board: publish, one no-op agent, one output, on both logs. 1 024 publishes
-//! in flight, each awaited. `dev/bench end_to_end`
+//! in flight, each awaited. `dev/bench --criterion end_to_end`
 
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on ends where it is")]
 

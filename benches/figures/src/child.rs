@@ -1,0 +1,45 @@
+//! What a fresh process does of a figure, and the numbers that it prints for the one that started it.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use tokio::runtime::Builder;
+
+use crate::error::Error;
+use crate::{matching, stall, waiting};
+
+/// Carries out a part of a figure.
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "that is how it answers")]
+pub(crate) fn main(arguments: &[OsString]) -> ExitCode {
+    match run(arguments) {
+        Ok(numbers) => {
+            let numbers: Vec<String> = numbers.iter().map(f64::to_string).collect();
+            println!("{}", numbers.join(" "));
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[OsString]) -> Result<Vec<f64>, Error> {
+    let words: Vec<&str> = arguments.iter().filter_map(|word| word.to_str()).collect();
+    let [part, size, url] = words[..] else { return Err("a part, a size and a URL".into()) };
+    let size: u32 = size.parse()?;
+    let runtime = Builder::new_multi_thread().enable_time().build()?;
+    runtime.block_on(async {
+        match part {
+            "grow" => waiting::grow(url, size, true).await,
+            "grow-idle" => waiting::grow(url, size, false).await,
+            "fill" => waiting::fill(url, size).await,
+            "recover" => waiting::recover(url, size).await,
+            "stall" => stall::measure(url, size).await,
+            "unrelated" => matching::measure(size, matching::Kind::Unrelated).await,
+            "tag" => matching::measure(size, matching::Kind::Tag).await,
+            "field" => matching::measure(size, matching::Kind::Field).await,
+            _ => Err(format!("there is no part `{part}`").into()),
+        }
+    })
+}

@@ -1,0 +1,172 @@
+//! The figures, and what each is to reach.
+
+use crate::error::Error;
+use crate::options::How;
+use crate::{load, matching, stall, waiting};
+
+/// A figure.
+#[derive(Debug)]
+pub(crate) struct Figure {
+    pub(crate) name: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) unit: &'static str,
+    pub(crate) target: Target,
+    /// Measures it once.
+    pub(crate) run: fn(&How) -> Result<Run, Error>,
+}
+
+/// What one run found.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Run {
+    pub(crate) value: f64,
+    /// What the value is compared with, measured in the same run.
+    pub(crate) baseline: Option<f64>,
+}
+
+/// What a value is to reach.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Target {
+    /// Nothing: it is only told.
+    Told,
+    AtLeast(f64),
+    AtMost(f64),
+    /// At least so much, and at least so many times the baseline.
+    AtLeastBoth(f64, f64),
+    /// At least so many times the baseline.
+    TimesAtLeast(f64),
+    /// At most so many times the baseline.
+    TimesAtMost(f64),
+    /// So many times the baseline away from it at most.
+    Within(f64),
+}
+
+impl Target {
+    pub(crate) fn text(self) -> Option<String> {
+        Some(match self {
+            Self::Told => return None,
+            Self::AtLeast(least) => format!("at least {least}"),
+            Self::AtMost(most) => format!("at most {most}"),
+            Self::AtLeastBoth(least, times) => {
+                format!("at least {least}, and {times} times the baseline")
+            }
+            Self::TimesAtLeast(times) => format!("at least {times} times the baseline"),
+            Self::TimesAtMost(times) => format!("at most {times} times the baseline"),
+            Self::Within(times) => format!("within {times} times the baseline of it"),
+        })
+    }
+
+    /// Whether it is reached; none where there is none.
+    pub(crate) fn holds(self, value: f64, baseline: Option<f64>) -> Option<bool> {
+        let times = |holds: &dyn Fn(f64) -> bool| baseline.is_some_and(holds);
+        Some(match self {
+            Self::Told => return None,
+            Self::AtLeast(least) => value >= least,
+            Self::AtMost(most) => value <= most,
+            Self::AtLeastBoth(least, part) => value >= least && times(&|base| value >= part * base),
+            Self::TimesAtLeast(part) => times(&|base| value >= part * base),
+            Self::TimesAtMost(part) => times(&|base| value <= part * base),
+            Self::Within(part) => times(&|base| (value - base).abs() <= part * base),
+        })
+    }
+}
+
+pub(crate) const FIGURES: &[Figure] = &[
+    Figure {
+        name: "memory.hops",
+        about: "whole hops in memory, each publish awaited, 1 024 in flight",
+        unit: "hops/s",
+        target: Target::AtLeast(150_000.0),
+        run: load::memory_hops,
+    },
+    Figure {
+        name: "memory.hops.many",
+        about: "the same with 64 inputs in a publish, 16 publishes in flight",
+        unit: "hops/s",
+        target: Target::AtLeast(250_000.0),
+        run: load::memory_hops_many,
+    },
+    Figure {
+        name: "sqlite.hops.ordered",
+        about: "whole hops in a file with synchronous=FULL, ordered correlations, no tags",
+        unit: "hops/s",
+        target: Target::AtLeastBoth(30_000.0, 0.6),
+        run: load::sqlite_hops_ordered,
+    },
+    Figure {
+        name: "sqlite.hops.random",
+        about: "the same with random correlations and two tags",
+        unit: "hops/s",
+        target: Target::AtLeastBoth(15_000.0, 0.6),
+        run: load::sqlite_hops_random,
+    },
+    Figure {
+        name: "memory.chain",
+        about: "ten agents in a row in memory, one token: time of a hop",
+        unit: "us/hop",
+        target: Target::AtMost(12.0),
+        run: load::memory_chain,
+    },
+    Figure {
+        name: "sqlite.chain",
+        about: "ten agents in a row in a file, one token: time of a hop, beside one transaction of its rows",
+        unit: "us/hop",
+        target: Target::TimesAtMost(1.3),
+        run: load::sqlite_chain,
+    },
+    Figure {
+        name: "matching.10k",
+        about: "whole hops in memory with 10 000 unrelated subscriptions, beside 10",
+        unit: "hops/s",
+        target: Target::TimesAtLeast(0.9),
+        run: load::matching_10k,
+    },
+    Figure {
+        name: "matching.10k.alone",
+        about: "the matching alone with 10 000 unrelated subscriptions, beside 10",
+        unit: "ns",
+        target: Target::TimesAtMost(1.1),
+        run: matching::unrelated,
+    },
+    Figure {
+        name: "matching.same.tag",
+        about: "matching with 1 000 subscriptions to the type, each with a tag: time of one",
+        unit: "ns/subscription",
+        target: Target::Told,
+        run: matching::same_tag,
+    },
+    Figure {
+        name: "matching.same.field",
+        about: "the same, each with a condition on a field",
+        unit: "ns/subscription",
+        target: Target::Told,
+        run: matching::same_field,
+    },
+    Figure {
+        name: "waiting.bytes",
+        about: "memory of a waiting activation, with 100 000 of them on a file",
+        unit: "bytes",
+        target: Target::AtMost(1_024.0),
+        run: waiting::bytes,
+    },
+    Figure {
+        name: "recovery.100k",
+        about: "opening a file with 100 000 waiting, until the board answers",
+        unit: "s",
+        target: Target::AtMost(2.0),
+        run: waiting::recovery,
+    },
+    Figure {
+        name: "snapshot.stall",
+        about: "publish p99 while a board with 100 000 waiting takes a snapshot, beside without",
+        unit: "ms",
+        target: Target::TimesAtMost(2.0),
+        run: stall::figure,
+    },
+    Figure {
+        name: "rss.flat",
+        about: "resident memory after 1 000 000 hops on a file, beside after 100 000",
+        unit: "MiB",
+        target: Target::Within(0.1),
+        run: load::rss_flat,
+    },
+];

@@ -1,0 +1,106 @@
+//! Matching alone: what a publish asks the catalogue of a board.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use artel::envelope::Clause;
+use artel::ids::SubscriptionNo;
+use artel::{Artifact, Context, Error as Failed, Reader};
+use artel_core::catalogue::{Candidate, Closures};
+
+use crate::board::{Input, Output, at};
+use crate::error::Error;
+use crate::list::Run;
+use crate::options::How;
+use crate::process::child;
+
+/// How many subscriptions to the type there are.
+const SAME: u32 = 1_000;
+/// How long is measured.
+const TIME: Duration = Duration::from_millis(500);
+/// How often is asked between two looks at the clock.
+const ASKED: u32 = 1_000;
+
+/// What stands beside the subscription that is met.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Kind {
+    /// Subscriptions to another type.
+    Unrelated,
+    /// Subscriptions to the same type, with a tag that the artifact does not have.
+    Tag,
+    /// The same, with a condition that the artifact does not meet.
+    Field,
+}
+
+pub(crate) fn unrelated(how: &How) -> Result<Run, Error> {
+    let nanos = |size: u32| one(&["unrelated", &size.to_string(), "-"]);
+    Ok(Run { baseline: Some(nanos(10)?), value: nanos(how.size(10_000))? })
+}
+
+pub(crate) fn same_tag(how: &How) -> Result<Run, Error> {
+    same("tag", how)
+}
+
+pub(crate) fn same_field(how: &How) -> Result<Run, Error> {
+    same("field", how)
+}
+
+fn same(part: &str, how: &How) -> Result<Run, Error> {
+    let size = how.size(SAME);
+    let nanos = one(&[part, &size.to_string(), "-"])?;
+    Ok(Run { value: nanos / f64::from(size), baseline: None })
+}
+
+fn one(arguments: &[&str]) -> Result<f64, Error> {
+    let arguments: Vec<String> = arguments.iter().map(|&word| word.to_owned()).collect();
+    child(&arguments)?.first().copied().ok_or_else(|| "it printed nothing".into())
+}
+
+struct Never;
+
+impl Closures for Never {
+    fn evaluate(&self, _: SubscriptionNo) -> Result<bool, Clause> {
+        Ok(false)
+    }
+}
+
+async fn nothing<T>(_: Context, _: std::sync::Arc<T>) -> Result<(), Failed> {
+    Ok(())
+}
+
+/// Nanoseconds that it takes to match one artifact.
+pub(crate) async fn measure(size: u32, kind: Kind) -> Result<Vec<f64>, Error> {
+    let board = at("memory:").open().await?;
+    if matches!(kind, Kind::Unrelated) {
+        board.agent("met").on::<Input>().run(nothing::<Input>);
+    }
+    for number in 0..size {
+        let agent = board.agent(format!("agent-{number}"));
+        match kind {
+            Kind::Unrelated => agent.on::<Output>().run(nothing::<Output>),
+            Kind::Tag => agent.on::<Input>().tagged(format!("tag-{number}")).run(nothing::<Input>),
+            Kind::Field => {
+                let above = Input::fields().n.gt(number + 1);
+                agent.on::<Input>().matching(above).run(nothing::<Input>);
+            }
+        }
+    }
+    let running = board.start().await?;
+    let reader = Reader::of(running.log()).await?;
+    let catalogue = reader.names();
+    let type_no = catalogue.type_no(Input::NAME).ok_or("the type is not registered")?;
+    let payload = serde_json::to_vec(&Input::numbered(0))?;
+    let candidate = Candidate { type_no, producer: None, tags: &[], payload: &payload };
+    let (began, mut asked) = (Instant::now(), 0_u32);
+    while began.elapsed() < TIME {
+        for _ in 0..ASKED {
+            black_box(catalogue.verdicts(black_box(candidate), &Never));
+        }
+        asked += ASKED;
+    }
+    let nanos = began.elapsed().as_secs_f64() * 1e9 / f64::from(asked);
+    running.shutdown().await;
+    Ok(vec![nanos])
+}
