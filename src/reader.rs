@@ -86,8 +86,9 @@ impl Reader {
         Ok(())
     }
 
-    /// The log that is read.
-    pub(crate) fn log(&self) -> &Arc<dyn Log> {
+    /// The log that is read: batch by batch, for whoever checks a board by means of their own.
+    #[must_use]
+    pub fn log(&self) -> &Arc<dyn Log> {
         &self.log
     }
 
