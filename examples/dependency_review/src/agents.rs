@@ -22,6 +22,7 @@ use crate::blocking::blocking;
 use crate::facts::{
     LicenceFacts, Package, Project, Report, ReportRequest, SourceFacts, Verdict, WeightFacts,
 };
+use crate::ledger::Ledger;
 use crate::policy::Policy;
 use crate::{judges, licence, packages, report, sources, weight};
 
@@ -40,16 +41,16 @@ pub(crate) struct Config {
 }
 
 /// Puts the agents on the board. What each publishes is what its handler returns.
-pub(crate) fn enlist(board: &Board, config: &Arc<Config>) {
+pub(crate) fn enlist(board: &Board, config: &Arc<Config>, ledger: &Arc<Ledger>) {
     let used = || Package::fields().used.eq(true);
     let config = || Arc::clone(config);
     // Half a second, doubled each time: a file that somebody is still writing is soon there.
     let patient = Retry::exponential(Duration::from_millis(500)).max_attempts(5);
 
-    board.agent("scan").on::<Project>().shared_state(config()).run(scan);
-    board.agent(UNUSED).on::<Package>().matching(Package::fields().used.eq(false)).run(unused);
+    board.agent("scan").on::<Project>().shared_state(config()).run(ledger.noting_with(scan));
+    board.agent(UNUSED).on::<Package>().matching(Package::fields().used.eq(false)).run(ledger.noting(unused));
 
-    board.agent("licence").on::<Package>().matching(used()).run(licence);
+    board.agent("licence").on::<Package>().matching(used()).run(ledger.noting(licence));
     board
         .agent("sources")
         .on::<Package>()
@@ -57,14 +58,14 @@ pub(crate) fn enlist(board: &Board, config: &Arc<Config>) {
         .timeout(config().patience)
         .retry(patient)
         .concurrency(4)
-        .run(sources);
-    board.agent("weight").on::<Package>().matching(used()).run(weight);
+        .run(ledger.noting(sources));
+    board.agent("weight").on::<Package>().matching(used()).run(ledger.noting(weight));
 
-    board.agent(judges::LICENCE).on::<LicenceFacts>().shared_state(config()).run(judge_licence);
-    board.agent(judges::SAFETY).on::<SourceFacts>().shared_state(config()).run(judge_safety);
-    board.agent(judges::WEIGHT).on::<WeightFacts>().shared_state(config()).run(judge_weight);
+    board.agent(judges::LICENCE).on::<LicenceFacts>().shared_state(config()).run(ledger.noting_with(judge_licence));
+    board.agent(judges::SAFETY).on::<SourceFacts>().shared_state(config()).run(ledger.noting_with(judge_safety));
+    board.agent(judges::WEIGHT).on::<WeightFacts>().shared_state(config()).run(ledger.noting_with(judge_weight));
 
-    board.agent("report").on::<ReportRequest>().run(report);
+    board.agent("report").on::<ReportRequest>().run(ledger.noting(report));
 }
 
 async fn scan(

@@ -14,6 +14,7 @@ mod agents;
 mod blocking;
 mod facts;
 mod judges;
+mod ledger;
 mod licence;
 mod packages;
 mod policy;
@@ -38,6 +39,7 @@ use clap::Parser;
 
 use agents::Config;
 use facts::{Package, Project, Report, ReportRequest, Verdict};
+use ledger::Ledger;
 use packages::Locked;
 use policy::Policy;
 use progress::{Counts, Watcher};
@@ -66,6 +68,10 @@ struct Args {
     /// Write a line there for each event of the board.
     #[arg(long, value_name = "FILE")]
     progress: Option<PathBuf>,
+    /// Append a line there for what this program knows by itself: handlers that began and ended,
+    /// artifacts that the board has acknowledged, and the state that it had then.
+    #[arg(long, value_name = "FILE")]
+    ledger: Option<PathBuf>,
     /// Only list the packages that would be reviewed: name, version and folder, with tabs between.
     #[arg(long)]
     list: bool,
@@ -117,10 +123,12 @@ async fn run(mut args: Args) -> Result<ExitCode, Failure> {
         scratch: args.scratch.clone(),
         patience: Duration::from_secs(args.patience),
     });
+    let ledger = Arc::new(Ledger::open(args.ledger.as_deref())?);
     let board = Board::open(&args.board).await?;
-    agents::enlist(&board, &config);
+    agents::enlist(&board, &config, &ledger);
     let running = board.start().await?;
-    let ended = watch(&running, &args, project, &locked).await;
+    ledger.state(&running).await?;
+    let ended = watch(&running, &args, project, (&locked, &ledger)).await;
     running.shutdown().await;
     ended
 }
@@ -131,9 +139,10 @@ async fn watch(
     running: &Running,
     args: &Args,
     project: Project,
-    locked: &Locked,
+    (locked, ledger): (&Locked, &Ledger),
 ) -> Result<ExitCode, Failure> {
     let receipt = running.publish(project).await?;
+    ledger.acknowledged(&receipt)?;
     // A second publish gives the first artifact back, and with it the tree of work that it began.
     let project = running.get(receipt.id).await?.ok_or("the board has lost the project")?;
     let review = project.correlation();
@@ -144,7 +153,7 @@ async fn watch(
     let mut watcher = Watcher::new(expected, running.durable(), args.progress.as_deref())?;
     let mut tail = running.tail(Seq(1));
     let report = tokio::select! {
-        report = finish(running, review, &locked.name) => report?,
+        report = finish(running, review, &locked.name, ledger) => report?,
         failed = follow(running, &mut tail, &mut watcher) => match failed? {},
         stop = tokio::signal::ctrl_c() => {
             stop?;
@@ -154,6 +163,7 @@ async fn watch(
     };
     catch_up(running, &mut tail, &mut watcher).await?;
     watcher.finish();
+    ledger.state(running).await?;
     match &args.report {
         Some(path) => {
             fs::write(path, &report.markdown)?;
@@ -168,7 +178,12 @@ async fn watch(
 }
 
 /// Waits until all that grew from the project has settled, and asks for the report.
-async fn finish(running: &Running, review: CorrelationId, name: &str) -> Result<Report, Failure> {
+async fn finish(
+    running: &Running,
+    review: CorrelationId,
+    name: &str,
+    ledger: &Ledger,
+) -> Result<Report, Failure> {
     let dead_letters = match running.settled(review).await? {
         Status::Done => 0,
         Status::DeadLetters(dead) => u64::from(dead),
@@ -182,6 +197,7 @@ async fn finish(running: &Running, review: CorrelationId, name: &str) -> Result<
         dead_letters,
     };
     let asked = running.publish(request).await?;
+    ledger.acknowledged(&asked)?;
     let request = running.get(asked.id).await?.ok_or("the board has lost the request")?;
     running.settled(request.correlation()).await?;
     let answer = Query::default().correlation(request.correlation());
