@@ -1,12 +1,16 @@
 //! Tools for tests of boards and of logs: time that stands still until a test moves it, random
 //! bytes that are the same in every run, a log that fails when it is told to, the checks that every
-//! board must pass, and a simulation of whole boards. For Artel's own tests, and for those of your agents.
+//! board must pass, a simulation of whole boards, and kills of whole programs. For Artel's own tests,
+//! and for those of your agents.
 
 mod check;
 mod clock;
 pub mod conformance;
+pub mod crash;
+mod dice;
 mod entropy;
 mod faulty;
+pub mod ledger;
 #[expect(clippy::panic, reason = "a simulation in which something does not hold panics")]
 pub mod sim;
 

@@ -48,7 +48,11 @@ pub(crate) fn enlist(board: &Board, config: &Arc<Config>, ledger: &Arc<Ledger>) 
     let patient = Retry::exponential(Duration::from_millis(500)).max_attempts(5);
 
     board.agent("scan").on::<Project>().shared_state(config()).run(ledger.noting_with(scan));
-    board.agent(UNUSED).on::<Package>().matching(Package::fields().used.eq(false)).run(ledger.noting(unused));
+    board
+        .agent(UNUSED)
+        .on::<Package>()
+        .matching(Package::fields().used.eq(false))
+        .run(ledger.noting(unused));
 
     board.agent("licence").on::<Package>().matching(used()).run(ledger.noting(licence));
     board
@@ -61,9 +65,21 @@ pub(crate) fn enlist(board: &Board, config: &Arc<Config>, ledger: &Arc<Ledger>) 
         .run(ledger.noting(sources));
     board.agent("weight").on::<Package>().matching(used()).run(ledger.noting(weight));
 
-    board.agent(judges::LICENCE).on::<LicenceFacts>().shared_state(config()).run(ledger.noting_with(judge_licence));
-    board.agent(judges::SAFETY).on::<SourceFacts>().shared_state(config()).run(ledger.noting_with(judge_safety));
-    board.agent(judges::WEIGHT).on::<WeightFacts>().shared_state(config()).run(ledger.noting_with(judge_weight));
+    board
+        .agent(judges::LICENCE)
+        .on::<LicenceFacts>()
+        .shared_state(config())
+        .run(ledger.noting_with(judge_licence));
+    board
+        .agent(judges::SAFETY)
+        .on::<SourceFacts>()
+        .shared_state(config())
+        .run(ledger.noting_with(judge_safety));
+    board
+        .agent(judges::WEIGHT)
+        .on::<WeightFacts>()
+        .shared_state(config())
+        .run(ledger.noting_with(judge_weight));
 
     board.agent("report").on::<ReportRequest>().run(ledger.noting(report));
 }

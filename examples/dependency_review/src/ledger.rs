@@ -43,7 +43,7 @@ enum Line<'a> {
 
 impl Ledger {
     /// Opens the ledger to append to it. An earlier life of this program may have died in the middle
-    /// of a line, so a new one is begun.
+    /// of a line, so an empty one comes first, which ends that.
     ///
     /// # Errors
     /// When the file cannot be opened or written to.
@@ -51,7 +51,7 @@ impl Ledger {
         let open = |path| File::options().append(true).create(true).open(path);
         let file = path.map(open).transpose()?;
         if let Some(mut file) = file.as_ref() {
-            file.write_all(b"\n")?;
+            file.write_all(b"\n\n")?;
         }
         Ok(Self { file })
     }
@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_life_begins_a_line_of_its_own() {
+    fn a_second_life_begins_with_an_empty_line() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("ledger");
         fs::write(&path, "{\"begin\":{\"acti").unwrap();
@@ -141,7 +141,7 @@ mod tests {
         ledger.note(&end).unwrap();
         let text = fs::read_to_string(&path).unwrap();
         let line = r#"{"end":{"activation":7,"attempt":2,"ok":true}}"#;
-        assert_eq!(text, format!("{{\"begin\":{{\"acti\n{line}\n"));
+        assert_eq!(text, format!("{{\"begin\":{{\"acti\n\n{line}\n"));
     }
 
     #[test]

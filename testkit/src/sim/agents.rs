@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use artel::{Artifact, Board, Context, Error, Jitter, Outputs, Retry};
 
-use super::dice::Dice;
+use crate::dice::Dice;
 
 /// Work that goes through some more hands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Artifact)]

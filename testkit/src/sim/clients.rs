@@ -9,7 +9,7 @@ use artel::{Publication, PublishError, Receipt, Running};
 use artel_core::ids::ArtifactId;
 
 use super::agents::Token;
-use super::dice::Dice;
+use crate::dice::Dice;
 
 /// The process that runs the board, when one does.
 pub(super) type Process = watch::Receiver<Option<Arc<Running>>>;

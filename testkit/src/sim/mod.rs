@@ -9,7 +9,6 @@
 
 mod agents;
 mod clients;
-mod dice;
 mod run;
 mod seeds;
 mod trouble;

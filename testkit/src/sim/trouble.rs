@@ -4,7 +4,7 @@ use artel::log::OutcomeFilter;
 use artel::{ActivationFilter, Reader, Running};
 use artel_core::ids::{ActivationId, CorrelationId};
 
-use super::dice::Dice;
+use crate::dice::Dice;
 use crate::{Fault, FaultyLog, VirtualClock};
 
 /// What becomes of the process after some trouble.

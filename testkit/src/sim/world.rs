@@ -14,10 +14,10 @@ use artel_core::names::BoardName;
 
 use super::agents::{self, Outside};
 use super::clients::{Promise, client};
-use super::dice::Dice;
 use super::run::Outcome;
 use super::trouble::{self, Fate};
 use super::verdict;
+use crate::dice::Dice;
 use crate::{FaultyLog, SeededEntropy, VirtualClock};
 
 /// What is drawn separately, so that one does not disturb the other.

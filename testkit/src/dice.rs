@@ -1,4 +1,4 @@
-//! Dice: every chance of a simulation, in one sequence from its seed.
+//! Dice: every chance of a simulation or a campaign, in one sequence from its seed.
 
 use std::time::Duration;
 
@@ -6,18 +6,18 @@ use artel_core::seed::split_mix;
 
 /// A sequence of numbers from a seed.
 #[derive(Clone, Debug)]
-pub(super) struct Dice {
+pub(crate) struct Dice {
     seed: u64,
     thrown: u64,
 }
 
 impl Dice {
-    pub(super) const fn new(seed: u64) -> Self {
+    pub(crate) const fn new(seed: u64) -> Self {
         Self { seed, thrown: 0 }
     }
 
-    /// Dice of their own for one part of the simulation, which others do not disturb.
-    pub(super) const fn part(seed: u64, part: u64) -> Self {
+    /// Dice of their own for one part of it, which others do not disturb.
+    pub(crate) const fn part(seed: u64, part: u64) -> Self {
         Self::new(split_mix(seed ^ split_mix(part)))
     }
 
@@ -27,17 +27,17 @@ impl Dice {
     }
 
     /// A number below `bound`.
-    pub(super) const fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) const fn below(&mut self, bound: u64) -> u64 {
         self.throw() % bound
     }
 
     /// Whether something happens that happens so many times in a hundred.
-    pub(super) const fn percent(&mut self, percent: u64) -> bool {
+    pub(crate) const fn percent(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
 
     /// A time of up to so many milliseconds.
-    pub(super) const fn up_to(&mut self, millis: u64) -> Duration {
+    pub(crate) const fn up_to(&mut self, millis: u64) -> Duration {
         Duration::from_millis(self.below(millis + 1))
     }
 }

@@ -1,0 +1,147 @@
+//! The report on a campaign: what was done, what was counted, and what each check came to.
+
+use std::fmt;
+
+use serde_json::{Value, json};
+
+use super::check::{Check, Verdicts};
+use super::trial::Outcome;
+
+/// What a campaign came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// What the moments were drawn from.
+    pub seed: u64,
+    /// Boards, that of the undisturbed run included; so it is in all numbers.
+    pub boards: u64,
+    /// Processes, those that ended by themselves included.
+    pub processes: u64,
+    /// Processes that were killed.
+    pub kills: u64,
+    /// Kills after the first commit of a board and before the last artifact was committed.
+    pub in_window: u64,
+    /// Kills while a board was being taken over and recovered.
+    pub at_take_over: u64,
+    /// Processes that were stopped, while another one tried to take the board over.
+    pub stopped: u64,
+    /// Processes that went on after they had been stopped.
+    pub went_on: u64,
+    /// Events of all boards.
+    pub events: u64,
+    /// Attempts that began.
+    pub attempts: u64,
+    /// Attempts that ended with their process.
+    pub lost: u64,
+    /// Executions of handlers.
+    pub executions: u64,
+    /// Executions for activations that had been executed before.
+    pub repeated: u64,
+    /// Artifacts that were acknowledged to the program.
+    pub inputs: u64,
+    /// Activations.
+    pub activations: u64,
+    /// Activations that are done.
+    pub done: u64,
+    /// What each check came to.
+    pub verdicts: Verdicts,
+}
+
+impl Report {
+    /// Whether nothing was found.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.verdicts.failed().is_empty()
+    }
+
+    /// Adds what one board came to.
+    pub(super) fn count(&mut self, place: &str, outcome: Outcome) {
+        let last = outcome.last_artifact;
+        let inside = outcome.killed_at.iter().filter(|at| at.get() > 0 && **at < last);
+        self.in_window += inside.count() as u64;
+        self.kills += outcome.killed_at.len() as u64;
+        self.boards += 1;
+        self.processes += outcome.processes;
+        self.at_take_over += outcome.at_take_over;
+        self.stopped += outcome.stopped;
+        self.went_on += outcome.went_on;
+        let audited = outcome.audited;
+        self.events += audited.events;
+        self.attempts += audited.attempts;
+        self.lost += audited.lost;
+        self.executions += audited.executions;
+        self.repeated += audited.repeated;
+        self.inputs += audited.inputs;
+        self.activations += audited.activations;
+        self.done += audited.done;
+        self.verdicts.add(place, outcome.verdicts);
+    }
+
+    fn numbers(&self) -> [(&'static str, u64); 15] {
+        let share = (self.in_window * 100).checked_div(self.kills).unwrap_or(0);
+        [
+            ("boards, one of them undisturbed", self.boards),
+            ("processes", self.processes),
+            ("kills", self.kills),
+            ("kills between first and last commit", self.in_window),
+            ("the same, in a hundred", share),
+            ("kills at take-over", self.at_take_over),
+            ("processes stopped first", self.stopped),
+            ("stopped ones that went on", self.went_on),
+            ("attempts", self.attempts),
+            ("attempts lost", self.lost),
+            ("handler executions", self.executions),
+            ("handler executions repeated", self.repeated),
+            ("inputs acknowledged", self.inputs),
+            ("activations", self.activations),
+            ("activations done", self.done),
+        ]
+    }
+
+    /// The report for programs.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        let checks = Check::ALL.map(|check| {
+            let tally = self.verdicts.of(check);
+            json!({
+                "check": check.name(),
+                "looked_at": tally.looked_at,
+                "wrong": tally.wrong,
+                "findings": tally.findings,
+            })
+        });
+        let numbers = self.numbers().map(|(name, number)| {
+            let name = name.replace(',', "").replace(['-', ' '], "_");
+            (name, Value::from(number))
+        });
+        json!({
+            "seed": self.seed,
+            "holds": self.holds(),
+            "numbers": serde_json::Map::from_iter(numbers),
+            "checks": checks,
+        })
+    }
+}
+
+/// The report for people.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, number) in self.numbers() {
+            writeln!(f, "{name:36} {number:>9}")?;
+        }
+        writeln!(f, "\n{:10} {:>9} {:>6}  verdict", "check", "looked at", "wrong")?;
+        for check in Check::ALL {
+            let tally = self.verdicts.of(check);
+            let verdict = match (tally.wrong, tally.looked_at) {
+                (0, 0) => "was not looked at:",
+                (0, _) => "holds:",
+                _ => "DOES NOT HOLD:",
+            };
+            let (name, says) = (check.name(), check.says());
+            writeln!(f, "{name:10} {:>9} {:>6}  {verdict} {says}", tally.looked_at, tally.wrong)?;
+            for finding in &tally.findings {
+                writeln!(f, "  {finding}")?;
+            }
+        }
+        Ok(())
+    }
+}
