@@ -126,3 +126,42 @@ impl Line {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BEGIN: &str = r#"{"begin":{"activation":17,"attempt":1,"agent":"scan"}}"#;
+    const END: &str = r#"{"end":{"activation":17,"attempt":1,"ok":true}}"#;
+
+    #[test]
+    fn lines_are_read_as_they_are_documented() {
+        let artifact = ArtifactId::from_bytes([0x11; 16]);
+        let text = format!(
+            "\n\n{}\n{}\n{BEGIN}\n{END}\n",
+            r#"{"state":{"seq":14,"hash":"5c3e"}}"#,
+            format_args!(r#"{{"acknowledged":{{"artifact":"{artifact}","seq":15}}}}"#)
+        );
+        let (activation, attempt) = (ActivationId(Seq(17)), AttemptNo(1));
+        let expected = vec![
+            Line::State { seq: Seq(14), hash: "5c3e".to_owned() },
+            Line::Acknowledged { artifact, seq: Seq(15) },
+            Line::Begin { activation, attempt, agent: "scan".to_owned() },
+            Line::End { activation, attempt, ok: true },
+        ];
+        let ledger = Ledger::parse(&text).unwrap();
+        assert_eq!(ledger, Ledger { lines: expected, torn: 0 });
+        assert_eq!(ledger.acknowledged(), 1);
+    }
+
+    #[test]
+    fn half_a_line_is_allowed_only_where_a_process_ended() {
+        let half = &BEGIN[..20];
+        let read = |text: &str| Ledger::parse(text).map(|read| (read.lines.len(), read.torn)).ok();
+        assert_eq!(read(&format!("\n\n{END}\n{half}")), Some((1, 1)), "the last process");
+        assert_eq!(read(&format!("{half}\n\n{END}\n")), Some((1, 1)), "an earlier process");
+        assert_eq!(read(&format!("{BEGIN}\n\n\n{END}\n")), Some((2, 0)), "whole lines");
+        assert_eq!(read(&format!("{half}\n{END}\n")), None, "the same process went on");
+        assert_eq!(read(&format!("{END}\n{half}\n")), None, "a line that is whole and is none");
+    }
+}

@@ -60,7 +60,7 @@ impl Campaign {
             self.count(&mut report, &place, outcome, &folder)?;
             told(&report);
         }
-        self.window(&mut report);
+        window(&mut report);
         Ok(report)
     }
 
@@ -85,14 +85,27 @@ impl Campaign {
         }
         Ok(())
     }
+}
 
-    fn window(&self, report: &mut Report) {
-        let (kills, inside) = (report.kills, report.in_window);
-        let enough = inside * 100 >= kills * IN_WINDOW_MIN;
-        report.verdicts.fine(Check::Window, inside);
-        if !enough {
-            let finding = format!("{inside} of {kills}, at least {IN_WINDOW_MIN} in 100 must be");
-            report.verdicts.wrong(Check::Window, finding);
+fn window(report: &mut Report) {
+    let (kills, inside) = (report.kills, report.in_window);
+    report.verdicts.fine(Check::Window, inside);
+    if inside * 100 < kills * IN_WINDOW_MIN {
+        let finding = format!("{inside} of {kills}, at least {IN_WINDOW_MIN} in 100 must be");
+        report.verdicts.wrong(Check::Window, finding);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_few_kills_in_the_window_are_found() {
+        for (in_window, failed) in [(20, vec![]), (19, vec![Check::Window])] {
+            let mut report = Report { kills: 25, in_window, ..Report::default() };
+            window(&mut report);
+            assert_eq!(report.verdicts.failed(), failed, "{in_window} of 25");
         }
     }
 }

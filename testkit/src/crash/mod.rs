@@ -18,6 +18,8 @@ mod life;
 mod plan;
 mod program;
 mod report;
+#[cfg(test)]
+mod tests;
 mod trial;
 mod work;
 

@@ -145,3 +145,36 @@ impl fmt::Display for Report {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use artel_core::ids::Seq;
+
+    use super::*;
+
+    #[test]
+    fn a_kill_is_in_the_window_between_the_first_commit_and_the_last_artifact() {
+        let killed_at = [0, 1, 19, 20, 21].map(Seq).to_vec();
+        let outcome = Outcome { killed_at, last_artifact: Seq(20), ..Outcome::default() };
+        let mut report = Report::default();
+        report.count("a board", outcome);
+        assert_eq!((report.kills, report.in_window), (5, 2));
+    }
+
+    #[test]
+    fn what_does_not_hold_is_said_with_its_place() {
+        let mut verdicts = Verdicts::default();
+        verdicts.expect(Check::Done, false, || "activation 7 is done twice".to_owned());
+        let mut report = Report::default();
+        report.count("board 3", Outcome { verdicts, ..Outcome::default() });
+        assert!(!report.holds());
+        let text = report.to_string();
+        let says = "done               1      1  DOES NOT HOLD: activations that are done once\n  \
+                    board 3: activation 7 is done twice\n";
+        assert!(text.contains(says), "{text}");
+        assert!(text.contains("chain              0      0  was not looked at: "), "{text}");
+        let done = &report.json()["checks"][7];
+        assert_eq!(done["check"], "done");
+        assert_eq!(done["findings"][0], "board 3: activation 7 is done twice");
+    }
+}

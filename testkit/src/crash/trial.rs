@@ -142,11 +142,12 @@ impl<'a> Trial<'a> {
         let name = format!("refused-{}", self.outcome.stopped);
         let mut rival = Life::start(self.program, self.folder, &name)?;
         let status = rival.end().await?;
-        let said = rival.said();
-        let by = format!("(process {})", owner.pid());
-        let refused = !status.success() && said.contains("is owned by") && said.contains(&by);
+        let (said, pid) = (rival.said(), owner.pid());
+        let refused = !status.success() && names_owner(&said, pid);
         let verdicts = &mut self.outcome.verdicts;
-        verdicts.expect(Check::Refused, refused, || format!("{status}, not owned {by}: {said}"));
+        verdicts.expect(Check::Refused, refused, || {
+            format!("process {pid} owns the board; another ended with {status} and said: {said}")
+        });
         let after = self.folder.look().await?;
         verdicts.expect(Check::Refused, after.headers() == before.headers(), || {
             let (before, after) = (before.last(), after.last());
@@ -209,6 +210,11 @@ impl<'a> Trial<'a> {
     }
 }
 
+/// Whether a process that is refused names the owner.
+fn names_owner(said: &str, pid: u32) -> bool {
+    said.contains("is owned by") && said.contains(&format!("(process {pid})"))
+}
+
 /// Every hash, event and snapshot, and the store beside the log.
 async fn store(reader: &Reader, verdicts: &mut Verdicts) {
     let verified = match reader.verify(|_| {}).await {
@@ -218,5 +224,59 @@ async fn store(reader: &Reader, verdicts: &mut Verdicts) {
     match verified {
         Ok(rows) => verdicts.fine(Check::Store, rows.artifacts + rows.contents + rows.closed),
         Err(error) => verdicts.wrong(Check::Store, error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use artel_core::hash::Hash;
+    use artel_core::ids::{Epoch, Incarnation};
+    use artel_core::record::{Batch, Encoder, Place, genesis};
+    use artel_core::time::Timestamp;
+
+    use super::*;
+    use crate::crash::history::Recorded;
+
+    #[test]
+    fn a_refusal_names_the_owner() {
+        let said = "error: the board at `b` is owned by `review` (process 17)";
+        assert!(names_owner(said, 17));
+        assert!(!names_owner(said, 1), "another process");
+        assert!(!names_owner("error: the board at `b` is locked (process 17)", 17));
+    }
+
+    /// A chain of batches, one for each epoch.
+    fn history(epochs: &[u64]) -> History {
+        let incarnation = Incarnation::new(Uuid::nil());
+        let mut previous: Hash = genesis(incarnation);
+        let batches = (1..).zip(epochs).map(|(seq, epoch)| {
+            let (first, epoch) = (Seq(seq), Epoch(*epoch));
+            let place = Place { epoch, first, last: first, at: Timestamp(0), previous };
+            let header = Batch::seal(place, Encoder::default().take()).header;
+            previous = header.hash;
+            Recorded { header, decisions: Vec::new() }
+        });
+        History { incarnation, batches: batches.collect() }
+    }
+
+    /// I1: what was seen of a log stays.
+    #[test]
+    fn a_log_that_lost_or_changed_what_was_seen_is_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::make(dir.path().join("board")).unwrap();
+        let program = Program::new(["p", "{board}", "{ledger}", "{result}"]).unwrap();
+        let wrong = |looks: &[&[u64]]| {
+            let mut trial = Trial::new(&program, &folder);
+            for epochs in looks {
+                trial.grown("at a look", &history(epochs));
+            }
+            trial.outcome.verdicts.of(Check::Prefix).findings
+        };
+        assert_eq!(wrong(&[&[1], &[1, 1], &[1, 1], &[1, 1, 2]]), [""; 0], "it grows or stays");
+        let lost = "at a look: of 3 batches that had been seen, the first 2 are there";
+        assert_eq!(wrong(&[&[1, 1, 1], &[1, 1]]), [lost]);
+        assert_eq!(wrong(&[&[1, 1, 1], &[1, 1, 2, 2]]), [lost], "another batch is in its place");
     }
 }
