@@ -157,6 +157,7 @@ async fn watch(
         failed = follow(running, &mut tail, &mut watcher) => match failed? {},
         stop = tokio::signal::ctrl_c() => {
             stop?;
+            watcher.finish();
             println!("stopped; the same command goes on from here");
             return Ok(ExitCode::FAILURE);
         }

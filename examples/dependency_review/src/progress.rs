@@ -180,9 +180,13 @@ impl Watcher {
         self.bar.set_message(format!("{timed_out} timed out, {lost} lost, {dead} dead"));
     }
 
-    /// Leaves the bar as it stands.
+    /// Leaves the bar as it stands, in a line of its own: what is said next begins below it.
     pub(crate) fn finish(&self) {
+        let shown = !self.bar.is_hidden();
         self.bar.abandon();
+        if shown {
+            eprintln!();
+        }
     }
 }
 
