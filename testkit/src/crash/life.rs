@@ -127,9 +127,43 @@ impl Life {
         Ok(false)
     }
 
-    /// Stops the process where it stands.
-    pub(super) async fn stop(&self) -> Result<(), Error> {
-        self.signal("STOP").await
+    /// Stops the process where it stands, and waits until it does: a thread that waits for a disk
+    /// takes no signal, and as long as it is the one that is to pass it on, the others run.
+    pub(super) async fn stop(&mut self) -> Result<Reached, Error> {
+        self.signal("STOP").await?;
+        let until = Instant::now() + PATIENCE;
+        let mut looks = interval(LOOK_EVERY);
+        loop {
+            looks.tick().await;
+            if let Some(status) = self.child.try_wait().map_err(Error::process("wait for"))? {
+                return Ok(Reached::End(status));
+            }
+            let states = self.states().await?;
+            if !states.is_empty() && states.iter().all(|state| *state == 'T') {
+                return Ok(Reached::Moment);
+            }
+            if Instant::now() > until {
+                let (what, last) = ("stop".to_owned(), format!("its threads are {states:?}"));
+                return Err(Error::Stuck { what, seconds: PATIENCE.as_secs(), last });
+            }
+        }
+    }
+
+    /// The state of each thread as the system calls it, `T` for one that is stopped; of the process
+    /// alone where the system does not show threads as files.
+    async fn states(&self) -> Result<Vec<char>, Error> {
+        let tasks = PathBuf::from(format!("/proc/{}/task", self.pid));
+        let Ok(tasks) = fs::read_dir(tasks) else {
+            let pid = self.pid.to_string();
+            let shown = Command::new("ps").args(["-o", "stat=", "-p", &pid]).output().await;
+            let shown = shown.map_err(Error::process("look at"))?.stdout;
+            return Ok(shown.first().map(|state| char::from(*state)).into_iter().collect());
+        };
+        // A thread that has ended in between has no state any more.
+        let stats =
+            tasks.flatten().filter_map(|task| fs::read_to_string(task.path().join("stat")).ok());
+        // Its name stands in parentheses before the state, and may have some itself.
+        Ok(stats.filter_map(|stat| stat.rsplit_once(") ")?.1.chars().next()).collect())
     }
 
     /// Lets a process that is stopped go on.

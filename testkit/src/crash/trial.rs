@@ -110,8 +110,11 @@ impl<'a> Trial<'a> {
             return Ok(false);
         }
         if kill.stop.is_some() {
+            if let Reached::End(status) = life.stop().await? {
+                life.ended_well(status)?;
+                return Ok(false);
+            }
             self.outcome.stopped += 1;
-            life.stop().await?;
             self.rival(&life).await?;
         }
         if kill.stop == Some(Stop::GoesOn) {
