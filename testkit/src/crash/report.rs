@@ -76,24 +76,25 @@ impl Report {
         self.verdicts.add(place, outcome.verdicts);
     }
 
-    fn numbers(&self) -> [(&'static str, u64); 15] {
-        let share = (self.in_window * 100).checked_div(self.kills).unwrap_or(0);
+    /// Each number with its name for programs and for people.
+    fn numbers(&self) -> [(&'static str, &'static str, u64); 15] {
+        let percent = (self.in_window * 100).checked_div(self.kills).unwrap_or(0);
         [
-            ("boards, one of them undisturbed", self.boards),
-            ("processes", self.processes),
-            ("kills", self.kills),
-            ("kills between first and last commit", self.in_window),
-            ("the same, in a hundred", share),
-            ("kills at take-over", self.at_take_over),
-            ("processes stopped first", self.stopped),
-            ("stopped ones that went on", self.went_on),
-            ("attempts", self.attempts),
-            ("attempts lost", self.lost),
-            ("handler executions", self.executions),
-            ("handler executions repeated", self.repeated),
-            ("inputs acknowledged", self.inputs),
-            ("activations", self.activations),
-            ("activations done", self.done),
+            ("boards", "boards, one of them undisturbed", self.boards),
+            ("processes", "processes", self.processes),
+            ("kills", "kills", self.kills),
+            ("kills_in_window", "kills between first and last commit", self.in_window),
+            ("kills_in_window_percent", "the same, in a hundred", percent),
+            ("kills_at_take_over", "kills at take-over", self.at_take_over),
+            ("stopped", "processes stopped first", self.stopped),
+            ("went_on", "stopped ones that went on", self.went_on),
+            ("attempts", "attempts", self.attempts),
+            ("attempts_lost", "attempts lost", self.lost),
+            ("executions", "handler executions", self.executions),
+            ("executions_repeated", "handler executions repeated", self.repeated),
+            ("inputs", "inputs acknowledged", self.inputs),
+            ("activations", "activations", self.activations),
+            ("activations_done", "activations done", self.done),
         ]
     }
 
@@ -109,10 +110,8 @@ impl Report {
                 "findings": tally.findings,
             })
         });
-        let numbers = self.numbers().map(|(name, number)| {
-            let name = name.replace(',', "").replace(['-', ' '], "_");
-            (name, Value::from(number))
-        });
+        let numbers = self.numbers();
+        let numbers = numbers.map(|(key, _, number)| (key.to_owned(), Value::from(number)));
         json!({
             "seed": self.seed,
             "holds": self.holds(),
@@ -125,7 +124,7 @@ impl Report {
 /// The report for people.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (name, number) in self.numbers() {
+        for (_, name, number) in self.numbers() {
             writeln!(f, "{name:36} {number:>9}")?;
         }
         writeln!(f, "\n{:10} {:>9} {:>6}  verdict", "check", "looked at", "wrong")?;
