@@ -26,20 +26,20 @@ pub(super) struct Admission<'a> {
 }
 
 impl Beside {
-    /// The artifact that is on the board under the same id or key, if there is one.
-    pub(super) fn existing(
-        &self,
-        artifact: &NewArtifact,
-        looked_up: &LookedUp,
-    ) -> Option<Existing> {
-        let envelope = &artifact.draft.envelope;
-        let by_key =
-            envelope.idempotency_key.as_ref().and_then(|key| self.recent.by_key(key, looked_up));
-        if by_key.is_some() || !artifact.client_id {
-            return by_key;
+    /// The artifact that is on the board under this name, if there is one.
+    pub(super) fn existing(&self, name: &Name<'_>, looked_up: &LookedUp) -> Option<Existing> {
+        match *name {
+            Name::Key(key) => self.recent.by_key(key, looked_up),
+            Name::Id(id) => self.recent.by_id(id, looked_up),
         }
-        self.recent.by_id(envelope.id, looked_up)
     }
+}
+
+/// What an artifact is the same as.
+enum Earlier<'a> {
+    OnBoard(Existing),
+    /// Another one of the same publish.
+    Brought(&'a NewArtifact),
 }
 
 impl State {
@@ -73,12 +73,16 @@ impl State {
         let mut named = BTreeMap::new();
         let mut admission = Admission { fresh: Fresh::new(), growth: Growth::default() };
         for artifact in &publish.artifacts {
-            if let Some(existing) = beside.existing(artifact, &publish.looked_up) {
-                same_artifact(artifact, existing)?;
-                continue;
+            let earlier = names(artifact).find_map(|name| {
+                let existing = beside.existing(&name, &publish.looked_up).map(Earlier::OnBoard);
+                existing.or_else(|| named.get(&name).copied().map(Earlier::Brought))
+            });
+            match earlier {
+                Some(Earlier::OnBoard(existing)) => same_artifact(artifact, existing)?,
+                Some(Earlier::Brought(other)) => same_payload(artifact, other)?,
+                None => {}
             }
-            if let Some(earlier) = names(artifact).find_map(|name| named.get(&name).copied()) {
-                same_payload(artifact, earlier)?;
+            if earlier.is_some() {
                 continue;
             }
             named.extend(names(artifact).map(|name| (name, artifact)));
@@ -113,6 +117,8 @@ pub(super) enum Name<'a> {
     Id(ArtifactId),
 }
 
+/// The names of an artifact. The key comes first: it decides where the two mean different artifacts,
+/// on the board or in one publish.
 pub(super) fn names(artifact: &NewArtifact) -> impl Iterator<Item = Name<'_>> {
     let envelope = &artifact.draft.envelope;
     let key = envelope.idempotency_key.as_ref().map(Name::Key);

@@ -10,9 +10,11 @@ use super::state::State;
 use crate::command::{
     Answer, AttemptOutcome, Command, NewArtifact, Publish, Receipt, Rejection, Request,
 };
+use crate::envelope::{Draft, Envelope};
 use crate::event::Event;
-use crate::ids::Seq;
+use crate::ids::{ArtifactId, Seq};
 use crate::log::{ArtifactRow, ContentRow, Existing, KeyRow, Outcome};
+use crate::names::IdempotencyKey;
 use crate::record::Decision;
 use crate::time::Now;
 
@@ -301,7 +303,7 @@ impl State {
 }
 
 /// A receipt for each artifact of a publish, in order; none when one of them is a duplicate of
-/// what is remembered nowhere.
+/// what is remembered nowhere. Asks as they were admitted, so that both find the same.
 fn receipts<'a>(
     publish: &'a Publish,
     first: Seq,
@@ -317,21 +319,32 @@ fn receipts<'a>(
         .peekable();
     let mut named = BTreeMap::new();
     let receipt = |artifact: &'a NewArtifact| {
-        let id = artifact.draft.envelope.id;
-        if let Some((draft, seq)) = committed.next_if(|(draft, _)| draft.envelope.id == id) {
-            let correlation = draft.envelope.correlation;
-            let receipt = Receipt { id, seq, correlation, duplicate: false };
-            named.extend(names(artifact).map(|name| (name, receipt)));
-            return Some(receipt);
-        }
-        if let Some(earlier) = names(artifact).find_map(|name| named.get(&name).copied()) {
+        let earlier = names(artifact).find_map(|name| {
+            // After a recovery, what the command itself brought is remembered as well.
+            let existing = beside.existing(&name, &publish.looked_up).filter(|it| it.seq < first);
+            let on_board = existing.map(|Existing { id, seq, correlation, .. }| Receipt {
+                id,
+                seq,
+                correlation,
+                duplicate: true,
+            });
+            on_board.or_else(|| named.get(&name).copied())
+        });
+        if let Some(earlier) = earlier {
             return Some(Receipt { duplicate: true, ..earlier });
         }
-        let Existing { id, seq, correlation, .. } =
-            beside.existing(artifact, &publish.looked_up)?;
-        Some(Receipt { id, seq, correlation, duplicate: true })
+        let of = identity(&artifact.draft);
+        let (draft, seq) = committed.next_if(|(draft, _)| identity(draft) == of)?;
+        let Envelope { id, correlation, .. } = draft.envelope;
+        let receipt = Receipt { id, seq, correlation, duplicate: false };
+        named.extend(names(artifact).map(|name| (name, receipt)));
+        Some(receipt)
     };
     publish.artifacts.iter().map(receipt).collect()
+}
+
+fn identity(draft: &Draft) -> (ArtifactId, Option<&IdempotencyKey>) {
+    (draft.envelope.id, draft.envelope.idempotency_key.as_ref())
 }
 
 /// The artifacts that a request brings.

@@ -53,6 +53,27 @@ fn one_publish_may_use_a_key_twice() {
     assert!(board.publish(&[other]).is_err());
 }
 
+/// ART-4, I4: where a key and an id mean different artifacts, the key decides, and the receipt names
+/// the artifact that has it, wherever the other one stands.
+#[test]
+fn a_key_stands_for_its_artifact_beside_a_reused_id() {
+    let mut board = Board::with(&[], 0);
+    let keyed = New { key: Some("k"), ..new("A") };
+    let both = New { id: Some(77), ..keyed.clone() };
+    let named = New { key: None, ..both };
+    let first = board.publish(std::slice::from_ref(&keyed)).unwrap()[0];
+    for news in [[named.clone(), both.clone()], [both.clone(), named]] {
+        let receipts = board.publish(&news).unwrap();
+        for (new, receipt) in news.iter().zip(receipts) {
+            assert_eq!(receipt.id == first.id, new.key.is_some(), "{receipt:?}");
+        }
+    }
+    assert_eq!(board.state.artifacts(), 2);
+    let other = New { key: Some("l"), payload: "[]", ..new("A") };
+    let refused = board.publish(&[other, New { key: Some("l"), ..both }]).unwrap_err();
+    assert_eq!(refused.code(), "key-reused", "the id is on the board, the key in the publish");
+}
+
 /// ART-4, REC-2: every artifact of a publish whose answer is made again after a recovery has its
 /// receipt, also those that are duplicates of each other, of what was durable before, or of what
 /// landed with it. What did not land stands for nothing.

@@ -125,8 +125,6 @@ fn check_attempts(board: &Board) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
-
     /// I2, I6, I10 over random histories.
     #[test]
     fn every_history_folds_to_its_state(acts in prop::collection::vec(act(), 1..80)) {
