@@ -1,0 +1,151 @@
+//! Which subscriptions an artifact wakes, and the first clause that said no of every other, against
+//! the clauses of the reference asked one by one.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use artel_core::catalogue::{Candidate, Catalogue, Closures};
+use artel_core::definition::{AgentDefinition, Filter, SubscriptionDefinition};
+use artel_core::envelope::{Clause, Verdicts};
+use artel_core::ids::{AgentNo, SubscriptionNo};
+use artel_core::names::{AgentName, Tag};
+
+use super::cases;
+use super::desk::{Desk, TYPES, agent, subscription};
+
+/// A subscription in small numbers; what is set is a bit.
+#[derive(Clone, Debug)]
+struct Wanted {
+    types: u8,
+    from: u8,
+    tags_all: u8,
+    tags_any: u8,
+    /// What its closure says, where it has one.
+    closure: Option<u8>,
+}
+
+const TAGS: [&str; 3] = ["blue", "green", "red"];
+const NAMES: [&str; 3] = ["one", "three", "two"];
+
+fn wanted() -> impl Strategy<Value = Wanted> {
+    let few = || prop_oneof![2 => Just(0_u8), 1 => 0..8_u8];
+    (1..8_u8, few(), few(), few(), prop::option::of(0..4_u8)).prop_map(
+        |(types, from, tags_all, tags_any, closure)| Wanted {
+            types,
+            from,
+            tags_all,
+            tags_any,
+            closure,
+        },
+    )
+}
+
+fn chosen(bits: u8, of: [&'static str; 3]) -> Vec<&'static str> {
+    of.into_iter().enumerate().filter(|(at, _)| bits & (1 << at) != 0).map(|(_, one)| one).collect()
+}
+
+fn tags(bits: u8) -> Vec<Tag> {
+    chosen(bits, TAGS).into_iter().map(|tag| Tag::new(tag).unwrap()).collect()
+}
+
+fn definition(wanted: &Wanted) -> SubscriptionDefinition {
+    let from = chosen(wanted.from, NAMES).into_iter().map(|name| AgentName::new(name).unwrap());
+    let types = chosen(wanted.types, TYPES);
+    SubscriptionDefinition {
+        types: types.iter().map(|name| super::desk::type_name(name)).collect(),
+        from: from.collect(),
+        tags_all: tags(wanted.tags_all),
+        tags_any: tags(wanted.tags_any),
+        filter: wanted.closure.map_or(Filter::All, |_| Filter::Closure { label: "test".into() }),
+        ..subscription("A", 5)
+    }
+}
+
+/// Closures that say what was drawn.
+struct Drawn<'a>(&'a [(SubscriptionNo, &'a Wanted)]);
+
+fn says(closure: u8) -> Result<bool, Clause> {
+    match closure {
+        0 => Ok(true),
+        1 => Ok(false),
+        2 => Err(Clause::FilterError),
+        _ => Err(Clause::FilterPanic),
+    }
+}
+
+impl Closures for Drawn<'_> {
+    fn evaluate(&self, subscription: SubscriptionNo) -> Result<bool, Clause> {
+        let (_, wanted) = self.0.iter().find(|(no, _)| *no == subscription).unwrap();
+        says(wanted.closure.unwrap())
+    }
+}
+
+/// The first clause that says no; the types fit.
+fn refusal(wanted: &Wanted, owner: u8, producer: Option<u8>, has: u8) -> Option<Clause> {
+    let made_by = producer.map_or(0, |producer| 1 << producer);
+    if wanted.from != 0 && wanted.from & made_by == 0 {
+        return Some(Clause::Producer);
+    }
+    if producer == Some(owner) {
+        return Some(Clause::SelfTrigger);
+    }
+    if wanted.tags_all & !has != 0 {
+        return Some(Clause::TagsAll);
+    }
+    if wanted.tags_any != 0 && wanted.tags_any & has == 0 {
+        return Some(Clause::TagsAny);
+    }
+    match wanted.closure.map_or(Ok(true), says) {
+        Ok(true) => None,
+        Ok(false) => Some(Clause::Filter),
+        Err(clause) => Some(clause),
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(256))]
+
+    #[test]
+    fn an_artifact_wakes_those_of_which_every_clause_says_yes(
+        of in prop::array::uniform3(prop::collection::vec(wanted(), 0..40)),
+        candidates in prop::collection::vec((0..3_usize, prop::option::of(0..3_u8), 0..8_u8), 1..20),
+    ) {
+        let definitions: Vec<AgentDefinition> = NAMES.iter().zip(&of).map(|(name, wanted)| {
+            let subscriptions = wanted.iter().map(definition).collect();
+            AgentDefinition {
+                subscriptions,
+                attempt_timeout: Duration::from_secs(60),
+                ..agent(name, "A")
+            }
+        }).collect();
+        let desk = Desk::with(&definitions, 0);
+        // Numbers go in the order of the definitions.
+        let all: Vec<(u8, &Wanted)> =
+            (0..3).zip(&of).flat_map(|(owner, some)| some.iter().map(move |one| (owner, one))).collect();
+        let numbered: Vec<_> =
+            (0..).map(SubscriptionNo).zip(all.iter().map(|(_, wanted)| *wanted)).collect();
+        let catalogue = Catalogue::of(&desk.state);
+        for (type_index, producer, has) in candidates {
+            let tags = tags(has);
+            let type_no = catalogue.type_no(TYPES[type_index]).unwrap();
+            let maker = producer.map(|producer| AgentNo(u32::from(producer)));
+            let candidate = Candidate { type_no, producer: maker, tags: &tags, payload: b"{}" };
+            let verdicts = catalogue.verdicts(candidate, &Drawn(&numbered));
+            let (mut woken, mut declined) = (Vec::new(), Vec::new());
+            for (no, (owner, wanted)) in (0..).map(SubscriptionNo).zip(&all) {
+                if wanted.types & (1 << type_index) != 0 {
+                    match refusal(wanted, *owner, producer, has) {
+                        None => woken.push(no),
+                        Some(clause) => declined.push((no, clause)),
+                    }
+                }
+            }
+            let more = declined.len().saturating_sub(64);
+            declined.truncate(64);
+            let expected =
+                Verdicts { woken: woken.into(), declined, declined_more: u32::try_from(more).unwrap() };
+            prop_assert_eq!(verdicts, expected);
+        }
+    }
+}
