@@ -34,15 +34,19 @@ impl MemoryLog {
     }
 
     fn state(&self) -> Result<MutexGuard<'_, State>, Error> {
+        let state = self.shared.lock();
+        // Asked under the lock: a call that began before the handle was closed must not own the board
+        // after that, when nobody would give it up any more.
         if self.closed.load(Ordering::Acquire) {
             return Err(Error::Closed { place: PLACE.to_owned() });
         }
-        Ok(self.shared.lock())
+        Ok(state)
     }
 
     fn give_up(&self) {
+        let mut state = self.shared.lock();
         if !self.closed.swap(true, Ordering::AcqRel) {
-            own::leave(&mut self.shared.lock(), self.number);
+            own::leave(&mut state, self.number);
         }
     }
 }

@@ -83,7 +83,7 @@ impl Log for SqliteLog {
 
     async fn disown(&self, epoch: Epoch) -> Result<(), Error> {
         self.usable()?;
-        self.owning.give_up(Some(epoch));
+        self.owning.give_up(epoch);
         Ok(())
     }
 
@@ -154,6 +154,6 @@ impl Log for SqliteLog {
         // it, which a connection that only reads cannot do.
         self.readers.close().await;
         self.writer.close().await;
-        self.owning.give_up(None);
+        self.owning.close();
     }
 }

@@ -37,7 +37,9 @@ pub(super) async fn own(log: &SqliteLog, claim: Claim) -> Result<Ownership, Erro
         program: claim.program.as_str().to_owned(),
         endpoint: claim.endpoint,
     };
-    log.owning.take(lock, head.epoch, claim.process, &owner)?;
+    if !log.owning.take(lock, (head.epoch, claim.process), &owner)? {
+        return Err(log.writer.closed_error());
+    }
     Ok(Ownership { epoch: head.epoch, head })
 }
 
@@ -55,6 +57,8 @@ struct State {
     newest: Option<Epoch>,
     /// The epoch that appends may use; none while the outcome of one is unknown.
     usable: Option<Epoch>,
+    /// Whether this object was closed, and must own nothing any more.
+    closed: bool,
 }
 
 impl Owning {
@@ -75,7 +79,7 @@ impl Owning {
     fn prepare(&self, path: &Path, process: ProcessId) -> Result<Option<Lock>, Error> {
         let mut state = self.state();
         if state.lock.as_ref().is_some_and(|lock| !lock.counts()) {
-            *state = State::default();
+            *state = State { closed: state.closed, ..State::default() };
         }
         if state.lock.is_none() {
             return Lock::acquire(path).map(Some);
@@ -87,14 +91,18 @@ impl Owning {
         Ok(None)
     }
 
+    /// Owns the board from here on. False, and the lock is free again, when the object was closed
+    /// meanwhile: nobody would give it up any more.
     fn take(
         &self,
         lock: Option<Lock>,
-        epoch: Epoch,
-        process: ProcessId,
+        (epoch, process): (Epoch, ProcessId),
         owner: &Owner,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let mut state = self.state();
+        if state.closed {
+            return Ok(false);
+        }
         if lock.is_some() {
             state.lock = lock;
         }
@@ -104,16 +112,21 @@ impl Owning {
         state.process = Some(process);
         state.newest = Some(epoch);
         state.usable = Some(epoch);
-        Ok(())
+        Ok(true)
     }
 
-    /// Gives up the ownership under this epoch, or under any.
-    pub(super) fn give_up(&self, epoch: Option<Epoch>) {
+    /// Gives up the ownership under this epoch.
+    pub(super) fn give_up(&self, epoch: Epoch) {
         let mut state = self.state();
-        if epoch.is_none() || state.newest == epoch {
+        if state.newest == Some(epoch) {
             // What the file says of its last owner means nothing once the lock is free.
-            *state = State::default();
+            *state = State { closed: state.closed, ..State::default() };
         }
+    }
+
+    /// Gives up whatever is owned, for good.
+    pub(super) fn close(&self) {
+        *self.state() = State { closed: true, ..State::default() };
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -258,6 +271,21 @@ fn is_at(_file: &fs::File, _path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// OWN-3: whoever is closed while it takes a board over owns nothing, and keeps nobody out.
+    #[test]
+    fn what_is_closed_meanwhile_owns_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("board.db");
+        let owner = Owner { pid: None, program: "test".to_owned(), endpoint: None };
+        let process = ProcessId::from_bytes([1; 16]);
+        let owning = Owning::default();
+        let lock = owning.prepare(&log, process).unwrap();
+        owning.close();
+        assert!(!owning.take(lock, (Epoch(1), process), &owner).unwrap());
+        assert!(!owning.begin(Epoch(1)));
+        Lock::acquire(&log).unwrap();
+    }
 
     /// Who locks a file that was removed in between has locked nothing.
     #[cfg(unix)]
