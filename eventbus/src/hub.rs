@@ -23,7 +23,7 @@ impl Hub {
     /// A hub for a log that is durable up to this seq.
     #[must_use]
     pub fn at(seq: Seq) -> Self {
-        Self { extent: watch::Sender::new(Extent { durable: seq, ended: false }) }
+        Self { extent: watch::channel(Extent { durable: seq, ended: false }).0 }
     }
 
     /// The log is durable up to here now. Wakes those who follow; never waits.

@@ -65,7 +65,7 @@ impl<R: Runner> Dispatcher<R> {
     /// A dispatcher with nothing to do.
     #[must_use]
     pub fn new(runner: Arc<R>, spawn: Arc<dyn Spawn>) -> Self {
-        Self { running: Arc::new(DashMap::new()), idle: watch::Sender::new(()), runner, spawn }
+        Self { running: Arc::new(DashMap::new()), idle: watch::channel(()).0, runner, spawn }
     }
 
     /// Starts an attempt, unless it runs already.
