@@ -7,6 +7,7 @@ mod board {
     mod handlers;
     mod options;
     mod outages;
+    mod prefixes;
     mod reads;
     mod restart;
     mod set_up;
