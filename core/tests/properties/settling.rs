@@ -208,6 +208,11 @@ proptest! {
             let story = Story::of(&desk);
             check_trees(&desk, &story)?;
             check_subscriptions(&desk, &story)?;
+            for (_, event) in desk.last_events() {
+                if let Event::CorrelationCancelled { correlation } = event {
+                    prop_assert!(!story.is_open(*correlation), "CANCEL-1: all of it has ended");
+                }
+            }
             if desk.log.len() == decisions + 1 {
                 let settled = desk.settled.iter().map(|&Settled { correlation, cancelled }| {
                     (correlation, cancelled)
