@@ -113,14 +113,14 @@ impl Store {
             }
             for row in &chunk.artifacts {
                 let place = self.ids.get(&row.envelope.id);
-                if place.map(|&place| &self.artifacts[place]) != Some(row) {
+                if place.and_then(|&place| self.artifacts.get(place)) != Some(row) {
                     return differs(format!("the artifact with seq {}", row.seq));
                 }
                 artifacts += 1;
             }
             for row in &chunk.closed {
                 let place = self.closed.get(&row.activation);
-                if place.map(|&place| &self.closed_rows[place]) != Some(row) {
+                if place.and_then(|&place| self.closed_rows.get(place)) != Some(row) {
                     return differs(format!("activation {}", row.activation));
                 }
                 closed += 1;
