@@ -17,7 +17,7 @@ use artel_core::content::Content;
 use artel_core::envelope::{Actor, Producer};
 use artel_core::ids::{AgentNo, AttemptId, CorrelationId, Seq, SessionId};
 use artel_core::log::{self, StoredArtifact};
-use artel_core::policy::{ErrorKind, limits};
+use artel_core::policy::ErrorKind;
 use artel_core::trace::TraceContext;
 use artel_scheduler::attempt::{self, Ended};
 use artel_scheduler::{Runner, Stop};
@@ -177,8 +177,8 @@ impl Attempts {
             return Err(Failed::permanent("the agent is not of this program"));
         };
         let invalid = |error: String| Failed::new(ErrorKind::InvalidOutput, vec![error]);
-        if publications.len() > limits::OUTPUTS_MAX {
-            let (len, limit) = (publications.len(), limits::OUTPUTS_MAX);
+        let (len, limit) = (publications.len(), self.host.submitter.outputs_max);
+        if len > limit {
             return Err(invalid(format!(
                 "the attempt returned {len} artifacts, the limit is {limit}"
             )));

@@ -9,7 +9,7 @@ use smol_str::SmolStr;
 use artel_core::artifact::{Artifact, TypeDescriptor, descriptor};
 use artel_core::log::Log;
 use artel_core::names::{BoardName, ProgramName, TypeName};
-use artel_core::policy::limits;
+use artel_core::policy::{Bounds, limits};
 use artel_core::time::Clock;
 use artel_persistence::{CreateBoard, OpenOptions};
 
@@ -46,6 +46,7 @@ pub(crate) struct Setup {
     pub(crate) slots: u32,
     pub(crate) wind_down: Duration,
     pub(crate) payload_len: usize,
+    pub(crate) bounds: Bounds,
     pub(crate) dev: bool,
 }
 
@@ -65,6 +66,7 @@ pub struct BoardBuilder {
     slots: u32,
     wind_down: Duration,
     payload_len: usize,
+    bounds: Bounds,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     log: Option<Arc<dyn Log>>,
@@ -79,6 +81,7 @@ impl BoardBuilder {
             slots: limits::BOARD_CONCURRENCY,
             wind_down: WIND_DOWN,
             payload_len: limits::PAYLOAD_LEN,
+            bounds: Bounds::default(),
             clock: Arc::new(SystemClock::default()),
             entropy: Arc::new(OsEntropy),
             log: None,
@@ -115,6 +118,13 @@ impl BoardBuilder {
     /// it is set, and at most 16 MiB.
     pub const fn payload_limit(mut self, bytes: usize) -> Self {
         self.payload_len = bytes;
+        self
+    }
+
+    /// Keeps the board to these bounds instead of those of `limits`: for tests, which do not fill an
+    /// agenda of a million.
+    pub const fn bounds(mut self, bounds: Bounds) -> Self {
+        self.bounds = bounds;
         self
     }
 
@@ -164,6 +174,7 @@ impl BoardBuilder {
             slots: self.slots,
             wind_down: self.wind_down,
             payload_len: self.payload_len,
+            bounds: self.bounds,
             dev,
             url,
         };

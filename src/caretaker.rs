@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use artel_core::names::{BoardName, ProgramName};
-use artel_core::policy::limits;
+use artel_core::policy::{Bounds, limits};
 use artel_persistence::OpenOptions;
 
 use crate::board::{Setup, WIND_DOWN};
@@ -59,6 +59,7 @@ impl Caretaker {
             slots: 0,
             wind_down: WIND_DOWN,
             payload_len: limits::PAYLOAD_LEN,
+            bounds: Bounds::default(),
             dev: false,
             url,
         };

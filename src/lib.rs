@@ -33,7 +33,7 @@ pub use artel_core::artifact::{Artifact, Checked, ErasedArtifact, PayloadError, 
 pub use artel_core::classify::{Causes, Classify, Error, Failed, ResultExt, kind_of};
 pub use artel_core::command::{Receipt, Rejection};
 pub use artel_core::outputs::{IntoOutputs, OutputSink};
-pub use artel_core::policy::{Backoff, ErrorKind, Jitter, Retry, limits};
+pub use artel_core::policy::{Backoff, Bounds, ErrorKind, Jitter, Retry, limits};
 pub use artel_core::trace::{TraceContext, TraceError};
 pub use artel_core::{
     board as state, definition, envelope, event, hash, ids, log, names, predicate, record, schema,

@@ -107,7 +107,7 @@ async fn wire(
     let session = entropy::session_id(&*setup.entropy);
     let unreadable = |error| StartError::TakeOver(TakeOverError::Own(error));
     let head = setup.log.head().await.map_err(unreadable)?;
-    let (committer, inbox) = committer::channel();
+    let (committer, inbox) = committer::channel(setup.bounds.inbox_len);
     let (catalogue, catalogues) = watch::channel(Arc::new(Catalogue::default()));
     let (due, moments) = watch::channel(Elapsed::NEVER);
     let (room, rooms) = watch::channel(());
@@ -120,6 +120,7 @@ async fn wire(
         clock: setup.clock.clone(),
         entropy: setup.entropy.clone(),
         payload_len: setup.payload_len,
+        outputs_max: setup.bounds.outputs,
     };
     let incarnation = head.incarnation;
     let runner = Arc::new(Attempts {
@@ -143,6 +144,7 @@ async fn wire(
         clock: setup.clock.clone(),
         entropy: setup.entropy.clone(),
         identity,
+        bounds: setup.bounds,
         outlets: Arc::new(outlets),
     };
     let (clock, run) = committer::start(inbox, start).await?;

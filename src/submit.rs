@@ -38,6 +38,8 @@ pub(crate) struct Submitter {
     pub(crate) entropy: Arc<dyn Entropy>,
     /// How many bytes a payload may have.
     pub(crate) payload_len: usize,
+    /// How many artifacts an attempt may return.
+    pub(crate) outputs_max: usize,
 }
 
 /// An artifact that was encoded and checked; what is left is to match it.

@@ -15,12 +15,13 @@ use artel_core::hash::Hash;
 use artel_core::ids::{CorrelationId, Epoch, ProcessId, SessionId};
 use artel_core::log::Append;
 use artel_core::names::{BoardName, ProgramName};
-use artel_core::policy::limits;
+use artel_core::policy::{Bounds, limits};
 use artel_core::record::{Batch, Place};
 use artel_core::time::{Elapsed, Now};
 
 use super::batch::{Building, Delivery, Pending, Spare};
 use super::inbox::{TAKE, Taken};
+use super::load::Loaded;
 use super::payloads::Payloads;
 use super::{Failure, Look, Reply, Submission};
 use crate::clock::BoardClock;
@@ -61,6 +62,7 @@ pub(super) struct Engine {
     pub(super) spare: Spare,
     pub(super) settling: BTreeMap<CorrelationId, Vec<oneshot::Sender<()>>>,
     pub(super) idling: Vec<oneshot::Sender<()>>,
+    pub(super) bounds: Bounds,
     /// The moment that the timers were last told, and whether they asked since.
     announced: Elapsed,
     asked: bool,
@@ -71,8 +73,12 @@ pub(super) struct Engine {
 }
 
 impl Engine {
-    pub(super) fn new(state: State, hash: Hash, epoch: Epoch, clock: BoardClock) -> Self {
-        let beside = Beside::at(state.seq());
+    /// An engine that goes on from a state that was just read from the log.
+    pub(super) fn new(loaded: Loaded, epoch: Epoch, clock: BoardClock, bounds: Bounds) -> Self {
+        let Loaded { mut state, hash, .. } = loaded;
+        state.keep_to(bounds);
+        let mut beside = Beside::at(state.seq());
+        beside.recent.keep(bounds.recent_len);
         let now = clock.now();
         Self {
             state,
@@ -80,11 +86,12 @@ impl Engine {
             clock,
             epoch,
             hash,
-            payloads: Payloads::default(),
+            payloads: Payloads::new(bounds.cache_len),
             building: Building::default(),
             spare: Spare::default(),
             settling: BTreeMap::new(),
             idling: Vec::new(),
+            bounds,
             announced: Elapsed::NEVER,
             asked: false,
             now,

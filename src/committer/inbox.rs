@@ -9,8 +9,6 @@ use std::task::Poll;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use artel_core::policy::limits;
-
 use super::{Committer, Status, Submission};
 
 /// How many submissions are taken from a lane at a time.
@@ -32,10 +30,10 @@ pub(crate) struct Inbox {
     pub(super) abandoned: CancellationToken,
 }
 
-/// A handle, and what the committer that will answer it listens to.
-pub(crate) fn channel() -> (Committer, Inbox) {
-    let (owed, owed_here) = mpsc::channel(limits::INBOX_LEN_MAX);
-    let (asked, asked_here) = mpsc::channel(limits::INBOX_LEN_MAX);
+/// A handle, and what the committer that will answer it listens to: two lanes of this length.
+pub(crate) fn channel(len_max: usize) -> (Committer, Inbox) {
+    let (owed, owed_here) = mpsc::channel(len_max);
+    let (asked, asked_here) = mpsc::channel(len_max);
     let (sender, status) = watch::channel(Status::Recovering);
     let abandoned = CancellationToken::new();
     let inbox =
@@ -94,6 +92,8 @@ const fn count(taken: Poll<usize>) -> usize {
 mod tests {
     use tokio::sync::oneshot;
 
+    use artel_core::policy::limits;
+
     use super::*;
 
     /// How many of these were asked; the others were owed.
@@ -112,7 +112,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_is_owed_is_taken_and_what_is_asked_as_far_as_it_may() {
-        let (committer, mut inbox) = channel();
+        let (committer, mut inbox) = channel(limits::INBOX_LEN_MAX);
         fill(&committer, 40, 100);
         let mut taken = Vec::new();
         assert_eq!(inbox.take(&mut taken, 10).await, Taken { owed: 40, asked: 10 });
@@ -125,7 +125,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_closed_inbox_gives_what_it_has_and_then_nothing() {
-        let (committer, mut inbox) = channel();
+        let (committer, mut inbox) = channel(limits::INBOX_LEN_MAX);
         fill(&committer, 1, 3);
         inbox.close();
         assert!(committer.asked.is_closed() && committer.owed.is_closed());

@@ -12,8 +12,6 @@ use artel_core::envelope::{Draft, Envelope};
 use artel_core::ids::Seq;
 use artel_core::log::{ArtifactRow, StoredArtifact};
 
-/// How many bytes of payloads and envelopes are kept.
-const LEN_MAX: usize = 64 * 1024 * 1024;
 /// What the place in the cache and the typed value are counted as.
 const ENTRY_LEN: usize = 256;
 
@@ -58,13 +56,19 @@ impl std::ops::Deref for Shared {
 }
 
 /// The newest artifacts, ascending by seq.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Payloads {
     entries: VecDeque<Input>,
     len: usize,
+    len_max: usize,
 }
 
 impl Payloads {
+    /// None yet, and at most so many bytes of them.
+    pub(crate) const fn new(len_max: usize) -> Self {
+        Self { entries: VecDeque::new(), len: 0, len_max }
+    }
+
     pub(crate) fn push(&mut self, row: &ArtifactRow) {
         let len = row.envelope().byte_len() + row.payload.bytes().len() + ENTRY_LEN;
         self.len += len;
@@ -74,7 +78,7 @@ impl Payloads {
             payload: row.payload.bytes().clone(),
             value: row.value.clone(),
         });
-        while self.len > LEN_MAX {
+        while self.len > self.len_max {
             let Some(oldest) = self.entries.pop_front() else { break };
             self.len -= oldest.envelope.byte_len() + oldest.payload.len() + ENTRY_LEN;
         }

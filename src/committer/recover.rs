@@ -213,8 +213,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
     fn resume(&mut self, taken: Taken, pending: Vec<Pending>, refused: bool) {
         let Taken { ownership, loaded, found } = taken;
         let before = &mut self.engine;
-        let mut engine =
-            Engine::new(loaded.state, loaded.hash, ownership.epoch, before.clock.clone());
+        let mut engine = Engine::new(loaded, ownership.epoch, before.clock.clone(), before.bounds);
         engine.beside = std::mem::take(&mut before.beside);
         let landed = found.values().map(|(first, events)| (*first, &events[..]));
         engine.beside.recovered(&engine.state, self.durable.seq, landed);

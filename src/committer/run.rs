@@ -10,6 +10,7 @@ use futures_util::FutureExt;
 use tokio::sync::oneshot;
 
 use artel_core::log::{self, Log};
+use artel_core::policy::Bounds;
 use artel_scheduler::Runner;
 
 use super::batch::{Delivery, Pending};
@@ -27,6 +28,7 @@ pub(crate) struct Start<R: Runner<Inputs = Cached>> {
     pub(crate) clock: Arc<dyn artel_core::time::Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) identity: Identity,
+    pub(crate) bounds: Bounds,
     pub(crate) outlets: Arc<Outlets<R>>,
 }
 
@@ -63,7 +65,7 @@ pub(crate) async fn start<R: Runner<Inputs = Cached>>(
     inbox: Inbox,
     start: Start<R>,
 ) -> Result<(BoardClock, impl Future<Output = ()> + Send), super::recover::TakeOverError> {
-    let Start { log, clock, entropy, identity, outlets } = start;
+    let Start { log, clock, entropy, identity, bounds, outlets } = start;
     let taken = super::recover::take_over(&*log, &identity, Durable::default(), false).await?;
     let header = taken.loaded.state.header();
     let clock = BoardClock::resume(clock, header.elapsed, header.at);
@@ -71,7 +73,7 @@ pub(crate) async fn start<R: Runner<Inputs = Cached>>(
     outlets.hub.advance(durable.seq);
     let catalogue = artel_core::catalogue::Catalogue::of(&taken.loaded.state);
     outlets.catalogue.send_replace(Arc::new(catalogue));
-    let engine = Engine::new(taken.loaded.state, taken.loaded.hash, taken.ownership.epoch, clock);
+    let engine = Engine::new(taken.loaded, taken.ownership.epoch, clock, bounds);
     let mut committer = Loop {
         log,
         entropy,

@@ -13,7 +13,6 @@ use uuid::Builder;
 use artel_core::board::Lease;
 use artel_core::ids::{ActivationId, ArtifactId, AttemptNo, CorrelationId, Incarnation, Seq};
 use artel_core::names::{AgentName, IdempotencyKey, OrderingKey, StepName};
-use artel_core::policy::limits;
 use artel_core::seed;
 use artel_core::time::Timestamp;
 use artel_core::trace::TraceContext;
@@ -183,7 +182,7 @@ impl Context {
     pub fn publish(&self, artifact: impl Into<Publication>) {
         let mut held = lock(&self.inner.held);
         // One too many is enough for the attempt to be refused.
-        if held.len() <= limits::OUTPUTS_MAX {
+        if held.len() <= self.inner.host.submitter.outputs_max {
             held.push(artifact.into());
         }
     }

@@ -1,42 +1,35 @@
 //! Runs simulations: `dev/sim --seeds N --from S`. Each seed runs twice, and both runs have to give
-//! the same log.
+//! the same log; `--once` and `--until-failed` are for looking for a seed that fails.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people")]
 
-use std::panic;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use artel_testkit::sim;
+use artel_testkit::sim::{self, Seeds};
 
-const USAGE: &str = "usage: dev/sim [--seeds N] [--from S]";
+const USAGE: &str = "usage: dev/sim [--seeds N] [--from S] [--once] [--until-failed]";
 
-fn options() -> Option<(u64, u64)> {
-    let (mut from, mut seeds) = (0, 200);
+fn options() -> Option<Seeds> {
+    let mut seeds = Seeds { from: 0, count: 200, twice: true, until_failed: false };
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
-        let value = arguments.next()?.parse().ok()?;
         match name.as_str() {
-            "--seeds" => seeds = value,
-            "--from" => from = value,
+            "--once" => seeds.twice = false,
+            "--until-failed" => seeds.until_failed = true,
+            "--seeds" => seeds.count = arguments.next()?.parse().ok()?,
+            "--from" => seeds.from = arguments.next()?.parse().ok()?,
             _ => return None,
         }
     }
-    Some((from, seeds))
+    Some(seeds)
 }
 
 fn main() -> ExitCode {
-    let Some((from, seeds)) = options() else {
+    let Some(seeds) = options() else {
         eprintln!("{USAGE}");
         return ExitCode::from(2);
     };
-    // The agents of a simulation panic on purpose.
-    let others = panic::take_hook();
-    panic::set_hook(Box::new(move |info| {
-        if info.payload_as_str() != Some("drawn") {
-            others(info);
-        }
-    }));
     #[expect(clippy::disallowed_methods, reason = "how long it took, for people")]
     let began = Instant::now();
     let failed = |seed, why: &str| {
@@ -44,14 +37,15 @@ fn main() -> ExitCode {
     };
     let done = |done: u64| {
         if done.is_multiple_of(500) {
-            eprintln!("{done} of {seeds} seeds");
+            eprintln!("{done} of {} seeds", seeds.count);
         }
     };
-    let report = sim::run_seeds(from, seeds, failed, done);
+    let report = sim::run_seeds(seeds, failed, done);
     println!(
-        "{} seeds, each twice, in {:.0} s: {} events, {} attempts, {} processes, {} artifacts \
+        "{} seeds, each {}, in {:.0} s: {} events, {} attempts, {} processes, {} artifacts \
          acknowledged; {} seeds failed",
         report.seeds,
+        if seeds.twice { "twice" } else { "once" },
         began.elapsed().as_secs_f64(),
         report.events,
         report.attempts,

@@ -2,6 +2,7 @@
 //! than its failure; that is slow, away for a while, or gone.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use async_trait::async_trait;
 use artel_core::ids::{ActivationId, ArtifactId, CorrelationId, Epoch, Seq};
 use artel_core::log::{
     ActivationQuery, Append, ArtifactQuery, Claim, ClosedActivation, ClosedWork, ContentRow,
-    Description, Error, Head, Log, LookUp, LookedUp, Owner, Ownership, Page, Snapshot,
+    Description, Durability, Error, Head, Log, LookUp, LookedUp, Owner, Ownership, Page, Snapshot,
     StoredArtifact,
 };
 use artel_core::record::Batch;
@@ -28,8 +29,23 @@ pub enum Fault {
     /// It is reported as unknown, and written at the moment at which the board is owned again,
     /// before that is done: a write that was still on its way.
     LandsLate,
+    /// It is reported as unknown, and comes to the log once more as soon as the board is owned
+    /// again: too late, so the log has to fence it off.
+    ComesLate,
+    /// It is written and acknowledged, and comes to the log a second time, which has to refuse it.
+    Repeated,
     /// The log refuses its content; nothing is written.
     Refused,
+}
+
+/// Somebody who sees what reaches a log at the moment at which it does, before whoever asked is
+/// answered.
+pub trait Witness: Send + Sync + fmt::Debug {
+    /// The board was owned under this epoch.
+    fn owned(&self, epoch: Epoch);
+
+    /// An append that is to be taken, or refused, came to the log, which answered so.
+    fn appended(&self, batch: &Batch, wanted: bool, answer: &Result<(), Error>);
 }
 
 /// A log around another one, which fails as it is told.
@@ -37,6 +53,7 @@ pub enum Fault {
 pub struct FaultyLog {
     inner: Mutex<Option<Arc<dyn Log>>>,
     description: Description,
+    witness: Option<Arc<dyn Witness>>,
     plan: Mutex<Plan>,
 }
 
@@ -45,8 +62,10 @@ pub struct FaultyLog {
 struct Plan {
     faults: VecDeque<Fault>,
     late: Option<Append>,
+    too_late: Option<Append>,
     refused: Option<Vec<u8>>,
     delay: Duration,
+    read_delay: Duration,
     away: u32,
     gone: bool,
     appends: u64,
@@ -73,7 +92,22 @@ impl FaultyLog {
     #[must_use]
     pub fn new(inner: Arc<dyn Log>) -> Self {
         let description = inner.describe();
-        Self { inner: Mutex::new(Some(inner)), description, plan: Mutex::default() }
+        Self { inner: Mutex::new(Some(inner)), description, witness: None, plan: Mutex::default() }
+    }
+
+    /// Somebody sees what reaches the log from here on.
+    #[must_use]
+    pub fn seen_by(mut self, witness: Arc<dyn Witness>) -> Self {
+        self.witness = Some(witness);
+        self
+    }
+
+    /// The log says of itself that it keeps what is acknowledged, so that its owner takes the care
+    /// of it that it takes of a file.
+    #[must_use]
+    pub const fn lasting(mut self) -> Self {
+        self.description.durability = Durability::Process;
+        self
     }
 
     /// What happens to the next appends, in order; to later ones, nothing.
@@ -91,6 +125,11 @@ impl FaultyLog {
         self.plan().delay = delay;
     }
 
+    /// What is looked up and read for an attempt or a publish takes this long from here on.
+    pub fn delay_reads(&self, delay: Duration) {
+        self.plan().read_delay = delay;
+    }
+
     /// The log cannot be owned for so many tries: it is away.
     pub fn away(&self, tries: u32) {
         self.plan().away = tries;
@@ -105,7 +144,7 @@ impl FaultyLog {
     pub fn calm(&self) {
         let mut plan = self.plan();
         plan.faults.clear();
-        (plan.delay, plan.away) = (Duration::ZERO, 0);
+        (plan.delay, plan.read_delay, plan.away) = (Duration::ZERO, Duration::ZERO, 0);
     }
 
     /// The process that has this log dies: its handle is gone, and every call from now on fails for
@@ -136,6 +175,24 @@ impl FaultyLog {
         self.plan.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Hands an append on; the witness hears whether it is one that has to be taken.
+    async fn write(&self, append: Append, wanted: bool) -> Result<(), Error> {
+        let batch = append.batch.clone();
+        let answer = self.inner()?.append(append).await;
+        if let Some(witness) = &self.witness {
+            witness.appended(&batch, wanted, &answer);
+        }
+        answer
+    }
+
+    async fn slow_read(&self) -> Result<Arc<dyn Log>, Error> {
+        let delay = self.plan().read_delay;
+        if delay > Duration::ZERO {
+            tokio::time::sleep(delay).await;
+        }
+        self.inner()
+    }
+
     fn unknown() -> Error {
         Error::Unavailable {
             action: "append to",
@@ -157,7 +214,7 @@ impl Log for FaultyLog {
     }
 
     async fn own(&self, claim: Claim) -> Result<Ownership, Error> {
-        let late = {
+        let (late, too_late) = {
             let mut plan = self.plan();
             if plan.gone {
                 return Err(Error::Closed { place: "a faulty log".to_owned() });
@@ -171,12 +228,20 @@ impl Log for FaultyLog {
                     source: "the log is away".into(),
                 });
             }
-            plan.late.take()
+            (plan.late.take(), plan.too_late.take())
         };
         if let Some(append) = late {
-            self.inner()?.append(append).await?;
+            self.write(append, true).await?;
         }
-        self.inner()?.own(claim).await
+        let ownership = self.inner()?.own(claim).await?;
+        if let Some(witness) = &self.witness {
+            witness.owned(ownership.epoch);
+        }
+        if let Some(append) = too_late {
+            // The log refuses it; whoever sent it is not there any more to be told.
+            let _ = self.write(append, false).await;
+        }
+        Ok(ownership)
     }
 
     async fn owner(&self) -> Result<Option<Owner>, Error> {
@@ -199,15 +264,25 @@ impl Log for FaultyLog {
             refused.or_else(|| plan.faults.pop_front()).unwrap_or(Fault::None)
         };
         match fault {
-            Fault::None => self.inner()?.append(append).await,
+            Fault::None => self.write(append, true).await,
             Fault::Lost => Err(Self::unknown()),
             Fault::Landed => {
-                self.inner()?.append(append).await?;
+                self.write(append, true).await?;
                 Err(Self::unknown())
             }
             Fault::LandsLate => {
                 self.plan().late = Some(append);
                 Err(Self::unknown())
+            }
+            Fault::ComesLate => {
+                self.plan().too_late = Some(append);
+                Err(Self::unknown())
+            }
+            Fault::Repeated => {
+                self.write(append.clone(), true).await?;
+                // The log refuses it; its sender has an answer already.
+                let _ = self.write(append, false).await;
+                Ok(())
             }
             Fault::Refused => Err(Error::Unstorable { source: "it holds what is refused".into() }),
         }
@@ -234,7 +309,7 @@ impl Log for FaultyLog {
     }
 
     async fn look_up(&self, look_up: &LookUp) -> Result<LookedUp, Error> {
-        self.inner()?.look_up(look_up).await
+        self.slow_read().await?.look_up(look_up).await
     }
 
     async fn artifact(&self, id: ArtifactId) -> Result<Option<StoredArtifact>, Error> {
@@ -242,7 +317,7 @@ impl Log for FaultyLog {
     }
 
     async fn artifacts_at(&self, seqs: &[Seq]) -> Result<Vec<StoredArtifact>, Error> {
-        self.inner()?.artifacts_at(seqs).await
+        self.slow_read().await?.artifacts_at(seqs).await
     }
 
     async fn artifacts(&self, query: &ArtifactQuery) -> Result<Page<StoredArtifact>, Error> {
@@ -250,7 +325,7 @@ impl Log for FaultyLog {
     }
 
     async fn contents(&self, seqs: &[Seq]) -> Result<Vec<ContentRow>, Error> {
-        self.inner()?.contents(seqs).await
+        self.slow_read().await?.contents(seqs).await
     }
 
     async fn closed(&self, activation: ActivationId) -> Result<Option<ClosedActivation>, Error> {

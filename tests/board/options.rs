@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use artel::ids::{ArtifactId, CorrelationId};
 use artel::{
-    ActivationFilter, Board, Context, Error, ErrorKind, Publication, Query, Reader, Retry, Status,
+    ActivationFilter, Board, Bounds, Context, Error, ErrorKind, Publication, Query, Reader, Retry,
+    Status,
 };
-use artel_testkit::check;
+use artel_testkit::{VirtualClock, check};
 
 use super::set_up::{Invoice, Order, Part, SECOND, end, memory, order};
 
@@ -256,7 +257,7 @@ async fn each_condition_of_a_query_counts() {
 /// `log`, `clock` and `entropy`: two boards with the same seed and standing time write the same log.
 #[tokio::test(start_paused = true)]
 async fn a_board_takes_its_log_clock_and_chance_from_a_test() {
-    use artel_testkit::{SeededEntropy, VirtualClock};
+    use artel_testkit::SeededEntropy;
     let mut hashes = Vec::new();
     for seed in [1, 1, 2] {
         let log = Board::open("memory:").await.unwrap().log();
@@ -279,6 +280,38 @@ async fn a_board_takes_its_log_clock_and_chance_from_a_test() {
     }
     assert_eq!(hashes[0], hashes[1]);
     assert_ne!(hashes[0], hashes[2]);
+}
+
+/// I13: `bounds` of a board: a refusal names the limit and the numbers of what was asked, and what was
+/// begun goes on.
+#[tokio::test(start_paused = true)]
+async fn a_board_keeps_to_the_bounds_of_a_test() {
+    async fn three(_: Context, order: Arc<Order>) -> Result<Vec<Part>, Error> {
+        Ok(vec![Part { size: order.size }; 3])
+    }
+    let mut bounds = Bounds::default();
+    (bounds.agent_agenda_len, bounds.outputs) = (2, 2);
+    for bounds in [Bounds::default(), bounds] {
+        let log = Board::open("memory:").await.unwrap().log();
+        let clock = Arc::new(VirtualClock::default());
+        let builder = Board::builder("memory:").log(log).clock(clock).bounds(bounds);
+        let board = builder.open().await.unwrap();
+        board.agent("three").on::<Order>().publishes::<Part>().run(three);
+        let running = board.start().await.unwrap();
+        let published = running.publish_many((0..3).map(order)).await;
+        let receipt = running.publish(order(7)).await.unwrap();
+        let settled = running.settled(receipt.correlation).await.unwrap();
+        if bounds == Bounds::default() {
+            assert_eq!((published.unwrap().len(), settled), (3, Status::Done));
+        } else {
+            let refused = published.unwrap_err();
+            let text = artel_core::classify::chain_of(&refused).join(": ");
+            assert!(text.contains("agent `three` is full: 0"), "{text}");
+            assert!(text.contains("the limit is 2"), "{text}");
+            assert_eq!(settled, Status::DeadLetters(1), "three outputs are one too many");
+        }
+        end(running).await;
+    }
 }
 
 /// KIND-8: `classify` of an agent: what a foreign error means, wherever in the chain it is; what was

@@ -9,6 +9,7 @@ use crate::event::Event;
 use crate::ids::{ActivationId, ArtifactId, AttemptId, Seq, SessionId};
 use crate::log::{Existing, LookedUp};
 use crate::names::IdempotencyKey;
+use crate::policy::limits;
 
 /// What the committer keeps beside the fold.
 #[derive(Debug, Default)]
@@ -90,9 +91,10 @@ impl Beside {
 
 /// Ids, keys and closings decided since the oldest look-up that is still accepted. Bounded: when
 /// it is full the oldest go, and look-ups from before them are refused.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Recent {
     horizon: Seq,
+    len_max: usize,
     ids: BTreeMap<ArtifactId, Existing>,
     keys: BTreeMap<IdempotencyKey, Existing>,
     closed: BTreeMap<ActivationId, Seq>,
@@ -106,9 +108,24 @@ enum Entry {
     Closed(ActivationId),
 }
 
+impl Default for Recent {
+    fn default() -> Self {
+        Self {
+            horizon: Seq(0),
+            len_max: limits::RECENT_LEN_MAX,
+            ids: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            closed: BTreeMap::new(),
+            order: VecDeque::new(),
+        }
+    }
+}
+
 impl Recent {
-    /// How many entries are kept.
-    pub const LEN_MAX: usize = 65_536;
+    /// How many entries are kept from here on.
+    pub const fn keep(&mut self, len_max: usize) {
+        self.len_max = len_max;
+    }
 
     /// The oldest look-up that is accepted.
     #[must_use]
@@ -159,7 +176,7 @@ impl Recent {
 
     fn push(&mut self, seq: Seq, entry: Entry) {
         self.order.push_back((seq, entry));
-        while self.order.len() > Self::LEN_MAX {
+        while self.order.len() > self.len_max {
             let Some((seq, entry)) = self.order.pop_front() else { break };
             self.horizon = self.horizon.max(seq);
             match entry {

@@ -219,7 +219,7 @@ impl State {
 
     /// Derives the index anew from everything that is open.
     pub(super) fn rebuild_index(&mut self) {
-        let mut index = Index::default();
+        let mut index = Index::within(self.index.bounds);
         std::mem::swap(&mut index.touched, &mut self.index.touched);
         for (no, agent) in self.agents() {
             index.set_agent(no, agent.registered, agent.definition.concurrency);

@@ -10,7 +10,7 @@ use super::state::State;
 use crate::command::{AttemptOutcome, Finish, Rejection};
 use crate::event::{AttemptEnd, DeadReason, Event, Next, Room};
 use crate::ids::AttemptId;
-use crate::policy::{ErrorKind, limits};
+use crate::policy::ErrorKind;
 use crate::time::{Elapsed, Now};
 
 /// How long an attempt waits at the least whose outputs found no room.
@@ -63,7 +63,7 @@ impl State {
     /// Whether the board can take what an attempt returned.
     fn judge_outputs(&self, admission: &Admission<'_>, now: Now) -> (AttemptEnd, Next) {
         let too_deep =
-            admission.fresh.iter().any(|new| new.draft.envelope.depth > limits::DEPTH_MAX);
+            admission.fresh.iter().any(|new| new.draft.envelope.depth > self.bounds().depth);
         let invalid = AttemptEnd::Failed(ErrorKind::InvalidOutput);
         if too_deep {
             return (invalid, Next::Dead(DeadReason::Loop));

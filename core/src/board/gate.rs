@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 use super::activation::Phase;
 use super::state::State;
 use crate::ids::ActivationId;
-use crate::policy::limits::BOARD_CONCURRENCY;
 use crate::time::Elapsed;
 
 /// Why a runnable activation waits.
@@ -67,7 +66,7 @@ impl State {
         if let Some(since) = since {
             return Some(Gate::NotBefore(since));
         }
-        if self.index.running >= BOARD_CONCURRENCY {
+        if self.index.running >= self.bounds().concurrency {
             return Some(Gate::BoardConcurrency);
         }
         if self.index.load(activation.agent).1 >= agent.definition.concurrency {

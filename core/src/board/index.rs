@@ -12,6 +12,7 @@ use super::held::Held;
 use super::room::{OWED_FACTOR, agenda_len_max};
 use crate::event::Room;
 use crate::ids::{ActivationId, AgentNo, SessionId};
+use crate::policy::Bounds;
 use crate::policy::limits::PRIORITY_STEP_MS;
 use crate::time::Elapsed;
 
@@ -32,6 +33,8 @@ pub(super) struct Index {
     pub(super) running: u32,
     sessions: BTreeMap<SessionId, u32>,
     pub(super) touched: Vec<crate::ids::CorrelationId>,
+    /// Not derived, and kept when the rest is: decisions ask for them, folding does not.
+    pub(super) bounds: Bounds,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -66,6 +69,11 @@ pub(super) struct Facts {
 }
 
 impl Index {
+    /// An index of nothing, for decisions within these bounds.
+    pub(super) fn within(bounds: Bounds) -> Self {
+        Self { bounds, ..Self::default() }
+    }
+
     fn queue(&mut self, agent: AgentNo) -> &mut Queue {
         let index = agent.get() as usize;
         if self.queues.len() <= index {
@@ -174,8 +182,8 @@ impl Index {
             self.delayed.pop_first();
             return Some(id);
         }
-        let Self { held, queues, open, .. } = self;
-        held.take(now, |agent| free(queues, *open, agent))
+        let Self { held, queues, open, bounds, .. } = self;
+        held.take(now, |agent| free(bounds, queues, *open, agent))
     }
 
     /// Whether an activation waits for room and was not let go.
@@ -185,12 +193,12 @@ impl Index {
 
     /// Whether there is room that is promised to nobody.
     pub(super) fn fits(&self, room: Room) -> bool {
-        self.held.fits(room, |agent| free(&self.queues, self.open, agent))
+        self.held.fits(room, |agent| self.free(agent))
     }
 
     /// When the first one may run of those for which there is room again.
     pub(super) fn next_with_room(&self) -> Option<Elapsed> {
-        self.held.next(|agent| free(&self.queues, self.open, agent))
+        self.held.next(|agent| self.free(agent))
     }
 
     /// Puts an activation whose delay is over on the agenda.
@@ -252,6 +260,10 @@ impl Index {
     pub(super) fn open(&self, agent: Option<AgentNo>) -> usize {
         open(&self.queues, self.open, agent)
     }
+
+    fn free(&self, agent: Option<AgentNo>) -> usize {
+        free(&self.bounds, &self.queues, self.open, agent)
+    }
 }
 
 fn open(queues: &[Queue], all: usize, agent: Option<AgentNo>) -> usize {
@@ -260,6 +272,6 @@ fn open(queues: &[Queue], all: usize, agent: Option<AgentNo>) -> usize {
 }
 
 /// How much room an agenda has for what the board owes itself.
-fn free(queues: &[Queue], all: usize, agent: Option<AgentNo>) -> usize {
-    agenda_len_max(agent, OWED_FACTOR).saturating_sub(open(queues, all, agent))
+fn free(bounds: &Bounds, queues: &[Queue], all: usize, agent: Option<AgentNo>) -> usize {
+    agenda_len_max(bounds, agent, OWED_FACTOR).saturating_sub(open(queues, all, agent))
 }

@@ -4,7 +4,6 @@ use super::beside::Beside;
 use super::state::State;
 use crate::event::Event;
 use crate::ids::{AttemptId, AttemptNo, SessionId};
-use crate::policy::limits::BOARD_CONCURRENCY;
 use crate::seed::split_mix;
 use crate::time::Elapsed;
 
@@ -12,7 +11,7 @@ impl State {
     /// The next lease there can be at this moment.
     pub(super) fn next_lease(&self, beside: &Beside, now: Elapsed, seed: u64) -> Option<Event> {
         let id = self.index.first()?;
-        if self.index.running >= BOARD_CONCURRENCY || !beside.leases() {
+        if self.index.running >= self.bounds().concurrency || !beside.leases() {
             return None;
         }
         let session = self.permit(beside)?;

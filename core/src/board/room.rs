@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use super::state::State;
 use crate::command::Rejection;
 use crate::ids::{AgentNo, CorrelationId};
-use crate::policy::limits;
+use crate::policy::Bounds;
 use crate::time::Elapsed;
 
 /// By how much agendas are longer than their bounds allow before the board refuses what it owes
@@ -83,10 +83,14 @@ pub(super) struct Full {
 }
 
 /// How long an agenda may be; `agent` is none for the board's.
-pub(super) const fn agenda_len_max(agent: Option<AgentNo>, factor: usize) -> usize {
+pub(super) const fn agenda_len_max(
+    bounds: &Bounds,
+    agent: Option<AgentNo>,
+    factor: usize,
+) -> usize {
     let limit = match agent {
-        None => limits::AGENDA_LEN_MAX,
-        Some(_) => limits::AGENT_AGENDA_LEN_MAX,
+        None => bounds.agenda_len,
+        Some(_) => bounds.agent_agenda_len,
     };
     limit * factor
 }
@@ -121,7 +125,8 @@ impl State {
         }
         let agents = growth.agents.iter().map(|(agent, wanted)| (Some(agent), wanted));
         for (agent, wanted) in agents.chain([(None, growth.created)]) {
-            let (open, limit) = (self.index.open(agent), agenda_len_max(agent, factor));
+            let open = self.index.open(agent);
+            let limit = agenda_len_max(self.bounds(), agent, factor);
             if wanted > 0 && open + wanted > limit {
                 return Err(Full { agent, open, wanted, limit });
             }
@@ -147,7 +152,7 @@ impl State {
         growth: &Growth,
         now: Elapsed,
     ) -> Result<(), Rejection> {
-        let limit = u64::from(limits::CORRELATION_ARTIFACTS_PER_HOUR_MAX);
+        let limit = u64::from(self.bounds().correlation_artifacts);
         for (correlation, count) in growth.artifacts.iter() {
             let value = u64::from(self.artifacts_in_hour(correlation, now)) + count as u64;
             if value > limit {

@@ -14,6 +14,7 @@ use crate::ids::{
     SessionId, SubscriptionNo, TypeNo,
 };
 use crate::names::{AgentName, BoardName, ProgramName, TypeName};
+use crate::policy::Bounds;
 use crate::time::{Elapsed, Now, Timestamp};
 
 /// The live state of a board: the fold of its decisions.
@@ -132,6 +133,17 @@ impl State {
     #[must_use]
     pub const fn seq(&self) -> Seq {
         self.header.seq
+    }
+
+    /// The bounds that decisions keep to.
+    #[must_use]
+    pub const fn bounds(&self) -> &Bounds {
+        &self.index.bounds
+    }
+
+    /// Keeps decisions to other bounds from here on. They are no part of what is recorded.
+    pub const fn keep_to(&mut self, bounds: Bounds) {
+        self.index.bounds = bounds;
     }
 
     /// The number of the current catalogue of subscriptions.

@@ -3,7 +3,6 @@
 use super::state::State;
 use crate::command::{RecordStep, Rejection};
 use crate::event::Event;
-use crate::policy::limits;
 
 impl State {
     pub(super) fn decide_record_step(
@@ -17,11 +16,12 @@ impl State {
         if activation.steps.iter().any(|(name, _)| *name == record.step) {
             return Err(Rejection::StepRecorded { attempt, step: record.step.clone() });
         }
-        if activation.steps.len() >= limits::STEPS_MAX {
+        let limit = self.bounds().steps;
+        if activation.steps.len() >= limit {
             return Err(Rejection::Limit {
                 what: "steps of an activation",
                 value: activation.steps.len() as u64 + 1,
-                limit: limits::STEPS_MAX as u64,
+                limit: limit as u64,
             });
         }
         let result = record.result.hash();

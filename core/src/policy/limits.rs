@@ -34,3 +34,7 @@ pub const BOARD_CONCURRENCY: u32 = 256;
 pub const PRIORITY_STEP_MS: i64 = 30_000;
 /// Commands that wait for the committer; a further one waits before it.
 pub const INBOX_LEN_MAX: usize = 4_096;
+/// Ids, keys and closings that are remembered beside the fold, for look-ups made before them.
+pub const RECENT_LEN_MAX: usize = 65_536;
+/// Bytes of payloads and envelopes that are kept at hand for attempts.
+pub const CACHE_LEN_MAX: usize = 64 * 1024 * 1024;

@@ -1,15 +1,17 @@
 //! The agents of a simulation: what they do in an attempt is drawn from the attempt's recorded
 //! seed, so that a log says all of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use artel::{Artifact, Board, Context, Error, Jitter, Outputs, Retry};
+use artel::{Artifact, Board, Context, Error, Jitter, Outputs, Publication, Query, Retry};
+use artel_core::ids::AttemptId;
 
+use super::audit::Auditor;
 use crate::dice::Dice;
 
 /// Work that goes through some more hands.
@@ -28,7 +30,7 @@ pub(super) struct Token {
 #[artifact(name = "sim.Leaf")]
 pub(super) struct Leaf {
     pub(super) number: u32,
-    /// The step that the attempt took, if it did.
+    /// The last step that the attempt took, if it took any.
     pub(super) marked: Option<u64>,
 }
 
@@ -38,57 +40,84 @@ enum Made {
     Leaf(Leaf),
 }
 
-/// What the outside sees: the results of steps that returned, by their keys.
+/// What the outside sees, whatever becomes of processes: the results of steps that returned, by
+/// their keys, and the attempts that began in each process.
 #[derive(Debug, Default)]
 pub(super) struct Outside {
     steps: Mutex<BTreeMap<String, u64>>,
+    begun: Mutex<BTreeSet<(u32, AttemptId)>>,
 }
 
-impl Outside {
+/// What an attempt has to do with beside the board.
+#[derive(Debug)]
+pub(super) struct Around {
+    pub(super) outside: Arc<Outside>,
+    pub(super) auditor: Arc<Auditor>,
+    pub(super) process: u32,
+    pub(super) outputs_max: usize,
+}
+
+impl Around {
+    /// An attempt begins: its lease is durable, and it began in no other task of this process.
+    fn begins(&self, attempt: AttemptId) {
+        let durable = self.auditor.look().started.contains(&attempt);
+        self.auditor
+            .expect(durable, format_args!("I1: {attempt} began before its lease was durable"));
+        let mut begun = self.outside.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = begun.insert((self.process, attempt));
+        self.auditor.expect(first, format_args!("I6: {attempt} began twice in one process"));
+    }
+
     /// A step returned this: from then on it always does.
     fn saw(&self, key: &str, result: u64) {
-        let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut steps = self.outside.steps.lock().unwrap_or_else(PoisonError::into_inner);
         let first = *steps.entry(key.to_owned()).or_insert(result);
-        assert_eq!(first, result, "a step gave {key} another result in a later attempt");
+        self.auditor.expect(
+            first == result,
+            format_args!("I3: the step {key} gave another result in a later attempt"),
+        );
     }
 }
 
-/// Declares so many agents on a board.
-pub(super) fn declare(board: &Board, agents: u32, outside: &Arc<Outside>) {
-    for number in 1..=agents {
+/// Declares agents on a board, those whose number is left out excepted.
+pub(super) fn declare(board: &Board, agents: u32, left_out: Option<u32>, around: &Arc<Around>) {
+    board.type_of::<Token>();
+    board.type_of::<Leaf>();
+    for number in (1..=agents).filter(|number| Some(*number) != left_out) {
         let name = format!("agent-{number}");
         let retry = match number % 3 {
             0 => Retry::fixed(Duration::from_secs(1)).max_attempts(5),
             1 => Retry::exponential(Duration::from_millis(200)).max_attempts(4),
             _ => Retry::list([Duration::ZERO, Duration::from_secs(7)]).jitter(Jitter::None),
         };
-        board
+        let agent = board
             .agent(name)
             .on::<Token>()
             .filter(move |token| token.taste.is_multiple_of(number))
             .retry(retry)
             .timeout(Duration::from_secs(5))
-            .concurrency(1 + number * 2)
-            .shared_state(outside.clone())
-            .run(work);
+            .concurrency(1 + number * 2);
+        let agent = if number == 4 { agent.total_timeout(Duration::from_secs(60)) } else { agent };
+        agent.shared_state(around.clone()).run(work);
     }
 }
 
-async fn work(cx: Context, token: Arc<Token>, outside: Arc<Outside>) -> Result<Vec<Made>, Error> {
+async fn work(cx: Context, token: Arc<Token>, around: Arc<Around>) -> Result<Vec<Made>, Error> {
+    around.begins(AttemptId { activation: cx.activation(), attempt: cx.attempt() });
     let id = cx.new_id();
     let bytes = id.as_bytes();
     let mut dice = Dice::new(u64::from_le_bytes([
         bytes[8], bytes[9], bytes[10], bytes[11], bytes[12], bytes[13], bytes[14], bytes[15],
     ]));
-    let mut marked = None;
-    if dice.percent(15) {
-        let drawn = dice.below(u64::MAX);
-        let result: u64 = cx.step("mark", async { Ok::<_, Error>(drawn) }).await?;
-        outside.saw(&cx.step_key("mark"), result);
-        marked = Some(result);
-    }
+    let marked = steps(&cx, &mut dice, &around).await?;
     if dice.percent(30) {
         tokio::time::sleep(dice.up_to(3_000)).await;
+    }
+    if dice.percent(10) {
+        // The same key always stands for the same leaf, whoever makes it.
+        let number = u32::try_from(dice.below(6)).unwrap_or(0);
+        let leaf = Publication::new(Leaf { number, marked: None });
+        cx.publish(leaf.idempotency_key(format!("leaf {number}")));
     }
     match dice.below(100) {
         0..10 => return Err(Error::transient("drawn")),
@@ -96,8 +125,13 @@ async fn work(cx: Context, token: Arc<Token>, outside: Arc<Outside>) -> Result<V
         13..17 => panic!("drawn"),
         17..20 => std::future::pending().await,
         20..23 => {
-            let seen = cx.board().artifacts(&artel::Query::of::<Token>()).await?;
-            assert!(seen.artifacts.iter().all(|seen| seen.seq() <= cx.pin()));
+            let seen = cx.board().artifacts(&Query::of::<Token>()).await?;
+            let past = seen.artifacts.iter().all(|seen| seen.seq() <= cx.pin());
+            around.auditor.expect(past, "I10: an attempt saw what came after it began");
+        }
+        23..25 => {
+            let leaf = || Made::Leaf(Leaf { number: token.number, marked });
+            return Ok((0..=around.outputs_max.min(64)).map(|_| leaf()).collect());
         }
         _ => {}
     }
@@ -107,4 +141,20 @@ async fn work(cx: Context, token: Arc<Token>, outside: Arc<Outside>) -> Result<V
     let copies = if dice.percent(10) { dice.below(4) } else { 1 };
     let next = || Token { hops: token.hops - 1, ..(*token).clone() };
     Ok((0..copies).map(|_| Made::Token(next())).collect())
+}
+
+/// Takes some steps, now and then.
+async fn steps(cx: &Context, dice: &mut Dice, around: &Around) -> Result<Option<u64>, Error> {
+    let mut marked = None;
+    if !dice.percent(15) {
+        return Ok(marked);
+    }
+    for number in 0..=dice.below(3) {
+        let name = format!("mark-{number}");
+        let drawn = dice.below(u64::MAX);
+        let result: u64 = cx.step(&name, async { Ok::<_, Error>(drawn) }).await?;
+        around.saw(&cx.step_key(&name), result);
+        marked = Some(result);
+    }
+    Ok(marked)
 }

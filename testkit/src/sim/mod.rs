@@ -2,13 +2,19 @@
 //! and everything that can go wrong drawn from a seed. The same seed gives the same log.
 //!
 //! A run has agents that succeed, fail, panic and hang; clients that publish until they have a
-//! receipt; an operator who redrives and cancels; and trouble: appends that are lost, land
-//! unacknowledged or land late, slow and absent logs, clocks that jump, processes that die and are
-//! started again. At its end the trouble stops, the board comes to rest, and what must always hold
-//! is checked.
+//! receipt, and repeat themselves; an operator who redrives and cancels; bounds, often small ones; and
+//! trouble: appends that are lost, land unacknowledged, land late or come too late, slow and absent
+//! logs, clocks that jump, processes that die and are started again. Every batch is audited at the
+//! moment at which it reaches the log; at the end the trouble stops, the board comes to rest, and
+//! what must always hold is checked once more over the whole log.
 
 mod agents;
+mod audit;
+mod bounds;
 mod clients;
+mod panics;
+mod probe;
+mod rules;
 mod run;
 mod seeds;
 mod trouble;
@@ -16,4 +22,4 @@ mod verdict;
 mod world;
 
 pub use run::{Outcome, run};
-pub use seeds::{Report, run_seeds};
+pub use seeds::{Report, Seeds, run_seeds};

@@ -1,12 +1,15 @@
 //! One run: a runtime of its own, and a bound on how long the board may take.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Builder;
 
 use artel_core::hash::Hash;
 
-use super::world;
+use super::audit::Auditor;
+use super::{panics, world};
 
 /// What a run came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,17 +31,30 @@ const PATIENCE: Duration = Duration::from_hours(6);
 
 /// Runs the simulation of this seed.
 ///
-/// # Panics
-/// When an invariant does not hold, naming it.
-#[must_use]
-pub fn run(seed: u64) -> Outcome {
+/// # Errors
+/// When an invariant does not hold: which one, what was found, and the events before it.
+pub fn run(seed: u64) -> Result<Outcome, String> {
+    let auditor = Auditor::new(world::bounds(seed));
+    let (came, panics) =
+        panics::during(|| catch_unwind(AssertUnwindSafe(|| one(seed, auditor.clone()))));
+    // What does not hold comes before what came of it.
+    if let Some(report) = auditor.report() {
+        return Err(report);
+    }
+    let events = || format!("\n  the last events:\n{}", auditor.look().tail());
+    if let Some(panic) = panics.first() {
+        return Err(format!("{panic}{}", events()));
+    }
+    came.map_err(|_| "it was cut off".to_owned())?.map_err(|why| format!("{why}{}", events()))
+}
+
+fn one(seed: u64, auditor: Arc<Auditor>) -> Result<Outcome, String> {
     let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
     let runtime = runtime.expect("a runtime without threads can be built");
     runtime.block_on(async {
-        let run = world::run(seed);
-        match tokio::time::timeout(PATIENCE, run).await {
-            Ok(outcome) => outcome,
-            Err(_) => panic!("the board did not come to rest within {PATIENCE:?} of its own time"),
-        }
+        let run = world::run(seed, auditor);
+        tokio::time::timeout(PATIENCE, run).await.map_err(|_| {
+            format!("I2: the board did not come to rest within {PATIENCE:?} of its own time")
+        })
     })
 }

@@ -1,17 +1,29 @@
 //! Many seeds, on several threads, each twice: the same seed has to give the same log.
 
 use std::num::NonZero;
-use std::panic::catch_unwind;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use super::run::{Outcome, run};
 
+/// Which seeds to run, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seeds {
+    /// The first one.
+    pub from: u64,
+    /// How many.
+    pub count: u64,
+    /// Whether each runs twice, and both logs have to be the same.
+    pub twice: bool,
+    /// Whether no further seed is begun after one that failed.
+    pub until_failed: bool,
+}
+
 /// What many seeds came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// Seeds that were run, each twice.
+    /// Seeds that were run.
     pub seeds: u64,
     /// Events of their logs.
     pub events: u64,
@@ -25,30 +37,27 @@ pub struct Report {
     pub failed: Vec<u64>,
 }
 
-/// Runs the seeds from `from` on, `count` of them, on all processors. A seed that fails is told to
-/// `failed` with the reason, if it has one beside its panic; `done` is told how many are done.
+/// Runs seeds on all processors. A seed that fails is told to `failed` with the reason; `done` is told
+/// how many are done.
 pub fn run_seeds(
-    from: u64,
-    count: u64,
+    seeds: Seeds,
     failed: impl Fn(u64, &str) + Sync,
     done: impl Fn(u64) + Sync,
 ) -> Report {
     let next = AtomicU64::new(0);
+    let enough = AtomicBool::new(false);
     let report = Mutex::new(Report::default());
     let work = || {
-        loop {
+        while !enough.load(Ordering::Relaxed) {
             let number = next.fetch_add(1, Ordering::Relaxed);
-            if number >= count {
+            if number >= seeds.count {
                 return;
             }
-            let seed = from + number;
-            let outcome = match catch_unwind(|| (run(seed), run(seed))) {
-                Ok((first, second)) if first == second => Ok(first),
-                Ok(_) => Err("its two runs gave two logs"),
-                Err(_) => Err("it panicked"),
-            };
-            if let Err(why) = outcome {
+            let seed = seeds.from + number;
+            let outcome = judge(seed, seeds.twice);
+            if let Err(why) = &outcome {
                 failed(seed, why);
+                enough.store(seeds.until_failed, Ordering::Relaxed);
             }
             let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
             report.count(seed, outcome.ok());
@@ -65,6 +74,14 @@ pub fn run_seeds(
     let mut report = report.into_inner().unwrap_or_else(PoisonError::into_inner);
     report.failed.sort_unstable();
     report
+}
+
+fn judge(seed: u64, twice: bool) -> Result<Outcome, String> {
+    let first = run(seed)?;
+    if twice && run(seed)? != first {
+        return Err("I10: its two runs gave two logs".to_owned());
+    }
+    Ok(first)
 }
 
 impl Report {

@@ -1,11 +1,13 @@
 //! Trouble: what goes wrong in a simulation, drawn from its seed. An operator is part of it.
 
-use artel::log::OutcomeFilter;
+use artel::log::{OutcomeFilter, Snapshot};
 use artel::{ActivationFilter, Reader, Running};
+use artel_core::hash::Hash;
 use artel_core::ids::{ActivationId, CorrelationId};
 
+use super::world::{Living, World};
+use crate::Fault;
 use crate::dice::Dice;
-use crate::{Fault, FaultyLog, VirtualClock};
 
 /// What becomes of the process after some trouble.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,13 +21,9 @@ pub(super) enum Fate {
 }
 
 /// Makes trouble once.
-pub(super) async fn make(
-    dice: &mut Dice,
-    log: &FaultyLog,
-    clock: &VirtualClock,
-    running: &Running,
-) -> Fate {
-    match dice.below(10) {
+pub(super) async fn make(dice: &mut Dice, world: &mut World, living: &Living) -> Fate {
+    let Living { running, log, .. } = living;
+    match dice.below(12) {
         0..3 => {
             log.fail(faults(dice));
             Fate::GoesOn
@@ -41,14 +39,22 @@ pub(super) async fn make(
         }
         5 => {
             let by = i64::try_from(dice.below(400_000)).unwrap_or(0) - 200_000;
-            clock.jump(by);
+            world.clock.jump(by);
             Fate::GoesOn
         }
         6 | 7 => {
-            operate(dice, running).await;
+            operate(dice, world, running).await;
             Fate::GoesOn
         }
         8 => Fate::ShutsDown,
+        9 => {
+            log.delay_reads(dice.up_to(9_000));
+            Fate::GoesOn
+        }
+        10 => {
+            snapshot(world).await;
+            Fate::GoesOn
+        }
         _ => {
             log.fail(faults(dice));
             Fate::Dies
@@ -58,18 +64,35 @@ pub(super) async fn make(
 
 fn faults(dice: &mut Dice) -> Vec<Fault> {
     let count = 1 + dice.below(4);
-    let fault = |_| match dice.below(4) {
+    let fault = |_| match dice.below(6) {
         0 => Fault::None,
         1 => Fault::Lost,
         2 => Fault::Landed,
+        3 => Fault::ComesLate,
+        4 => Fault::Repeated,
         _ => Fault::LandsLate,
     };
     (0..count).map(fault).collect()
 }
 
+/// Somebody outside folds the log and leaves the fold with it, for whoever takes the board over next.
+async fn snapshot(world: &mut World) {
+    let log = world.store.open();
+    let reader = Reader::of(log.clone()).await.expect("the log can be folded");
+    let state = reader.state();
+    let last = log.read(state.seq(), 1).await.expect("the log can be read");
+    let Some(last) = last.first().filter(|batch| batch.header.last == state.seq()) else { return };
+    let bytes = state.encode();
+    let state_hash = Hash::of(&bytes);
+    let (seq, batch_hash) = (state.seq(), last.header.hash);
+    let snapshot = Snapshot { seq, batch_hash, state_hash, bytes };
+    log.put_snapshot(snapshot.clone()).await.expect("it belongs to a batch of the log");
+    world.snapshots.push(snapshot);
+}
+
 /// An operator redrives, drops or cancels something, if there is anything. What is refused because
 /// somebody was faster, or because the board stopped, is refused.
-async fn operate(dice: &mut Dice, running: &Running) {
+async fn operate(dice: &mut Dice, world: &World, running: &Running) {
     let Ok(operator) = running.operator("ann", "drawn") else { return };
     let choice = dice.below(4);
     if choice < 2 {
@@ -78,11 +101,17 @@ async fn operate(dice: &mut Dice, running: &Running) {
         if chosen.is_empty() {
             return;
         }
-        let _ = if choice == 0 {
-            operator.redrive(&chosen).await
+        let again = dice.percent(30);
+        if choice == 0 {
+            // Twice at once, now and then: they are tried again once.
+            let redrive = || operator.redrive(&chosen);
+            let (one, two) =
+                tokio::join!(redrive(), async { if again { redrive().await.ok() } else { None } });
+            let both = one.is_ok() && two.is_some();
+            world.auditor.expect(!both, "I2: dead letters were redriven twice");
         } else {
-            operator.drop_dead(&chosen[..1]).await
-        };
+            let _ = operator.drop_dead(&chosen[..1]).await;
+        }
         return;
     }
     let open = running.look(|state| {

@@ -1,22 +1,26 @@
 //! The world of a simulation: a log that outlives its processes, the processes one after the other,
-//! clients and trouble beside them.
+//! clients, probes and trouble beside them.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use futures_util::future::join_all;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use artel::{Board, CreateBoard, MemoryStore, Running};
+use artel::{Board, Bounds, CreateBoard, MemoryStore, Running};
 use artel_core::ids::Incarnation;
+use artel_core::log::Snapshot;
 use artel_core::names::BoardName;
 
-use super::agents::{self, Outside};
-use super::clients::{Promise, client};
+use super::agents::{self, Around, Outside};
+use super::audit::Auditor;
+use super::clients::{Client, Promise};
 use super::run::Outcome;
 use super::trouble::{self, Fate};
-use super::verdict;
+use super::verdict::{self, Seen};
+use super::{bounds, probe};
 use crate::dice::Dice;
 use crate::{FaultyLog, SeededEntropy, VirtualClock};
 
@@ -24,27 +28,41 @@ use crate::{FaultyLog, SeededEntropy, VirtualClock};
 mod part {
     pub(super) const WORLD: u64 = 1;
     pub(super) const TROUBLE: u64 = 2;
+    pub(super) const BOUNDS: u64 = 3;
+    pub(super) const PROBE: u64 = 4;
     pub(super) const CLIENTS: u64 = 100;
     pub(super) const PROCESSES: u64 = 1_000;
 }
 
 /// A process that has the board.
-struct Living {
-    running: Arc<Running>,
-    log: Arc<FaultyLog>,
+pub(super) struct Living {
+    pub(super) running: Arc<Running>,
+    pub(super) log: Arc<FaultyLog>,
+    /// Whether it declares every agent.
+    whole: bool,
 }
 
-struct World {
+pub(super) struct World {
     seed: u64,
-    store: MemoryStore,
-    clock: Arc<VirtualClock>,
+    pub(super) store: MemoryStore,
+    pub(super) clock: Arc<VirtualClock>,
+    pub(super) auditor: Arc<Auditor>,
+    bounds: Bounds,
+    lasting: bool,
     agents: u32,
     outside: Arc<Outside>,
     processes: u32,
     current: watch::Sender<Option<Arc<Running>>>,
+    /// Every snapshot that was stored by somebody outside.
+    pub(super) snapshots: Vec<Snapshot>,
 }
 
-pub(super) async fn run(seed: u64) -> Outcome {
+/// The bounds of the board of this seed.
+pub(super) fn bounds(seed: u64) -> Bounds {
+    bounds::draw(&mut Dice::part(seed, part::BOUNDS))
+}
+
+pub(super) async fn run(seed: u64, auditor: Arc<Auditor>) -> Outcome {
     let mut dice = Dice::part(seed, part::WORLD);
     let create = CreateBoard {
         board: BoardName::new("simulated").expect("it is a name"),
@@ -55,21 +73,37 @@ pub(super) async fn run(seed: u64) -> Outcome {
         seed,
         store: MemoryStore::new(create),
         clock: Arc::new(VirtualClock::default()),
+        auditor: auditor.clone(),
+        bounds: bounds(seed),
+        lasting: dice.percent(50),
         agents: u32::try_from(1 + dice.below(5)).unwrap_or(1),
         outside: Arc::default(),
         processes: 0,
         current: watch::Sender::new(None),
+        snapshots: Vec::new(),
     };
+    let process = world.current.subscribe();
     let publishes = 5 + dice.below(20);
     let clients = (0..1 + dice.below(4)).map(|number| {
         let dice = Dice::part(seed, part::CLIENTS + number);
-        client(world.current.subscribe(), dice, publishes)
+        let (process, auditor) = (process.clone(), auditor.clone());
+        Client { process, dice, auditor, promises: Vec::new() }.run(publishes)
     });
     let clients: Vec<_> = clients.collect();
-    let (living, promises) = tokio::join!(world.live(), join_all(clients));
+    let (end, ended) = watch::channel(false);
+    let work = async {
+        let came = tokio::join!(world.live(), join_all(clients));
+        end.send_replace(true);
+        came
+    };
+    let dice = Dice::part(seed, part::PROBE);
+    let look = probe::look(process.clone(), dice, auditor.clone(), ended.clone());
+    let follow = probe::follow(process, auditor, ended);
+    let ((living, promises), probes, ()) = tokio::join!(work, look, follow);
     let promises: Vec<Promise> = promises.into_iter().flatten().collect();
     living.running.idle().await.expect("the board answers");
-    let outcome = verdict::of(&living.running, &promises, world.processes).await;
+    let seen = Seen { promises, probes, snapshots: std::mem::take(&mut world.snapshots) };
+    let outcome = verdict::of(&world, &living.running, &seen, world.processes).await;
     world.current.send_replace(None);
     let running = Arc::into_inner(living.running).expect("the clients have ended");
     let shutdown = running.shutdown().await;
@@ -78,28 +112,33 @@ pub(super) async fn run(seed: u64) -> Outcome {
 }
 
 impl World {
-    /// Runs processes through all trouble; the last one is left.
+    /// Runs processes through all trouble; the last one is left, and has every agent.
     async fn live(&mut self) -> Living {
         let mut dice = Dice::part(self.seed, part::TROUBLE);
-        let mut living = self.start().await;
+        let mut living = self.start(&mut dice).await;
         for _ in 0..2 + dice.below(12) {
             tokio::time::sleep(dice.up_to(6_000)).await;
-            let fate = trouble::make(&mut dice, &living.log, &self.clock, &living.running).await;
+            let fate = trouble::make(&mut dice, self, &living).await;
             if fate == Fate::GoesOn {
                 continue;
             }
             self.end(living, fate, &mut dice).await;
             tokio::time::sleep(dice.up_to(20_000)).await;
-            living = self.start().await;
+            living = self.start(&mut dice).await;
+        }
+        while !living.whole {
+            self.end(living, Fate::Dies, &mut dice).await;
+            living = self.start(&mut dice).await;
         }
         living.log.calm();
         living
     }
 
-    /// A new process takes the board over.
-    async fn start(&mut self) -> Living {
+    /// A new process takes the board over. It may have lost one of its agents.
+    async fn start(&mut self, dice: &mut Dice) -> Living {
         self.processes += 1;
-        let log = Arc::new(FaultyLog::new(self.store.open()));
+        let log = FaultyLog::new(self.store.open()).seen_by(self.auditor.clone());
+        let log = Arc::new(if self.lasting { log.lasting() } else { log });
         let entropy = SeededEntropy::new(self.seed ^ (part::PROCESSES + u64::from(self.processes)));
         let board = Board::builder("memory:")
             .name("simulated")
@@ -107,20 +146,31 @@ impl World {
             .log(log.clone())
             .clock(self.clock.clone())
             .entropy(Arc::new(entropy))
+            .bounds(self.bounds)
             .wind_down(Duration::from_secs(2))
             .open()
             .await
             .expect("a log that is there can be opened");
-        agents::declare(&board, self.agents, &self.outside);
+        let around = Arc::new(Around {
+            outside: self.outside.clone(),
+            auditor: self.auditor.clone(),
+            process: self.processes,
+            outputs_max: self.bounds.outputs,
+        });
+        let left_out = dice.percent(15).then(|| u32::try_from(1 + dice.below(5)).unwrap_or(1));
+        let left_out = left_out.filter(|&number| number <= self.agents);
+        agents::declare(&board, self.agents, left_out, &around);
         let running = Arc::new(board.start().await.expect("the log answers when a process starts"));
         self.current.send_replace(Some(running.clone()));
-        Living { running, log }
+        Living { running, log, whole: left_out.is_none() }
     }
 
     /// The process dies, or is shut down if its clients let go of it in time.
     async fn end(&self, living: Living, fate: Fate, dice: &mut Dice) {
+        let stopped = living.running.stopped().now_or_never();
+        self.auditor.expect(stopped.is_none(), format_args!("I2: the board stopped: {stopped:?}"));
         self.current.send_replace(None);
-        let Living { running, log } = living;
+        let Living { running, log, .. } = living;
         if fate == Fate::ShutsDown && dice.percent(50) {
             // Clients hold on to a process only while they wait for an answer.
             tokio::time::sleep(Duration::from_secs(40)).await;
