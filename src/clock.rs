@@ -44,14 +44,14 @@ pub(crate) struct BoardClock {
 }
 
 impl BoardClock {
-    /// A clock that goes on where a board was left: down-time counts, and a wall clock that went
-    /// back adds nothing.
+    /// A clock that goes on where a board was left: down-time since its `last` event counts, and a
+    /// wall clock that went back adds nothing. A board without events begins to live.
     pub(crate) fn resume(
         clock: std::sync::Arc<dyn Clock>,
         lived: Elapsed,
-        last: Timestamp,
+        last: Option<Timestamp>,
     ) -> Self {
-        let down = if lived == Elapsed(0) { Duration::ZERO } else { clock.wall().since(last) };
+        let down = last.map_or(Duration::ZERO, |last| clock.wall().since(last));
         let since = clock.monotonic();
         Self { clock, lived: lived.after(down), since }
     }
@@ -66,5 +66,39 @@ impl BoardClock {
     /// How long it is to a moment of the board's own clock, rounded up to a millisecond.
     pub(crate) fn remaining(&self, until: Elapsed) -> Duration {
         until.since(self.now().elapsed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct Still(i64);
+
+    impl Clock for Still {
+        fn wall(&self) -> Timestamp {
+            Timestamp(self.0)
+        }
+
+        fn monotonic(&self) -> Duration {
+            Duration::from_secs(7)
+        }
+    }
+
+    /// Down-time counts for a board that has lived for less than a millisecond, too: it has events.
+    #[test]
+    fn the_down_time_of_a_young_board_counts() {
+        for (lived, last, now) in [
+            (0, Some(Timestamp(5_000)), 4_000),
+            (0, None, 0),
+            (30, Some(Timestamp(5_000)), 4_030),
+            (30, Some(Timestamp(9_500)), 30),
+        ] {
+            let clock = BoardClock::resume(Arc::new(Still(9_000)), Elapsed(lived), last);
+            assert_eq!(clock.now().elapsed, Elapsed(now), "lived {lived}, last event at {last:?}");
+        }
     }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use tokio::sync::oneshot;
 
+use artel_core::ids::Seq;
 use artel_core::log::{self, Log};
 use artel_core::policy::Bounds;
 use artel_scheduler::Runner;
@@ -68,7 +69,8 @@ pub(crate) async fn start<R: Runner<Inputs = Cached>>(
     let Start { log, clock, entropy, identity, bounds, outlets } = start;
     let taken = super::recover::take_over(&*log, &identity, Durable::default(), false).await?;
     let header = taken.loaded.state.header();
-    let clock = BoardClock::resume(clock, header.elapsed, header.at);
+    let last = (header.seq > Seq(0)).then_some(header.at);
+    let clock = BoardClock::resume(clock, header.elapsed, last);
     let durable = Durable { seq: taken.loaded.state.seq(), hash: taken.loaded.hash };
     outlets.hub.advance(durable.seq);
     let catalogue = artel_core::catalogue::Catalogue::of(&taken.loaded.state);
