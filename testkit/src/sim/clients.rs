@@ -141,8 +141,16 @@ impl Client {
             return;
         };
         let running = running(&self.process).await;
-        // A process that stops takes its waiters with it; the next one is not asked.
-        let Ok(status) = running.settled(tree).await else { return };
+        let mut process = self.process.clone();
+        let gone =
+            process.wait_for(|now| !now.as_ref().is_some_and(|now| Arc::ptr_eq(now, &running)));
+        let settled = tokio::select! {
+            biased;
+            settled = running.settled(tree) => settled,
+            // A process that dies takes its waiters with it; the next one is not asked.
+            _ = gone => return,
+        };
+        let Ok(status) = settled else { return };
         let settled = self.auditor.look().settled.contains(&tree);
         self.auditor.expect(settled, format_args!("I2: {tree} never settled, and was said to"));
         let known = status != Status::Unknown;

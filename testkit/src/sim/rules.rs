@@ -95,7 +95,10 @@ fn clocks(audit: &mut Audit, decision: &Decision) {
         let other = audit.owner.replace(*process).is_some_and(|before| before != *process);
         let passed = decision.elapsed.since(elapsed);
         if other && passed < decision.at.since(wall) {
-            audit.violated("I2: the time between two processes was not counted");
+            audit.violated(format_args!(
+                "I2: {passed:?} passed between two processes, and {:?} on the wall",
+                decision.at.since(wall)
+            ));
         }
     }
     audit.clocks = (decision.at, decision.elapsed);

@@ -1,10 +1,18 @@
 //! Trouble: what goes wrong in a simulation, drawn from its seed. An operator is part of it.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
 use artel::log::{OutcomeFilter, Snapshot};
 use artel::{ActivationFilter, Reader, Running};
+use artel_core::board::{Gate, Phase, State};
 use artel_core::hash::Hash;
 use artel_core::ids::{ActivationId, CorrelationId};
 
+use super::audit::Auditor;
+use super::clients::Process;
 use super::world::{Living, World};
 use crate::Fault;
 use crate::dice::Dice;
@@ -124,6 +132,59 @@ async fn operate(dice: &mut Dice, world: &World, running: &Running) {
     } else {
         operator.cancel_activations(&[id]).await
     };
+}
+
+/// How often somebody looks whether the board has come to a stop.
+const ROUND: Duration = Duration::from_secs(30);
+
+/// Somebody who looks after the board until the end: where all that is open waits for room, nobody
+/// but a person can make any. I13: room is missed only where there is none.
+pub(super) async fn oversee(
+    process: Process,
+    auditor: Arc<Auditor>,
+    mut ended: watch::Receiver<bool>,
+) {
+    loop {
+        tokio::select! {
+            biased;
+            _ = ended.wait_for(|ended| *ended) => return,
+            () = tokio::time::sleep(ROUND) => {}
+        }
+        let Some(running) = process.borrow().clone() else { continue };
+        let Ok(Some(held)) = running.look(held).await else { continue };
+        auditor.expect(held.is_full, format_args!("I13: {held:?} waits, and there is room"));
+        if let Ok(operator) = running.operator("ann", "nothing makes room") {
+            let _ = operator.cancel(held.correlation).await;
+        }
+    }
+}
+
+/// An activation that waits for room on a board where nothing else goes on.
+#[derive(Debug)]
+struct Held {
+    correlation: CorrelationId,
+    is_full: bool,
+}
+
+fn held(state: &State) -> Option<Held> {
+    let waiting = state.activations().filter_map(|(id, activation)| match activation.phase {
+        Phase::Full { since, room } => Some((room.agent, since, id, activation, room)),
+        Phase::Waiting { .. } | Phase::Running(_) => None,
+    });
+    let at_gate = waiting.filter(|(_, _, id, ..)| state.gate(*id) == Some(Gate::Room));
+    // First come, first served: only the first of an agenda may run when there is room.
+    let first = at_gate.min_by_key(|&(agent, since, id, ..)| (agent, since, id));
+    let (.., activation, room) = first.filter(|_| state.is_idle())?;
+    let bounds = state.bounds();
+    let (open, limit) = match room.agent {
+        None => (state.activations().count(), bounds.agenda_len),
+        Some(agent) => {
+            let of_agent = state.activations().filter(|(_, open)| open.agent == agent);
+            (of_agent.count(), bounds.agent_agenda_len)
+        }
+    };
+    let is_full = open + room.activations as usize > 2 * limit;
+    Some(Held { correlation: activation.correlation, is_full })
 }
 
 fn pick<'a>(

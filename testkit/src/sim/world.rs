@@ -98,8 +98,9 @@ pub(super) async fn run(seed: u64, auditor: Arc<Auditor>) -> Outcome {
     };
     let dice = Dice::part(seed, part::PROBE);
     let look = probe::look(process.clone(), dice, auditor.clone(), ended.clone());
+    let oversee = trouble::oversee(process.clone(), auditor.clone(), ended.clone());
     let follow = probe::follow(process, auditor, ended);
-    let ((living, promises), probes, ()) = tokio::join!(work, look, follow);
+    let ((living, promises), probes, (), ()) = tokio::join!(work, look, oversee, follow);
     let promises: Vec<Promise> = promises.into_iter().flatten().collect();
     living.running.idle().await.expect("the board answers");
     let seen = Seen { promises, probes, snapshots: std::mem::take(&mut world.snapshots) };
