@@ -71,7 +71,7 @@ impl Reader {
     /// # Errors
     /// When the log cannot be read or folded.
     pub async fn of(log: Arc<dyn Log>) -> Result<Self, LoadError> {
-        let loaded = load(&*log, Seq(u64::MAX), |_, _| {}).await?;
+        let loaded = load(&*log, Seq(u64::MAX)).await?;
         let names = Arc::new(Catalogue::of(&loaded.state));
         Ok(Self { log, loaded, names })
     }

@@ -48,7 +48,7 @@ pub(crate) async fn run(log: Arc<dyn Log>, hub: Hub, tasks: Tasks) {
 
 /// Folds the log up to `until` and stores the fold.
 pub(crate) async fn take(log: &dyn Log, until: Seq, tasks: &Tasks) -> Result<Seq, String> {
-    let loaded = load(log, until, |_, _| {}).await.map_err(|error| error.to_string())?;
+    let loaded = load(log, until).await.map_err(|error| error.to_string())?;
     let seq = loaded.state.seq();
     if seq <= loaded.snapshot {
         return Ok(seq);

@@ -65,15 +65,27 @@ pub(crate) struct Loaded {
     pub(crate) snapshot: Seq,
 }
 
-/// Folds a log up to its end, or to the last batch that ends at or before `until`. `seen` is shown
-/// every decision after the snapshot, with the seq of its first event.
-pub(crate) async fn load(
+/// Folds a log up to its end, or to the last batch that ends at or before `until`.
+pub(crate) async fn load(log: &dyn Log, until: Seq) -> Result<Loaded, LoadError> {
+    load_and_show(log, until, until, |_, _| {}).await
+}
+
+/// Folds a log up to its end, or to the last batch that ends at or before `until`, and shows `seen`
+/// every decision `after` a seq, with the seq of its first event: a snapshot beyond it, whoever left
+/// it there, is not gone on from.
+pub(crate) async fn load_and_show(
     log: &dyn Log,
     until: Seq,
+    after: Seq,
     mut seen: impl FnMut(Seq, &Decision) + Send,
 ) -> Result<Loaded, LoadError> {
-    let mut loaded = newest_snapshot(log, until).await?;
-    fold(log, &mut loaded, until, &mut seen).await?;
+    let mut loaded = newest_snapshot(log, until.min(after)).await?;
+    let mut show = |first: Seq, decision: &Decision| {
+        if first > after {
+            seen(first, decision);
+        }
+    };
+    fold(log, &mut loaded, until, &mut show).await?;
     Ok(loaded)
 }
 

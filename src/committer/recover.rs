@@ -13,13 +13,13 @@ use artel_core::event::Event;
 use artel_core::hash::Hash;
 use artel_core::ids::{CommandId, Seq};
 use artel_core::log::{self, Claim, Log, Ownership};
-use artel_core::record::Batch;
+use artel_core::record::{Batch, Decision};
 use artel_scheduler::Runner;
 
 use super::batch::{Delivery, Pending};
 use super::deliver::Cached;
 use super::engine::{Engine, Identity};
-use super::load::{LoadError, Loaded, load};
+use super::load::{LoadError, Loaded, load, load_and_show};
 use super::run::Loop;
 use super::{Failure, Status};
 use crate::entropy;
@@ -96,13 +96,15 @@ pub(super) async fn take_over(
         }
     }
     let mut found = BTreeMap::new();
-    let loaded = load(log, head.seq, |first, decision| {
-        if waiting && first > known.seq {
+    let loaded = if waiting {
+        let keep = |first, decision: &Decision| {
             found.insert(decision.command, (first, decision.events.clone()));
-        }
-    })
-    .await
-    .map_err(TakeOverError::Load)?;
+        };
+        load_and_show(log, head.seq, known.seq, keep).await
+    } else {
+        load(log, head.seq).await
+    };
+    let loaded = loaded.map_err(TakeOverError::Load)?;
     if loaded.state.seq() != head.seq || loaded.hash != head.hash {
         return Err(regressed(loaded.state.seq()));
     }

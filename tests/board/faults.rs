@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 
-use artel::{Context, Error, Publication, Query, Status};
+use artel::{Context, Error, Publication, Query, Reader, Status};
 use artel_testkit::{Fault, check};
 
 use super::set_up::{Order, Part, SECOND, end, memory, order};
@@ -57,6 +57,35 @@ async fn many_callers_are_answered() {
     running.idle().await.unwrap();
     let made = running.artifacts(&Query::of::<Part>().limit(1_000)).await.unwrap();
     assert_eq!(made.artifacts.len(), 200);
+    end(running).await;
+}
+
+/// REC-2, I3: a command that landed is found although somebody left a snapshot beyond it meanwhile, and
+/// is not carried out again.
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_hides_no_command_from_a_recovery() {
+    let (board, log) = memory().await;
+    board.type_of::<Order>();
+    let running = board.start().await.unwrap();
+    log.fail([Fault::Landed]);
+    log.away(4);
+    let leave_snapshot = async {
+        while !log.spent() {
+            tokio::task::yield_now().await;
+        }
+        let reader = Reader::of(running.log()).await.unwrap();
+        let (seq, bytes) = (reader.state().seq(), reader.state().encode());
+        let batch_hash = running.log().read(seq, 1).await.unwrap()[0].header.hash;
+        let state_hash = artel_core::hash::Hash::of(&bytes);
+        let snapshot = artel::log::Snapshot { seq, batch_hash, state_hash, bytes };
+        running.log().put_snapshot(snapshot).await.unwrap();
+        seq
+    };
+    let (receipt, snapshot) = tokio::join!(running.publish(order(1)), leave_snapshot);
+    let receipt = receipt.unwrap();
+    assert_eq!((receipt.seq, receipt.duplicate), (snapshot, false));
+    let orders = running.artifacts(&Query::of::<Order>()).await.unwrap();
+    assert_eq!(orders.artifacts.len(), 1);
     end(running).await;
 }
 
