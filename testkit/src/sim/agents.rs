@@ -46,7 +46,12 @@ enum Made {
 pub(super) struct Outside {
     steps: Mutex<BTreeMap<String, u64>>,
     begun: Mutex<BTreeSet<(u32, AttemptId)>>,
+    /// How many handlers there are in each process.
+    handlers: Mutex<BTreeMap<u32, u32>>,
 }
+
+/// How long an attempt may take.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What an attempt has to do with beside the board.
 #[derive(Debug)]
@@ -55,17 +60,56 @@ pub(super) struct Around {
     pub(super) auditor: Arc<Auditor>,
     pub(super) process: u32,
     pub(super) outputs_max: usize,
+    pub(super) slots: u32,
+}
+
+/// A handler that is there, from its first poll until it is dropped.
+struct Handler {
+    around: Arc<Around>,
+}
+
+impl Drop for Handler {
+    fn drop(&mut self) {
+        self.around.count(|handlers| *handlers -= 1);
+    }
 }
 
 impl Around {
-    /// An attempt begins: its lease is durable, and it began in no other task of this process.
-    fn begins(&self, attempt: AttemptId) {
-        let durable = self.auditor.look().started.contains(&attempt);
+    fn count(&self, change: impl FnOnce(&mut u32)) -> u32 {
+        let mut handlers = self.outside.handlers.lock().unwrap_or_else(PoisonError::into_inner);
+        let here = handlers.entry(self.process).or_default();
+        change(here);
+        *here
+    }
+
+    /// An attempt begins: its lease is durable, it began in no other task of this process, and there
+    /// is a slot for it.
+    fn begins(self: &Arc<Self>, attempt: AttemptId) -> Handler {
+        let durable = self.auditor.look().started.contains_key(&attempt);
         self.auditor
             .expect(durable, format_args!("I1: {attempt} began before its lease was durable"));
         let mut begun = self.outside.begun.lock().unwrap_or_else(PoisonError::into_inner);
         let first = begun.insert((self.process, attempt));
         self.auditor.expect(first, format_args!("I6: {attempt} began twice in one process"));
+        let here = self.count(|handlers| *handlers += 1);
+        let fits = here <= self.slots;
+        self.auditor.expect(fits, format_args!("I13: {here} handlers in {} slots", self.slots));
+        Handler { around: self.clone() }
+    }
+
+    /// An attempt returns this, and perhaps something under a key beside it.
+    fn returns(&self, attempt: AttemptId, made: Vec<Made>) -> Vec<Made> {
+        self.auditor.look().returned.insert(attempt, made.len());
+        made
+    }
+
+    /// An attempt is about to panic, in its time.
+    fn panics(&self, attempt: AttemptId) {
+        let mut audit = self.auditor.look();
+        let leased = audit.started.get(&attempt).copied();
+        if leased.is_some_and(|leased| leased.elapsed() < TIMEOUT) {
+            audit.panicking.insert(attempt);
+        }
     }
 
     /// A step returned this: from then on it always does.
@@ -95,7 +139,7 @@ pub(super) fn declare(board: &Board, agents: u32, left_out: Option<u32>, around:
             .on::<Token>()
             .filter(move |token| token.taste.is_multiple_of(number))
             .retry(retry)
-            .timeout(Duration::from_secs(5))
+            .timeout(TIMEOUT)
             .concurrency(1 + number * 2);
         let agent = if number == 4 { agent.total_timeout(Duration::from_secs(60)) } else { agent };
         agent.shared_state(around.clone()).run(work);
@@ -103,7 +147,8 @@ pub(super) fn declare(board: &Board, agents: u32, left_out: Option<u32>, around:
 }
 
 async fn work(cx: Context, token: Arc<Token>, around: Arc<Around>) -> Result<Vec<Made>, Error> {
-    around.begins(AttemptId { activation: cx.activation(), attempt: cx.attempt() });
+    let attempt = AttemptId { activation: cx.activation(), attempt: cx.attempt() };
+    let _handler = around.begins(attempt);
     let id = cx.new_id();
     let bytes = id.as_bytes();
     let mut dice = Dice::new(u64::from_le_bytes([
@@ -122,7 +167,10 @@ async fn work(cx: Context, token: Arc<Token>, around: Arc<Around>) -> Result<Vec
     match dice.below(100) {
         0..10 => return Err(Error::transient("drawn")),
         10..13 => return Err(Error::permanent("drawn")),
-        13..17 => panic!("drawn"),
+        13..17 => {
+            around.panics(attempt);
+            panic!("drawn")
+        }
         17..20 => std::future::pending().await,
         20..23 => {
             let seen = cx.board().artifacts(&Query::of::<Token>()).await?;
@@ -131,16 +179,19 @@ async fn work(cx: Context, token: Arc<Token>, around: Arc<Around>) -> Result<Vec
         }
         23..25 => {
             let leaf = || Made::Leaf(Leaf { number: token.number, marked });
-            return Ok((0..=around.outputs_max.min(64)).map(|_| leaf()).collect());
+            let made: Vec<_> = (0..=around.outputs_max.min(64)).map(|_| leaf()).collect();
+            return Ok(around.returns(attempt, made));
         }
         _ => {}
     }
     if token.hops == 0 {
-        return Ok(vec![Made::Leaf(Leaf { number: token.number, marked })]);
+        let leaf = Made::Leaf(Leaf { number: token.number, marked });
+        return Ok(around.returns(attempt, vec![leaf]));
     }
     let copies = if dice.percent(10) { dice.below(4) } else { 1 };
     let next = || Token { hops: token.hops - 1, ..(*token).clone() };
-    Ok((0..copies).map(|_| Made::Token(next())).collect())
+    let made = (0..copies).map(|_| Made::Token(next())).collect();
+    Ok(around.returns(attempt, made))
 }
 
 /// Takes some steps, now and then.

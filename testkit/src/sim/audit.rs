@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Display;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::time::Instant;
+
 use artel::Bounds;
 use artel_core::board::{Changes, State};
 use artel_core::hash::Hash;
@@ -42,13 +44,20 @@ pub(super) struct Audit {
     pub(super) state: State,
     /// What the decisions of this batch closed and settled.
     pub(super) changes: Changes,
-    pub(super) started: BTreeSet<AttemptId>,
+    /// When each lease reached the log.
+    pub(super) started: BTreeMap<AttemptId, Instant>,
     pub(super) ids: BTreeMap<ArtifactId, Seq>,
     pub(super) keys: BTreeMap<IdempotencyKey, ArtifactId>,
     pub(super) commands: BTreeSet<CommandId>,
     pub(super) dead: BTreeSet<ActivationId>,
     /// Since when artifacts of a tree of work are counted, and how many.
     pub(super) hours: BTreeMap<CorrelationId, (Elapsed, u64)>,
+    /// How many failures an activation has had since it was made or redriven.
+    pub(super) failures: BTreeMap<ActivationId, u32>,
+    /// How many artifacts an attempt is about to return, those left out that may be duplicates.
+    pub(super) returned: BTreeMap<AttemptId, usize>,
+    /// Attempts that are about to panic.
+    pub(super) panicking: BTreeSet<AttemptId>,
     /// Trees of work of which nothing was open once.
     pub(super) settled: BTreeSet<CorrelationId>,
     pub(super) owner: Option<ProcessId>,
@@ -67,12 +76,15 @@ impl Auditor {
             bounds,
             state: State::default(),
             changes: Changes::default(),
-            started: BTreeSet::new(),
+            started: BTreeMap::new(),
             ids: BTreeMap::new(),
             keys: BTreeMap::new(),
             commands: BTreeSet::new(),
             dead: BTreeSet::new(),
             hours: BTreeMap::new(),
+            failures: BTreeMap::new(),
+            returned: BTreeMap::new(),
+            panicking: BTreeSet::new(),
             settled: BTreeSet::new(),
             owner: None,
             clocks: (Timestamp(i64::MIN), Elapsed(0)),

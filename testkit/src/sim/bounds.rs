@@ -21,7 +21,8 @@ pub(super) fn draw(dice: &mut Dice) -> Bounds {
     bounds.steps = count(between(1, 4));
     bounds.concurrency = small(between(1, 8));
     bounds.recent_len = count(between(1, 40));
-    bounds.inbox_len = count(between(1, 16));
+    // Attempts that run never wait outside of the lane of what is owed.
+    bounds.inbox_len = count(between(16, 40));
     bounds.cache_len = count(between(0, 4_000));
     bounds
 }

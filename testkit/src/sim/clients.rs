@@ -39,7 +39,8 @@ impl Promise {
 #[derive(Clone, Debug)]
 struct Drawn {
     token: Token,
-    id: ArtifactId,
+    /// Its id; without one, nobody can tell it from another one like it.
+    id: Option<ArtifactId>,
     key: Option<String>,
     correlation: Option<CorrelationId>,
 }
@@ -63,8 +64,9 @@ impl Client {
                 continue;
             }
             let group = if self.dice.percent(20) { 1 + self.dice.below(4) } else { 1 };
-            let drawn: Vec<_> = (0..group).map(|_| self.draw()).collect();
-            let receipts = if self.dice.percent(10) {
+            let anonymous = self.dice.percent(20);
+            let drawn: Vec<_> = (0..group).map(|_| self.draw(anonymous)).collect();
+            let receipts = if !anonymous && self.dice.percent(10) {
                 self.twice(&drawn).await
             } else {
                 publish(&self.process, &drawn, &self.auditor).await
@@ -81,7 +83,7 @@ impl Client {
         self.promises
     }
 
-    fn draw(&mut self) -> Drawn {
+    fn draw(&mut self, anonymous: bool) -> Drawn {
         let dice = &mut self.dice;
         // Few keys, so that they are used again; the same key always stands for the same token.
         let key = dice.percent(30).then(|| dice.below(12));
@@ -101,7 +103,8 @@ impl Client {
         let grown = dice.percent(15).then(|| self.promises.last()).flatten();
         let correlation = grown.map(|promise| promise.receipt.correlation);
         let key = key.map(|key| format!("key {key}"));
-        Drawn { token, id: ArtifactId::from_bytes(id), key, correlation }
+        let id = (!anonymous).then(|| ArtifactId::from_bytes(id));
+        Drawn { token, id, key, correlation }
     }
 
     /// Publishes the same from two tasks at once: both are told of the same artifacts.
@@ -127,6 +130,9 @@ impl Client {
         }
         let which = usize::try_from(self.dice.below(len)).unwrap_or(0);
         let Some(Promise { receipt, drawn }) = self.promises.get(which).cloned() else { return };
+        if drawn.id.is_none() && drawn.key.is_none() {
+            return;
+        }
         let again = publish(&self.process, &[drawn], &self.auditor).await;
         for again in again.into_iter().flatten() {
             let same = again.duplicate && (again.id, again.seq) == (receipt.id, receipt.seq);
@@ -175,7 +181,11 @@ async fn publish(process: &Process, drawn: &[Drawn], auditor: &Auditor) -> Optio
     loop {
         let running = running(process).await;
         let publications = drawn.iter().map(|drawn| {
-            let publication = Publication::new(drawn.token.clone()).id(drawn.id);
+            let publication = Publication::new(drawn.token.clone());
+            let publication = match drawn.id {
+                Some(id) => publication.id(id),
+                None => publication,
+            };
             let publication = match drawn.correlation {
                 Some(correlation) => publication.correlation(correlation),
                 None => publication,
@@ -195,6 +205,10 @@ async fn publish(process: &Process, drawn: &[Drawn], auditor: &Auditor) -> Optio
                 if busy > BUSY_MAX || !error.retryable() {
                     return None;
                 }
+            }
+            // Nobody can ask again for what has no name: it is on the board, or it is not.
+            Err(error) if is_in_doubt(&error) && drawn.iter().any(|one| one.id.is_none()) => {
+                return None;
             }
             Err(error) if error.retryable() || is_over(&error) => {
                 drop(running);
@@ -219,6 +233,11 @@ fn durable(receipts: &[Receipt], auditor: &Auditor) {
 /// Whether the process that was asked is gone.
 const fn is_over(error: &PublishError) -> bool {
     matches!(error, PublishError::Stopped(_) | PublishError::LookUp(log::Error::Closed { .. }))
+}
+
+/// Whether it is unknown what became of a publish.
+const fn is_in_doubt(error: &PublishError) -> bool {
+    matches!(error, PublishError::Unavailable(_) | PublishError::Interrupted(_))
 }
 
 /// I13: whether a refusal names a bound of the board, and with it the limit.

@@ -4,9 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use artel_core::board::Activation;
 use artel_core::envelope::{Actor, Producer};
-use artel_core::event::{AttemptEnd, Closure, Event, Next};
+use artel_core::event::{AttemptEnd, Closure, Event, Next, Room};
 use artel_core::ids::{ActivationId, AgentNo, AttemptId, Seq};
 use artel_core::policy::ErrorKind;
 use artel_core::record::Decision;
@@ -45,6 +47,7 @@ pub(super) fn before(audit: &mut Audit, decision: &Decision) {
             }
             Event::ActivationRedriven(redriven) => {
                 reading.ready.insert(redriven.activation, decision.elapsed.as_millis());
+                audit.failures.remove(&redriven.activation);
                 if !audit.dead.remove(&redriven.activation) {
                     let id = redriven.activation;
                     audit.violated(format_args!("I2: {id} is redriven and was no dead letter"));
@@ -61,6 +64,9 @@ pub(super) fn before(audit: &mut Audit, decision: &Decision) {
             Event::AttemptStarted { attempt, .. } => start(audit, *attempt, decision, &reading),
             Event::AttemptEnded { attempt, end, next, .. } => {
                 end_of(audit, *attempt, (*end, *next), decision);
+                if *end == AttemptEnd::Done {
+                    reading.outputs.entry(*attempt).or_default();
+                }
                 if let Next::Retry { not_before, .. } | Next::WhenRoom { not_before, .. } = next {
                     reading.ready.insert(attempt.activation, not_before.as_millis());
                 }
@@ -80,6 +86,11 @@ pub(super) fn before(audit: &mut Audit, decision: &Decision) {
         let limit = audit.bounds.outputs;
         if count > limit {
             audit.violated(format_args!("I13: {attempt} made {count} artifacts, over {limit}"));
+        }
+        // One more may be there already, under its key.
+        let returned = audit.returned.remove(&attempt).unwrap_or(0);
+        if count != returned && count != returned + 1 {
+            audit.violated(format_args!("I3: {attempt} returned {returned}, and made {count}"));
         }
     }
 }
@@ -141,7 +152,7 @@ fn runs(audit: &Audit, attempt: AttemptId) -> bool {
 }
 
 fn start(audit: &mut Audit, attempt: AttemptId, decision: &Decision, reading: &Reading) {
-    if !audit.started.insert(attempt) {
+    if audit.started.insert(attempt, Instant::now()).is_some() {
         audit.violated(format_args!("I6: attempt {attempt} begins twice"));
     }
     let waits = reading.ready.get(&attempt.activation).copied().or_else(|| {
@@ -184,12 +195,15 @@ fn end_of(
     }
     let retry = audit.state.agent(activation.agent).map(|agent| agent.definition.retry.clone());
     let failures_max = retry.map_or(0, |retry| retry.attempts_max());
-    let failures = activation.failures + 1;
+    let failures = audit.failures.get(&attempt.activation).copied().unwrap_or(0) + 1;
     let fits = match (end, next) {
         (AttemptEnd::Done | AttemptEnd::Cancelled, Next::Closed) => true,
         (AttemptEnd::Lost | AttemptEnd::Released, Next::Retry { counted, .. }) => !counted,
-        (AttemptEnd::BoardFull, Next::WhenRoom { .. }) => true,
-        (AttemptEnd::Failed(_), Next::Retry { counted, .. }) => counted && failures < failures_max,
+        (AttemptEnd::BoardFull, Next::WhenRoom { room, .. }) => !has_room(audit, room),
+        (AttemptEnd::Failed(_), Next::Retry { counted, .. }) => {
+            audit.failures.insert(attempt.activation, failures);
+            counted && failures < failures_max
+        }
         (AttemptEnd::Failed(_), Next::Dead(_)) => {
             audit.dead.insert(attempt.activation);
             true
@@ -198,10 +212,24 @@ fn end_of(
     };
     if !fits {
         audit.violated(format_args!(
-            "I6: {attempt} ended as {end:?} after {} of {failures_max} failures, and then {next:?}",
-            activation.failures
+            "I6: {attempt} ended as {end:?}, failure {failures} of {failures_max}, and then {next:?}"
         ));
     }
+    if timed_out && audit.panicking.remove(&attempt) {
+        audit.violated(format_args!("I6: {attempt} panicked, and that was no end of it"));
+    }
+}
+
+/// I13: whether an agenda has room for what the board owes itself.
+fn has_room(audit: &Audit, room: Room) -> bool {
+    let all = || audit.state.activations();
+    let (open, limit) = match room.agent {
+        None => (all().count(), audit.bounds.agenda_len),
+        Some(agent) => {
+            (all().filter(|(_, open)| open.agent == agent).count(), audit.bounds.agent_agenda_len)
+        }
+    };
+    open + room.activations as usize <= limit * OWED
 }
 
 /// Once the decision is folded in.

@@ -49,6 +49,7 @@ pub(super) struct World {
     pub(super) auditor: Arc<Auditor>,
     bounds: Bounds,
     lasting: bool,
+    slots: u32,
     agents: u32,
     outside: Arc<Outside>,
     processes: u32,
@@ -76,6 +77,7 @@ pub(super) async fn run(seed: u64, auditor: Arc<Auditor>) -> Outcome {
         auditor: auditor.clone(),
         bounds: bounds(seed),
         lasting: dice.percent(50),
+        slots: if dice.percent(30) { u32::try_from(1 + dice.below(6)).unwrap_or(1) } else { 256 },
         agents: u32::try_from(1 + dice.below(5)).unwrap_or(1),
         outside: Arc::default(),
         processes: 0,
@@ -148,6 +150,7 @@ impl World {
             .clock(self.clock.clone())
             .entropy(Arc::new(entropy))
             .bounds(self.bounds)
+            .slots(self.slots)
             .wind_down(Duration::from_secs(2))
             .open()
             .await
@@ -157,6 +160,7 @@ impl World {
             auditor: self.auditor.clone(),
             process: self.processes,
             outputs_max: self.bounds.outputs,
+            slots: self.slots,
         });
         let left_out = dice.percent(15).then(|| u32::try_from(1 + dice.below(5)).unwrap_or(1));
         let left_out = left_out.filter(|&number| number <= self.agents);
