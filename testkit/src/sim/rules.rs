@@ -54,7 +54,8 @@ pub(super) fn before(audit: &mut Audit, decision: &Decision) {
                 }
             }
             Event::DeadLetterDropped { activation } => {
-                if !audit.dead.remove(activation) {
+                let was_dead = audit.dead.remove(activation);
+                if !was_dead {
                     audit.violated(format_args!("I2: {activation} is dropped and was not dead"));
                 }
             }
