@@ -162,15 +162,16 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
             && self.engine.building.is_empty()
     }
 
-    /// Lets others run once before a small append of a busy board: what they submit meanwhile goes
-    /// into the same append.
+    /// Lets others run before a small append of a busy board, for as long as that brings something:
+    /// what they submit meanwhile goes into the same append.
     async fn gather(&mut self, taken: &mut Vec<Submission>) {
-        if !self.engine.gathers() || self.closing.is_some() || !self.waiting.is_empty() {
-            return;
-        }
-        tokio::task::yield_now().await;
-        let asked_max = self.engine.asked_max();
-        if let Some(count) = self.inbox.take(taken, asked_max).now_or_never() {
+        while self.engine.gathers() && self.closing.is_none() && self.waiting.is_empty() {
+            tokio::task::yield_now().await;
+            let asked_max = self.engine.asked_max();
+            let count = self.inbox.take(taken, asked_max).now_or_never().unwrap_or_default();
+            if count == Taken::default() {
+                return;
+            }
             self.take_all(count, taken);
         }
     }
