@@ -1,6 +1,7 @@
 //! Ids, positions and counts, each a type of its own, so that a sequence number cannot be passed
 //! where an epoch is meant. Nothing here makes an id: randomness and time come in with commands.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
@@ -54,8 +55,22 @@ macro_rules! number {
 macro_rules! uuid_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, Copy, PartialEq, Eq, Hash)]
         pub struct $name(Uuid);
+
+        /// In the order of the bytes. Compared as numbers, which costs a fraction of what comparing
+        /// bytes costs, and trees of what is open compare ids all the time.
+        impl Ord for $name {
+            fn cmp(&self, other: &Self) -> Ordering {
+                self.0.as_u128().cmp(&other.0.as_u128())
+            }
+        }
+
+        impl PartialOrd for $name {
+            fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+                Some(self.cmp(other))
+            }
+        }
 
         impl $name {
             /// Wraps a UUID that somebody else made.
