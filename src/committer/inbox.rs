@@ -65,6 +65,11 @@ impl Inbox {
         .await
     }
 
+    /// What waits of what the board owes itself.
+    pub(super) fn try_take_owed(&mut self) -> Option<Submission> {
+        self.owed.try_recv().ok()
+    }
+
     /// What is left, once nothing more comes in.
     pub(super) fn try_take(&mut self) -> Option<Submission> {
         self.owed.try_recv().or_else(|_| self.asked.try_recv()).ok()

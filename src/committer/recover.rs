@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use artel_core::board::Activation;
-use artel_core::command::{Command, Request, TakeOver};
+use artel_core::command::{Answer, Command, Request, TakeOver};
 use artel_core::envelope::Actor;
 use artel_core::event::Event;
 use artel_core::hash::Hash;
@@ -21,7 +21,7 @@ use super::deliver::Cached;
 use super::engine::{Engine, Identity};
 use super::load::{LoadError, Loaded, load, load_and_show};
 use super::run::Loop;
-use super::{Failure, Status};
+use super::{Failure, Status, Submission};
 use crate::entropy;
 
 /// How long to wait before the board is owned again, at first and at most.
@@ -235,6 +235,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
         // The timers ask once what waits in the inbox was decided, so that work which was finished
         // in time is not taken for overdue.
         self.engine.ask();
+        self.forget_the_time();
         self.begin_epoch(&ownership);
         for pending in pending {
             match found.get(&pending.command.id) {
@@ -254,6 +255,27 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
                 }
             }
         }
+    }
+
+    /// Takes what the board owes itself out of the inbox, so that nothing of it tells of time before
+    /// what was finished by then: what the timers said during the outage they say anew, and a slot
+    /// that came free, which lets time pass, comes last.
+    fn forget_the_time(&mut self) {
+        let mut released = Vec::new();
+        let mut before: Vec<_> = std::mem::take(&mut self.waiting).into();
+        before.extend(std::iter::from_fn(|| self.inbox.try_take_owed()));
+        for submission in before {
+            match submission {
+                Submission::Command(command, reply)
+                    if matches!(command.request, Request::Elapse) =>
+                {
+                    let _ = reply.send(Ok(Answer::Done));
+                }
+                Submission::Release(..) => released.push(submission),
+                other => self.waiting.push_back(other),
+            }
+        }
+        self.waiting.extend(released);
     }
 
     /// Starts attempts that the log has and nobody runs, since their start was not known to be

@@ -48,7 +48,7 @@ pub(super) struct Loop<R: Runner<Inputs = Cached>> {
     in_flight: Option<InFlight>,
     pub(super) inbox: Inbox,
     /// Submissions that were taken when the batch in the making had no room for them.
-    waiting: VecDeque<Submission>,
+    pub(super) waiting: VecDeque<Submission>,
     closing: Option<oneshot::Sender<()>>,
 }
 
