@@ -12,8 +12,11 @@ mod tidy {
     pub(crate) mod graph;
     pub(crate) mod manifests;
     pub(crate) mod missions;
+    #[path = "../mutants/table.rs"]
+    pub(crate) mod mutants;
     pub(crate) mod options;
     pub(crate) mod packages;
+    pub(crate) mod proof;
     pub(crate) mod reach;
     pub(crate) mod rooms;
     pub(crate) mod shape;
@@ -35,7 +38,9 @@ mod rules {
     use crate::tidy::graph::Graph;
     use crate::tidy::packages::{self, Policy};
     use crate::tidy::tree::{Place, Tree};
-    use crate::tidy::{citations, manifests, missions, options, reach, rooms, shape, traces};
+    use crate::tidy::{
+        citations, manifests, missions, options, proof, reach, rooms, shape, traces,
+    };
 
     static TREE: LazyLock<Tree> =
         LazyLock::new(|| Tree::load(Path::new(env!("CARGO_MANIFEST_DIR"))));
@@ -43,7 +48,7 @@ mod rules {
         LazyLock::new(|| Graph::load(Path::new(env!("CARGO_MANIFEST_DIR"))));
 
     /// The rules that the table of exceptions can lift.
-    pub(crate) const LIFTABLE: [Rule; 18] = [
+    pub(crate) const LIFTABLE: [Rule; 19] = [
         shape::FILE_LINES,
         shape::MODULE_DOC,
         shape::DECLARATIONS,
@@ -59,6 +64,7 @@ mod rules {
         reach::RANDOM,
         reach::SEEDED_MAP,
         reach::SLEEP,
+        proof::SIMULATION,
         traces::TRACES,
         traces::GOLDEN,
         traces::SCRIPTS,
@@ -90,6 +96,7 @@ mod rules {
         random_numbers_have_one_source => reach::RANDOM;
         r7_core_and_root_have_no_seeded_map => reach::SEEDED_MAP;
         tests_do_not_sleep => reach::SLEEP;
+        simulations_run_production_code => proof::SIMULATION;
         nothing_tells_of_one_machine => traces::TRACES;
         r8_golden_files_are_read => traces::GOLDEN;
         scripts_can_be_run => traces::SCRIPTS;
@@ -223,6 +230,15 @@ mod rules {
                        nothing, and does not exist. A function that is no option goes to \
                        `not_options`, with the reason.";
         expect_none(&options::unproved(&TREE), says, do_this);
+    }
+
+    #[test]
+    fn mutants_fit_the_tree() {
+        let says = "Each edit of tests/mutants/*.toml finds its text in the tree, once, and each \
+                    mutant has an edit that switches it.";
+        let do_this = "Write the edit anew for the text that the guard has now; `dev/mutants \
+                       --only NAME` sees whether it is still found.";
+        expect_none(&proof::misfits(&TREE), says, do_this);
     }
 
     #[test]

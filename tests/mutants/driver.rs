@@ -133,9 +133,9 @@ impl<'a> Copy<'a> {
     /// Copies what git knows of the tree, changed, and compiles the simulation of it.
     fn make(options: &'a Options, changed: &BTreeMap<String, String>) -> Result<Self, String> {
         let here = std::env::current_dir().map_err(|error| error.to_string())?;
-        let target = here.join(&options.target);
-        let tree = target.join("mutants/tree");
-        let simulation = target.join("mutants/simulation");
+        // A folder of its own: cargo takes the copy and the tree for the same packages.
+        let folder = here.join(&options.target).join("mutants");
+        let (tree, target) = (folder.join("tree"), folder.join("build"));
         let listed = Command::new("git")
             .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
             .output()
@@ -152,6 +152,7 @@ impl<'a> Copy<'a> {
             kept.insert(place);
         }
         sweep(&tree, &kept).map_err(|error| format!("cannot tidy the copy: {error}"))?;
+        let simulation = target.join("release/examples/sim");
         let copy = Self { options, tree, target, simulation };
         copy.compile()?;
         Ok(copy)
@@ -164,9 +165,6 @@ impl<'a> Copy<'a> {
         if !built.status.success() {
             return Err(format!("it does not compile:\n{}", text(&built.stderr)));
         }
-        // Its own name: the next build of the tree itself takes the place of this one.
-        fs::copy(self.target.join("release/examples/sim"), &self.simulation)
-            .map_err(|error| format!("cannot keep the simulation: {error}"))?;
         Ok(())
     }
 

@@ -96,7 +96,15 @@ impl Table {
         let used: BTreeSet<&str> =
             self.edit.iter().flat_map(|edit| switched(&edit.replace)).collect();
         let mut known = BTreeSet::new();
-        for Mutant { name, .. } in &self.mutant {
+        for Mutant { name, guard, protects, suite } in &self.mutant {
+            let number = protects.strip_prefix('I').and_then(|number| number.parse::<u8>().ok());
+            if guard.is_empty() || !number.is_some_and(|number| (1..=14).contains(&number)) {
+                wrong.push(format!("the mutant `{name}` names no guard, or none of I1 to I14"));
+            }
+            let target = suite.as_deref().map(|suite| suite.split(' ').nth(1).unwrap_or_default());
+            if target.is_some_and(|target| !["--lib", "--test"].contains(&target)) {
+                wrong.push(format!("the suite of `{name}` is no PACKAGE --lib or --test TARGET"));
+            }
             if !known.insert(name.as_str()) {
                 wrong.push(format!("the mutant `{name}` is there twice"));
             }

@@ -5,7 +5,7 @@ use super::finding::Spot;
 use super::graph::{Graph, Package};
 use super::packages::{Policy, permits};
 use super::tree::Tree;
-use super::{citations, manifests, missions, options, packages, rooms};
+use super::{citations, manifests, missions, options, packages, proof, rooms};
 
 const CORE: (&str, &str) = ("core/Cargo.toml", "[package]\nname = \"artel-core\"\n");
 
@@ -291,4 +291,30 @@ fn uncited_rules_and_citations_of_nothing_are_found() {
         ]
     );
     assert!(citations::broken(&Tree::fixture(&[CORE])).is_empty());
+}
+
+#[test]
+fn mutants_that_do_not_fit_are_found() {
+    let mutant = "[[mutant]]\nname = \"a\"\nguard = \"b\"\nprotects = \"I1\"\n";
+    let edit = |find: &str, replace: &str| {
+        format!("[[edit]]\nfile = \"src/a.rs\"\nfind = {find:?}\nreplace = {replace:?}\n")
+    };
+    let misfit = |core: String| {
+        let files = [
+            ("Cargo.toml", "[package]\nname = \"artel\"\n"),
+            ("src/a.rs", "//! Here.\nfn a() { one(); one(); two(); }\n"),
+            ("tests/mutants/core.toml", core.as_str()),
+            ("tests/mutants/logs.toml", ""),
+            ("tests/mutants/owner.toml", ""),
+        ];
+        let found = proof::misfits(&Tree::fixture(&files));
+        found.into_iter().map(|spot| spot.what).collect::<String>()
+    };
+    let fits = format!("{mutant}{}", edit("two();", "if !OFF(a) { two(); }"));
+    assert_eq!(misfit(fits.clone()), "");
+    let twice = format!("{mutant}{}", edit("one();", "OFF(a)"));
+    assert_eq!(misfit(twice), "src/a.rs: has `one();` 2 times, an edit wants it once");
+    assert_eq!(misfit(mutant.to_owned()), "no edit switches the mutant `a`");
+    let unknown = format!("{fits}{}", edit("fn a()", "OFF(c)"));
+    assert_eq!(misfit(unknown), "there is no mutant `c`");
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use super::finding::{EXCEPTIONS, Rule, stale_exceptions, unexcused};
 use super::source::Source;
 use super::tree::{Place, Tree};
-use super::{reach, shape, traces};
+use super::{proof, reach, shape, traces};
 use crate::rules::LIFTABLE;
 
 const ROOT: (&str, &str) = ("Cargo.toml", "[package]\nname = \"artel\"\n");
@@ -28,7 +28,7 @@ fn lines(rule: &Rule, path: &str, text: &str) -> Vec<usize> {
 type Case = (Rule, (&'static str, &'static str, &'static [usize]), (&'static str, &'static str));
 
 /// The rules that read single files.
-const CASES: [Case; 17] = [
+const CASES: [Case; 18] = [
     (
         shape::DECLARATIONS,
         ("core/src/lib.rs", "mod a;\npub fn logic() {}\n", &[2]),
@@ -140,6 +140,11 @@ const CASES: [Case; 17] = [
             &[3],
         ),
         ("src/a.rs", "async fn a() {\n    sleep(b).await;\n}\n"),
+    ),
+    (
+        proof::SIMULATION,
+        ("testkit/src/sim/a.rs", "fn decide() {}\nstruct State;\n", &[0, 1, 2]),
+        ("testkit/src/sim/a.rs", "fn a() {\n    Board::builder(b);\n    state.evolve();\n}\n"),
     ),
     (
         traces::TRACES,

@@ -10,8 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use artel::{Artifact, Board, Context, Error, Jitter, Outputs, Publication, Query, Retry};
 use artel_core::ids::AttemptId;
+use artel_core::time::Clock;
 
 use super::audit::Auditor;
+use crate::VirtualClock;
 use crate::dice::Dice;
 
 /// Work that goes through some more hands.
@@ -50,9 +52,6 @@ pub(super) struct Outside {
     handlers: Mutex<BTreeMap<u32, u32>>,
 }
 
-/// How long an attempt may take.
-const TIMEOUT: Duration = Duration::from_secs(5);
-
 /// What an attempt has to do with beside the board.
 #[derive(Debug)]
 pub(super) struct Around {
@@ -61,6 +60,7 @@ pub(super) struct Around {
     pub(super) process: u32,
     pub(super) outputs_max: usize,
     pub(super) slots: u32,
+    pub(super) clock: Arc<VirtualClock>,
 }
 
 /// A handler that is there, from its first poll until it is dropped.
@@ -85,7 +85,7 @@ impl Around {
     /// An attempt begins: its lease is durable, it began in no other task of this process, and there
     /// is a slot for it.
     fn begins(self: &Arc<Self>, attempt: AttemptId) -> Handler {
-        let durable = self.auditor.look().started.contains_key(&attempt);
+        let durable = self.auditor.look().started.contains(&attempt);
         self.auditor
             .expect(durable, format_args!("I1: {attempt} began before its lease was durable"));
         let mut begun = self.outside.begun.lock().unwrap_or_else(PoisonError::into_inner);
@@ -103,13 +103,12 @@ impl Around {
         made
     }
 
-    /// An attempt is about to panic, in its time.
+    /// A handler is about to panic.
     fn panics(&self, attempt: AttemptId) {
         let mut audit = self.auditor.look();
-        let leased = audit.started.get(&attempt).copied();
-        if leased.is_some_and(|leased| leased.elapsed() < TIMEOUT) {
-            audit.panicking.insert(attempt);
-        }
+        // A board's wall clock stands still until a clock that went back has caught up.
+        let at = self.clock.wall().max(audit.clocks.0);
+        audit.panicking.insert(attempt, at);
     }
 
     /// A step returned this: from then on it always does.
@@ -139,7 +138,7 @@ pub(super) fn declare(board: &Board, agents: u32, left_out: Option<u32>, around:
             .on::<Token>()
             .filter(move |token| token.taste.is_multiple_of(number))
             .retry(retry)
-            .timeout(TIMEOUT)
+            .timeout(Duration::from_secs(5))
             .concurrency(1 + number * 2);
         let agent = if number == 4 { agent.total_timeout(Duration::from_secs(60)) } else { agent };
         agent.shared_state(around.clone()).run(work);

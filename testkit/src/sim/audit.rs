@@ -9,8 +9,6 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Display;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::time::Instant;
-
 use artel::Bounds;
 use artel_core::board::{Changes, State};
 use artel_core::hash::Hash;
@@ -44,8 +42,7 @@ pub(super) struct Audit {
     pub(super) state: State,
     /// What the decisions of this batch closed and settled.
     pub(super) changes: Changes,
-    /// When each lease reached the log.
-    pub(super) started: BTreeMap<AttemptId, Instant>,
+    pub(super) started: BTreeSet<AttemptId>,
     pub(super) ids: BTreeMap<ArtifactId, Seq>,
     pub(super) keys: BTreeMap<IdempotencyKey, ArtifactId>,
     pub(super) commands: BTreeSet<CommandId>,
@@ -56,8 +53,8 @@ pub(super) struct Audit {
     pub(super) failures: BTreeMap<ActivationId, u32>,
     /// How many artifacts an attempt is about to return, those left out that may be duplicates.
     pub(super) returned: BTreeMap<AttemptId, usize>,
-    /// Attempts that are about to panic.
-    pub(super) panicking: BTreeSet<AttemptId>,
+    /// When a handler was about to panic, on the wall clock as the board has it.
+    pub(super) panicking: BTreeMap<AttemptId, Timestamp>,
     /// Trees of work of which nothing was open once.
     pub(super) settled: BTreeSet<CorrelationId>,
     pub(super) owner: Option<ProcessId>,
@@ -76,7 +73,7 @@ impl Auditor {
             bounds,
             state: State::default(),
             changes: Changes::default(),
-            started: BTreeMap::new(),
+            started: BTreeSet::new(),
             ids: BTreeMap::new(),
             keys: BTreeMap::new(),
             commands: BTreeSet::new(),
@@ -84,7 +81,7 @@ impl Auditor {
             hours: BTreeMap::new(),
             failures: BTreeMap::new(),
             returned: BTreeMap::new(),
-            panicking: BTreeSet::new(),
+            panicking: BTreeMap::new(),
             settled: BTreeSet::new(),
             owner: None,
             clocks: (Timestamp(i64::MIN), Elapsed(0)),

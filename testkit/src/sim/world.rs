@@ -161,6 +161,7 @@ impl World {
             process: self.processes,
             outputs_max: self.bounds.outputs,
             slots: self.slots,
+            clock: self.clock.clone(),
         });
         let left_out = dice.percent(15).then(|| u32::try_from(1 + dice.below(5)).unwrap_or(1));
         let left_out = left_out.filter(|&number| number <= self.agents);
