@@ -247,3 +247,20 @@ fn given_back_attempts_run_again() {
     assert_eq!(lease.attempt.attempt.get(), 3);
     assert_eq!(board.state.activation(lease.attempt.activation).unwrap().failures, 0);
 }
+
+/// I6: a session is opened once and ended once, by whoever it is named twice, and a session that was
+/// never there ends nothing.
+#[test]
+fn a_session_is_there_once() {
+    let mut board = Board::with(&[agent("one", "A")], 1);
+    let events = board.events().len();
+    let [there, unknown] = [SESSION, 77].map(|id| SessionId::new(uuid(id)));
+    let again = OpenSession { session: there, process: ProcessId::new(uuid(PROCESS)), slots: 9 };
+    let refused = board.ask(Request::OpenSession(again)).unwrap_err();
+    assert_eq!(refused.code(), "session-open");
+    let refused = board.ask(Request::EndSession(unknown)).unwrap_err();
+    assert_eq!(refused.code(), "unknown-session");
+    assert_eq!(board.events().len(), events, "what is refused records nothing");
+    board.ask(Request::EndSession(there)).unwrap();
+    assert_eq!(board.ask(Request::EndSession(there)).unwrap_err().code(), "unknown-session");
+}
