@@ -5,6 +5,7 @@
 mod board {
     mod faults;
     mod handlers;
+    mod load;
     mod options;
     mod outages;
     mod prefixes;

@@ -20,8 +20,9 @@ use artel_core::record::{Batch, Place};
 use artel_core::time::{Elapsed, Now};
 
 use super::batch::{Building, Delivery, Pending, Spare};
-use super::inbox::{TAKE, Taken};
+use super::inbox::Taken;
 use super::load::Loaded;
+use super::pace::Pace;
 use super::payloads::Payloads;
 use super::{Failure, Look, Reply, Submission};
 use crate::clock::BoardClock;
@@ -40,13 +41,6 @@ pub(crate) struct Identity {
 const BATCH_ITEMS_MAX: usize = 4_096;
 /// How many commands make an append that is not small.
 const SMALL: usize = 64;
-/// How much may wait for a free slot before those who ask for more have to wait too.
-const BACKLOG: usize = 256;
-/// How many of those who ask an append takes at least, whatever the backlog.
-const ASKED_MIN: usize = 4;
-/// How many of those who ask are taken in a millisecond at least, whatever the backlog: where the
-/// handlers are slow, and not the board, publishes hardly wait.
-const ASKED_PER_MS: usize = 20;
 /// Bytes that a command's events have beside what it brings, roughly and at most.
 const EVENTS_LEN: usize = 256;
 
@@ -62,14 +56,12 @@ pub(super) struct Engine {
     pub(super) spare: Spare,
     pub(super) settling: BTreeMap<CorrelationId, Vec<oneshot::Sender<()>>>,
     pub(super) idling: Vec<oneshot::Sender<()>>,
-    pub(super) bounds: Bounds,
     /// The moment that the timers were last told, and whether they asked since.
     announced: Elapsed,
     asked: bool,
     /// The time of the decisions that are being made: read once for all that was taken together.
     now: Now,
-    /// Until when time has been counted for those who ask while there is a backlog.
-    paced: Elapsed,
+    pace: Pace,
 }
 
 impl Engine {
@@ -91,11 +83,10 @@ impl Engine {
             spare: Spare::default(),
             settling: BTreeMap::new(),
             idling: Vec::new(),
-            bounds,
             announced: Elapsed::NEVER,
             asked: false,
             now,
-            paced: now.elapsed,
+            pace: Pace::new(now.elapsed),
         }
     }
 
@@ -111,19 +102,9 @@ impl Engine {
             && building.len() < limits::APPEND_LEN_MAX
     }
 
-    /// How many more of those who ask from outside the batch in the making takes. Where there is a
-    /// backlog, that is half as many as attempts end in it, or as many as the time allows that has
-    /// passed since some were taken: so a backlog shrinks that comes of a busy board, one that
-    /// comes of slow handlers slows nobody down, and nobody starves.
+    /// How much more of what is asked from outside the batch in the making takes.
     pub(super) fn asked_max(&self) -> usize {
-        if self.state.backlog() < BACKLOG {
-            return TAKE;
-        }
-        let taken = self.building.taken;
-        let share = (taken.owed / 2).max(ASKED_MIN).saturating_sub(taken.asked);
-        let passed = self.now.elapsed.as_millis().saturating_sub(self.paced.as_millis());
-        let by_time = usize::try_from(passed).unwrap_or(TAKE).saturating_mul(ASKED_PER_MS);
-        share.max(by_time).min(TAKE)
+        self.pace.asked_max(self.building.taken, self.state.backlog())
     }
 
     /// Whether an append of the batch in the making would be small although much goes on.
@@ -134,11 +115,10 @@ impl Engine {
 
     /// Counts what was taken for the batch in the making.
     pub(super) const fn count(&mut self, taken: Taken) {
+        self.pace.ended(taken.ended, self.state.running(), self.now.elapsed);
         self.building.taken.owed += taken.owed;
+        self.building.taken.ended += taken.ended;
         self.building.taken.asked += taken.asked;
-        if taken.asked > 0 {
-            self.paced = self.now.elapsed;
-        }
     }
 
     /// Whether the batch in the making takes this submission.
@@ -160,7 +140,8 @@ impl Engine {
     pub(super) fn decide(&mut self, command: Command, reply: Option<Reply>) {
         let now = self.now;
         let building = &mut self.building;
-        let rows = building.changes.rows.artifacts.len();
+        let rows = &building.changes.rows;
+        let from = (rows.artifacts.len(), rows.closed.len());
         let first = self.state.seq().next();
         let decided = self.state.decide(&command, now, &mut self.beside, &mut building.changes);
         let answer = decided
@@ -174,13 +155,15 @@ impl Engine {
                     }
                     building.at = decision.at;
                     building.encoder.push(&decision);
+                    let rows = &building.changes.rows;
+                    let (artifacts, closed) = (&rows.artifacts[from.0..], &rows.closed[from.1..]);
+                    self.payloads.note(artifacts, &decision.events, closed);
                 }
                 decided.answer
             })
             .map_err(Failure::Rejected);
-        for row in &building.changes.rows.artifacts[rows..] {
+        for row in &building.changes.rows.artifacts[from.0..] {
             building.content_len += row.payload.bytes().len();
-            self.payloads.push(row);
         }
         building.content_len += content_len(&command);
         self.asked |= matches!(command.request, Request::Elapse);
@@ -262,6 +245,7 @@ impl Engine {
             };
             let batch = Batch::seal(place, building.encoder.take());
             self.hash = batch.header.hash;
+            self.pace.appended(self.now.elapsed);
             Append { batch, rows }
         });
         self.building.encoder = building.encoder;

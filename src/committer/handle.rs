@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use artel_core::board::State;
-use artel_core::command::{Answer, Command, Rejection};
+use artel_core::command::{Answer, Command, Rejection, Request};
 use artel_core::ids::{AttemptId, CorrelationId, SessionId};
 use artel_core::log;
 
@@ -36,6 +36,23 @@ pub(crate) enum Submission {
     StopLeasing(oneshot::Sender<()>),
     /// Drain the inbox, append what is left, and end.
     Close(oneshot::Sender<()>),
+}
+
+impl Submission {
+    /// What it counts as beside others: a publish for each of its artifacts.
+    pub(super) fn weight(&self) -> usize {
+        match self {
+            Self::Command(Command { request: Request::Publish(publish), .. }, _) => {
+                publish.artifacts.len().max(1)
+            }
+            _ => 1,
+        }
+    }
+
+    /// Whether an attempt comes to its end with it.
+    pub(super) const fn ends_attempt(&self) -> bool {
+        matches!(self, Self::Command(Command { request: Request::Finish(_), .. }, _))
+    }
 }
 
 /// Why a command was not carried out.

@@ -4,20 +4,24 @@
 //! grows for nothing.
 
 use std::future::poll_fn;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{Committer, Status, Submission};
 
-/// How many submissions are taken from a lane at a time.
+/// How much is taken from a lane at a time.
 pub(super) const TAKE: usize = 256;
 
-/// How many submissions were taken from each lane.
+/// How much was taken from each lane.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Taken {
+    /// Submissions.
     pub(super) owed: usize,
+    /// Those of them that end an attempt.
+    pub(super) ended: usize,
+    /// Submissions, a publish as often as it has artifacts.
     pub(super) asked: usize,
 }
 
@@ -25,6 +29,8 @@ pub(super) struct Taken {
 pub(crate) struct Inbox {
     owed: mpsc::Receiver<Submission>,
     asked: mpsc::Receiver<Submission>,
+    /// What a submission of that lane counted as lately.
+    weight: usize,
     pub(super) status: watch::Sender<Status>,
     /// Cancelled when nobody needs the board any more.
     pub(super) abandoned: CancellationToken,
@@ -36,33 +42,64 @@ pub(crate) fn channel(len_max: usize) -> (Committer, Inbox) {
     let (asked, asked_here) = mpsc::channel(len_max);
     let (sender, status) = watch::channel(Status::Recovering);
     let abandoned = CancellationToken::new();
-    let inbox =
-        Inbox { owed: owed_here, asked: asked_here, status: sender, abandoned: abandoned.clone() };
+    let inbox = Inbox {
+        owed: owed_here,
+        asked: asked_here,
+        weight: 1,
+        status: sender,
+        abandoned: abandoned.clone(),
+    };
     (Committer { owed, asked, status, abandoned }, inbox)
 }
 
 impl Inbox {
-    /// Waits for submissions and takes some, of those that are asked at most so many; none when the
-    /// inbox is closed and empty.
+    /// Waits for submissions and takes some, of what is asked not much more than `asked_max`; none
+    /// when the inbox is closed and empty.
     ///
     /// # Cancel safety
     /// Safe to drop: nothing that was taken is lost.
     pub(super) async fn take(&mut self, taken: &mut Vec<Submission>, asked_max: usize) -> Taken {
         poll_fn(|cx| {
+            let first = taken.len();
             let owed = self.owed.poll_recv_many(cx, taken, TAKE);
-            let asked = if asked_max == 0 {
-                Poll::Pending
-            } else {
-                self.asked.poll_recv_many(cx, taken, asked_max.min(TAKE))
-            };
+            let ended = taken[first..].iter().filter(|one| one.ends_attempt()).count();
+            let asked = self.poll_asked(cx, taken, asked_max.min(TAKE));
             match (owed, asked) {
                 (Poll::Pending, Poll::Pending) => Poll::Pending,
                 // The lanes are closed together: this one is only the first to show it.
                 (Poll::Ready(0), Poll::Pending) | (Poll::Pending, Poll::Ready(0)) => Poll::Pending,
-                (owed, asked) => Poll::Ready(Taken { owed: count(owed), asked: count(asked) }),
+                (owed, asked) => {
+                    let (owed, asked) = (count(owed), count(asked));
+                    Poll::Ready(Taken { owed, ended, asked })
+                }
             }
         })
         .await
+    }
+
+    /// Takes what is asked until it counts as so much: a few at a time, because what one counts as
+    /// is seen only when it is taken.
+    fn poll_asked(
+        &mut self,
+        cx: &mut Context<'_>,
+        taken: &mut Vec<Submission>,
+        max: usize,
+    ) -> Poll<usize> {
+        let mut sum = 0;
+        while sum < max {
+            let first = taken.len();
+            let few = ((max - sum) / self.weight).max(1);
+            match self.asked.poll_recv_many(cx, taken, few) {
+                Poll::Pending | Poll::Ready(0) if sum > 0 => break,
+                Poll::Ready(count) if count > 0 => {
+                    let weight: usize = taken[first..].iter().map(Submission::weight).sum();
+                    self.weight = (weight / count).max(1);
+                    sum += weight;
+                }
+                nothing => return nothing,
+            }
+        }
+        if sum == 0 { Poll::Pending } else { Poll::Ready(sum) }
     }
 
     /// What waits of what the board owes itself.
@@ -120,11 +157,11 @@ mod tests {
         let (committer, mut inbox) = channel(limits::INBOX_LEN_MAX);
         fill(&committer, 40, 100);
         let mut taken = Vec::new();
-        assert_eq!(inbox.take(&mut taken, 10).await, Taken { owed: 40, asked: 10 });
+        assert_eq!(inbox.take(&mut taken, 10).await, Taken { owed: 40, ended: 0, asked: 10 });
         assert_eq!(asked(&taken), 10);
         fill(&committer, 1, 0);
-        assert_eq!(inbox.take(&mut taken, 0).await, Taken { owed: 1, asked: 0 });
-        assert_eq!(inbox.take(&mut taken, 1_000).await, Taken { owed: 0, asked: 90 });
+        assert_eq!(inbox.take(&mut taken, 0).await, Taken { owed: 1, ended: 0, asked: 0 });
+        assert_eq!(inbox.take(&mut taken, 1_000).await, Taken { owed: 0, ended: 0, asked: 90 });
         assert!(inbox.is_empty());
     }
 

@@ -10,6 +10,7 @@ mod engine;
 mod handle;
 mod inbox;
 mod load;
+mod pace;
 mod payloads;
 mod recover;
 mod run;

@@ -1,16 +1,19 @@
-//! The payload cache: the newest artifacts with their typed values, so that a handler in the same
-//! process gets what its publisher had without reading or parsing. Bounded by bytes; the oldest go,
-//! and are read from the store when they are needed.
+//! The payload cache: the artifacts that open work is about, with their typed values, so that a
+//! handler in the same process gets what its publisher had without reading or parsing. What no
+//! activation is about any more goes at once, while it is still near the processor. Bounded by bytes;
+//! beyond them the oldest go, and are read from the store when they are needed.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use artel_core::content::Value;
 use artel_core::envelope::{Draft, Envelope};
+use artel_core::event::Event;
 use artel_core::ids::Seq;
-use artel_core::log::{ArtifactRow, StoredArtifact};
+use artel_core::log::{ArtifactRow, ClosedActivation, Outcome, StoredArtifact};
 
 /// What the place in the cache and the typed value are counted as.
 const ENTRY_LEN: usize = 256;
@@ -18,7 +21,6 @@ const ENTRY_LEN: usize = 256;
 /// An artifact that an attempt works on.
 #[derive(Clone, Debug)]
 pub(crate) struct Input {
-    pub(crate) seq: Seq,
     pub(crate) envelope: Shared,
     pub(crate) payload: Bytes,
     pub(crate) value: Option<Value>,
@@ -29,7 +31,6 @@ impl Input {
     pub(crate) fn stored(found: Option<StoredArtifact>) -> Option<Self> {
         let found = found?;
         Some(Self {
-            seq: found.seq,
             envelope: Shared::Stored(Arc::new(found.envelope)),
             payload: found.payload?,
             value: None,
@@ -55,37 +56,90 @@ impl std::ops::Deref for Shared {
     }
 }
 
-/// The newest artifacts, ascending by seq.
+/// Artifacts that waiting or running work is about, by seq.
 #[derive(Debug)]
 pub(crate) struct Payloads {
-    entries: VecDeque<Input>,
+    entries: BTreeMap<Seq, Entry>,
     len: usize,
     len_max: usize,
+}
+
+#[derive(Debug)]
+struct Entry {
+    input: Input,
+    /// How many activations are about it.
+    uses: usize,
+    /// What it is counted as.
+    len: usize,
 }
 
 impl Payloads {
     /// None yet, and at most so many bytes of them.
     pub(crate) const fn new(len_max: usize) -> Self {
-        Self { entries: VecDeque::new(), len: 0, len_max }
+        Self { entries: BTreeMap::new(), len: 0, len_max }
     }
 
-    pub(crate) fn push(&mut self, row: &ArtifactRow) {
+    /// Keeps the artifacts that activations are created for, and lets those go whose last activation
+    /// is closed.
+    pub(crate) fn note(
+        &mut self,
+        rows: &[ArtifactRow],
+        events: &[Event],
+        closed: &[ClosedActivation],
+    ) {
+        let mut used: SmallVec<[Seq; 8]> = SmallVec::new();
+        for event in events {
+            match event {
+                Event::ActivationCreated { inputs, .. } => used.extend_from_slice(inputs),
+                Event::ActivationRedriven(redriven) => used.extend_from_slice(&redriven.inputs),
+                _ => {}
+            }
+        }
+        used.sort_unstable();
+        for of_one in used.chunk_by(|one, next| one == next) {
+            let (seq, uses) = (of_one[0], of_one.len());
+            match rows.binary_search_by_key(&seq, |row| row.seq) {
+                Ok(index) => self.keep(&rows[index], uses),
+                Err(_) => {
+                    if let Some(entry) = self.entries.get_mut(&seq) {
+                        entry.uses += uses;
+                    }
+                }
+            }
+        }
+        // What is dropped was closed before.
+        for closed in closed.iter().filter(|it| !matches!(it.outcome, Outcome::Dropped(_))) {
+            for &seq in &closed.inputs {
+                self.release(seq);
+            }
+        }
+    }
+
+    fn keep(&mut self, row: &ArtifactRow, uses: usize) {
         let len = row.envelope().byte_len() + row.payload.bytes().len() + ENTRY_LEN;
-        self.len += len;
-        self.entries.push_back(Input {
-            seq: row.seq,
+        let input = Input {
             envelope: Shared::Draft(row.draft.clone()),
             payload: row.payload.bytes().clone(),
             value: row.value.clone(),
-        });
+        };
+        self.len += len;
+        self.entries.insert(row.seq, Entry { input, uses, len });
         while self.len > self.len_max {
-            let Some(oldest) = self.entries.pop_front() else { break };
-            self.len -= oldest.envelope.byte_len() + oldest.payload.len() + ENTRY_LEN;
+            let Some((_, oldest)) = self.entries.pop_first() else { break };
+            self.len -= oldest.len;
+        }
+    }
+
+    fn release(&mut self, seq: Seq) {
+        let Some(entry) = self.entries.get_mut(&seq) else { return };
+        entry.uses -= 1;
+        if entry.uses == 0 {
+            self.len -= entry.len;
+            self.entries.remove(&seq);
         }
     }
 
     pub(crate) fn get(&self, seq: Seq) -> Option<&Input> {
-        let index = self.entries.binary_search_by_key(&seq, |input| input.seq).ok()?;
-        self.entries.get(index)
+        self.entries.get(&seq).map(|entry| &entry.input)
     }
 }

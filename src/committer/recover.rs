@@ -215,7 +215,8 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
     fn resume(&mut self, taken: Taken, pending: Vec<Pending>, refused: bool) {
         let Taken { ownership, loaded, found } = taken;
         let before = &mut self.engine;
-        let mut engine = Engine::new(loaded, ownership.epoch, before.clock.clone(), before.bounds);
+        let (clock, bounds) = (before.clock.clone(), *before.state.bounds());
+        let mut engine = Engine::new(loaded, ownership.epoch, clock, bounds);
         engine.beside = std::mem::take(&mut before.beside);
         let landed = found.values().map(|(first, events)| (*first, &events[..]));
         engine.beside.recovered(&engine.state, self.durable.seq, landed);

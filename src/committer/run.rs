@@ -255,7 +255,9 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
                 return;
             }
             self.deliver(delivery);
+            // There is room again, and nothing in flight whose landing would make use of it.
             self.decide_again();
+            self.decide_waiting();
         }
         // What was taken and left nothing to append counts for no batch.
         self.engine.building.taken = Taken::default();

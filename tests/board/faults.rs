@@ -159,3 +159,20 @@ async fn a_publish_is_bounded() {
     assert_eq!(running.artifacts(&Query::of::<Order>()).await.unwrap().artifacts.len(), 0);
     end(running).await;
 }
+
+/// LIMIT-5: what needs an append of its own goes on behind a command that left nothing to append.
+#[tokio::test(start_paused = true)]
+async fn a_large_publish_behind_a_duplicate_goes_on() {
+    let (board, _) = memory().await;
+    board.type_of::<Order>();
+    let running = board.start().await.unwrap();
+    let named = || Publication::new(order(1)).idempotency_key("one");
+    running.publish(named()).await.unwrap();
+    let large = (0..60_000).map(|size| Publication::new(Order { colour: "x".repeat(200), size }));
+    let both = async { tokio::join!(running.publish(named()), running.publish_many(large)) };
+    let both = tokio::time::timeout(SECOND * 10, both).await;
+    let (again, large) = both.expect("the board goes on");
+    assert!(again.unwrap().duplicate);
+    assert_eq!(large.unwrap().len(), 60_000);
+    end(running).await;
+}

@@ -1,8 +1,6 @@
 //! Room: what a command would add to the board, counted once, and the bounds that it may not pass.
 //! The same for publishes from outside, outputs of attempts and redriven dead letters.
 
-use std::collections::BTreeMap;
-
 use smallvec::SmallVec;
 
 use super::state::State;
@@ -15,61 +13,16 @@ use crate::time::Elapsed;
 /// itself.
 pub(super) const OWED_FACTOR: usize = 2;
 
-/// What a command adds to the board.
+/// What a command adds to the board. Lists and not maps: nearly always there are one or two.
 #[derive(Debug, Default)]
 pub(super) struct Growth {
     created: usize,
-    agents: Counts<AgentNo>,
-    artifacts: Counts<CorrelationId>,
-}
-
-/// How often each key was counted. Nearly always there are one or two, which need no tree.
-#[derive(Debug)]
-enum Counts<K> {
-    /// Ascending.
-    Few(SmallVec<[(K, usize); 2]>),
-    Many(BTreeMap<K, usize>),
-}
-
-impl<K> Default for Counts<K> {
-    fn default() -> Self {
-        Self::Few(SmallVec::new())
-    }
-}
-
-impl<K: Ord + Copy> Counts<K> {
-    /// From how many keys on they are a tree.
-    const MANY: usize = 8;
-
-    /// The count of a key, which is 0 when it is new.
-    fn of(&mut self, key: K) -> &mut usize {
-        if let Self::Few(few) = self
-            && few.len() == Self::MANY
-        {
-            *self = Self::Many(few.drain(..).collect());
-        }
-        match self {
-            Self::Few(few) => {
-                let place = few.binary_search_by_key(&key, |(key, _)| *key);
-                let place = place.unwrap_or_else(|place| {
-                    few.insert(place, (key, 0));
-                    place
-                });
-                &mut few[place].1
-            }
-            Self::Many(many) => many.entry(key).or_default(),
-        }
-    }
-
-    /// The keys with their counts, ascending.
-    fn iter(&self) -> impl Iterator<Item = (K, usize)> {
-        let (few, many) = match self {
-            Self::Few(few) => (Some(few), None),
-            Self::Many(many) => (None, Some(many)),
-        };
-        let few = few.into_iter().flatten().copied();
-        few.chain(many.into_iter().flatten().map(|(key, count)| (*key, *count)))
-    }
+    /// The agent of each activation.
+    agents: SmallVec<[AgentNo; 8]>,
+    /// The tree of work of each artifact.
+    correlations: SmallVec<[CorrelationId; 2]>,
+    /// Whose activation the command closes.
+    closed: Option<AgentNo>,
 }
 
 /// An agenda that is too full for what a command adds to it.
@@ -97,22 +50,25 @@ pub(super) const fn agenda_len_max(
 
 impl Growth {
     pub(super) fn add_artifact(&mut self, correlation: CorrelationId) {
-        *self.artifacts.of(correlation) += 1;
+        self.correlations.push(correlation);
     }
 
     pub(super) fn add_activation(&mut self, agent: Option<AgentNo>) {
         self.created += 1;
-        if let Some(agent) = agent {
-            *self.agents.of(agent) += 1;
-        }
+        self.agents.extend(agent);
     }
 
     /// The command also closes an activation of this agent.
     pub(super) fn close_one(&mut self, agent: AgentNo) {
         self.created = self.created.saturating_sub(1);
-        let count = self.agents.of(agent);
-        *count = count.saturating_sub(1);
+        self.closed = Some(agent);
     }
+}
+
+/// How often each is in a list.
+fn counts<K: Copy + Ord>(list: &mut [K]) -> impl Iterator<Item = (K, usize)> {
+    list.sort_unstable();
+    list.chunk_by(|one, next| one == next).map(|same| (same[0], same.len()))
 }
 
 impl State {
@@ -123,7 +79,11 @@ impl State {
         if growth.created == 0 {
             return Ok(());
         }
-        let agents = growth.agents.iter().map(|(agent, wanted)| (Some(agent), wanted));
+        let mut agents = growth.agents.clone();
+        let agents = counts(&mut agents).map(|(agent, created)| {
+            let closed = usize::from(growth.closed == Some(agent));
+            (Some(agent), created - closed)
+        });
         for (agent, wanted) in agents.chain([(None, growth.created)]) {
             let open = self.index.open(agent);
             let limit = agenda_len_max(self.bounds(), agent, factor);
@@ -153,7 +113,8 @@ impl State {
         now: Elapsed,
     ) -> Result<(), Rejection> {
         let limit = u64::from(self.bounds().correlation_artifacts);
-        for (correlation, count) in growth.artifacts.iter() {
+        let mut correlations = growth.correlations.clone();
+        for (correlation, count) in counts(&mut correlations) {
             let value = u64::from(self.artifacts_in_hour(correlation, now)) + count as u64;
             if value > limit {
                 let what = "artifacts per correlation and hour";

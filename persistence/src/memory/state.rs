@@ -1,13 +1,13 @@
 //! What a log in memory holds: the rows in order of seq, and an index for each question that is
 //! asked of them. A row is known by its place in its list, which never changes, because nothing is
-//! ever taken out.
+//! ever taken out. The indexes are trees and not hash tables: a table that outgrows its memory moves
+//! all of its entries at once, and with a million of them an append would wait for that.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use foldhash::fast::FixedState;
 use smallvec::SmallVec;
 
 use artel_core::content::Content;
@@ -66,9 +66,6 @@ impl Shared {
     }
 }
 
-/// A map whose hasher is the same in every process. It is never iterated over.
-pub(super) type Index<K, V> = HashMap<K, V, FixedState>;
-
 /// A place in a list of [`State`].
 pub(super) type Place = u32;
 
@@ -80,18 +77,18 @@ pub(super) struct State {
     pub(super) owner: Option<Held>,
     pub(super) batches: Segments<Batch>,
     pub(super) artifacts: Segments<Artifact>,
-    pub(super) ids: Index<ArtifactId, Place>,
-    pub(super) types: Index<TypeNo, Places>,
-    pub(super) agents: Index<AgentNo, Places>,
-    pub(super) tags: Index<Tag, Places>,
-    pub(super) trees: Index<CorrelationId, Tree>,
-    pub(super) keys: Index<IdempotencyKey, Place>,
+    pub(super) ids: BTreeMap<ArtifactId, Place>,
+    pub(super) types: BTreeMap<TypeNo, Places>,
+    pub(super) agents: BTreeMap<AgentNo, Places>,
+    pub(super) tags: BTreeMap<Tag, Places>,
+    pub(super) trees: BTreeMap<CorrelationId, Tree>,
+    pub(super) keys: BTreeMap<IdempotencyKey, Place>,
     pub(super) contents: Segments<ContentRow>,
     /// In the order in which they were closed. One that was opened again stays as a left-over.
     pub(super) closed_rows: Segments<ClosedActivation>,
     pub(super) closed: BTreeMap<ActivationId, Place>,
     pub(super) not_done: BTreeSet<ActivationId>,
-    pub(super) worked_on: Index<Seq, SmallVec<[ActivationId; 2]>>,
+    pub(super) worked_on: BTreeMap<Seq, SmallVec<[ActivationId; 2]>>,
     /// Ascending, at most two.
     pub(super) snapshots: Vec<Snapshot>,
 }
@@ -137,17 +134,17 @@ impl State {
             owner: None,
             batches: Segments::default(),
             artifacts: Segments::default(),
-            ids: Index::default(),
-            types: Index::default(),
-            agents: Index::default(),
-            tags: Index::default(),
-            trees: Index::default(),
-            keys: Index::default(),
+            ids: BTreeMap::new(),
+            types: BTreeMap::new(),
+            agents: BTreeMap::new(),
+            tags: BTreeMap::new(),
+            trees: BTreeMap::new(),
+            keys: BTreeMap::new(),
             contents: Segments::default(),
             closed_rows: Segments::default(),
             closed: BTreeMap::new(),
             not_done: BTreeSet::new(),
-            worked_on: Index::default(),
+            worked_on: BTreeMap::new(),
             snapshots: Vec::new(),
         }
     }

@@ -2,8 +2,7 @@
 //! payloads into the same kinds of lists and maps as the log in memory has. Nothing is copied, and
 //! nothing is checked.
 
-use std::collections::{BTreeMap, HashMap};
-use std::hash::{BuildHasherDefault, DefaultHasher};
+use std::collections::BTreeMap;
 
 use artel::envelope::Producer;
 use artel::ids::{ActivationId, AgentNo, ArtifactId, CorrelationId, Seq, TypeNo};
@@ -16,21 +15,19 @@ use super::source::{Chunk, Part, Source, Watch};
 use crate::bench::Progress;
 use crate::bench::error::Error;
 
-type Index<K, V> = HashMap<K, V, BuildHasherDefault<DefaultHasher>>;
-
 /// What the loop fills.
 #[derive(Default)]
 struct Store {
     batches: Vec<Batch>,
     artifacts: Vec<StoredArtifact>,
-    ids: Index<ArtifactId, usize>,
-    types: Index<TypeNo, Vec<usize>>,
-    agents: Index<AgentNo, Vec<usize>>,
-    tags: Index<Tag, Vec<usize>>,
-    trees: Index<CorrelationId, Tree>,
+    ids: BTreeMap<ArtifactId, usize>,
+    types: BTreeMap<TypeNo, Vec<usize>>,
+    agents: BTreeMap<AgentNo, Vec<usize>>,
+    tags: BTreeMap<Tag, Vec<usize>>,
+    trees: BTreeMap<CorrelationId, Tree>,
     closed_rows: Vec<ClosedActivation>,
     closed: BTreeMap<ActivationId, usize>,
-    worked_on: Index<Seq, Vec<ActivationId>>,
+    worked_on: BTreeMap<Seq, Vec<ActivationId>>,
 }
 
 #[derive(Default)]
