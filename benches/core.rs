@@ -158,7 +158,7 @@ impl Board {
         let output = self.publish(catalogue, "Out", producer);
         let outcome = AttemptOutcome::Done(output);
         let finish = Finish { attempt: lease.attempt, outcome, report: None };
-        let finished = self.ask(Request::Finish(Box::new(finish))).unwrap();
+        let finished = self.ask(Request::Finish(finish)).unwrap();
         self.changes = Changes::default();
         [published, finished]
     }

@@ -1,12 +1,15 @@
 //! An attempt, from its lease to its report: load the inputs, run the handler, hand what it
 //! returned to the committer.
+//!
+//! Every attempt is a future of its own, so what rarely happens lies in a box: it would make all of
+//! them as long as the longest way through.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt;
+use futures_util::{FutureExt, TryFutureExt};
 use tracing::Instrument;
 
 use artel_core::artifact::ErasedArtifact;
@@ -69,7 +72,7 @@ impl Runner for Attempts {
             // The board leases only what this program registered.
             tracing::error!(agent = %lease.agent, "an attempt of an agent that is not here");
             let failed = Failed::permanent("the program has no such agent");
-            return self.failed(&reporting, &failed).await;
+            return Box::pin(self.failed(&reporting, &failed)).await;
         };
         let span = tracing::info_span!(
             "attempt",
@@ -83,7 +86,7 @@ impl Runner for Attempts {
         if let Err(panic) = AssertUnwindSafe(attempt).catch_unwind().await {
             let message = format!("panicked: {}", attempt::message(&*panic));
             let failed = Failed::new(ErrorKind::Panic, vec![message]);
-            self.failed(&reporting, &failed).await;
+            Box::pin(self.failed(&reporting, &failed)).await;
         }
     }
 }
@@ -100,13 +103,13 @@ impl Attempts {
             Ok(inputs) => inputs,
             Err(_) if reporting.stop.is_stopped() => {
                 let report = AttemptReport::default();
-                return self.report(reporting, AttemptOutcome::Released, report).await;
+                return Box::pin(self.report(reporting, AttemptOutcome::Released, report)).await;
             }
-            Err(failed) => return self.failed(reporting, &failed).await,
+            Err(failed) => return Box::pin(self.failed(reporting, &failed)).await,
         };
         let Some(value) = inputs.first().and_then(|(_, value)| value.clone()) else {
             let failed = Failed::permanent("an attempt without inputs");
-            return self.failed(reporting, &failed).await;
+            return Box::pin(self.failed(reporting, &failed)).await;
         };
         let inputs: Vec<Input> = inputs.into_iter().map(|(input, _)| input).collect();
         let trace = inputs.first().and_then(|input| input.envelope.trace);
@@ -150,12 +153,12 @@ impl Attempts {
             }
             Came::Failed(failed) => failed,
             Came::Stopped => {
-                return self.report(reporting, AttemptOutcome::Released, report).await;
+                return Box::pin(self.report(reporting, AttemptOutcome::Released, report)).await;
             }
         };
         tracing::debug!(kind = %failed.kind(), error = failed.chain().join(": "), "failed");
         report.error = failed.chain().to_vec();
-        self.report(reporting, AttemptOutcome::Failed(failed.kind()), report).await;
+        Box::pin(self.report(reporting, AttemptOutcome::Failed(failed.kind()), report)).await;
     }
 
     /// Reports a failure outside of the handler.
@@ -221,8 +224,9 @@ impl Attempts {
                 // The handler did its part: trouble with the log uses up none of its retries.
                 Err(error) if error.retryable() => {
                     tracing::warn!(%error, "cannot look up what an attempt returned; trying again");
-                    if !pause(&reporting.stop, &mut wait).await {
-                        return self.report(reporting, AttemptOutcome::Released, report).await;
+                    if !Box::pin(pause(&reporting.stop, &mut wait)).await {
+                        let released = AttemptOutcome::Released;
+                        return Box::pin(self.report(reporting, released, report)).await;
                     }
                     continue;
                 }
@@ -230,16 +234,18 @@ impl Attempts {
                     let chain = artel_core::classify::chain_of(&error);
                     let report = AttemptReport { error: chain, ..report };
                     let failed = AttemptOutcome::Failed(ErrorKind::Transient);
-                    return self.report(reporting, failed, report).await;
+                    return Box::pin(self.report(reporting, failed, report)).await;
                 }
             };
             match self.submit(reporting, AttemptOutcome::Done(publish), &report).await {
                 Ok(()) => return,
                 Err(Failure::Rejected(Rejection::StaleCatalogue { current, .. })) => {
-                    self.host.submitter.newer_catalogue(current).await;
+                    Box::pin(self.host.submitter.newer_catalogue(current)).await;
                 }
                 Err(Failure::Rejected(Rejection::StaleLookUp { .. })) => {}
-                Err(failure) => return self.refused(reporting, failure, report).await,
+                Err(failure) => {
+                    return Box::pin(self.refused(reporting, failure, report)).await;
+                }
             }
         }
     }
@@ -273,12 +279,12 @@ impl Attempts {
         }
     }
 
-    async fn submit(
+    fn submit(
         &self,
         reporting: &Reporting,
         outcome: AttemptOutcome,
         report: &AttemptReport,
-    ) -> Result<(), Failure> {
+    ) -> impl Future<Output = Result<(), Failure>> + Send + use<'_> {
         let entropy = &*self.host.submitter.entropy;
         let report = (!report.is_empty())
             .then(|| Content::new(entropy::salt(entropy), report.clone().encode().into()));
@@ -289,9 +295,9 @@ impl Attempts {
             correlation: Some(reporting.correlation),
             trace: reporting.trace,
             seed: entropy::seed(entropy),
-            request: Request::Finish(Box::new(finish)),
+            request: Request::Finish(finish),
         };
-        self.host.submitter.committer.owed(command).await.map(drop)
+        self.host.submitter.committer.owed(command).map_ok(drop)
     }
 
     /// The board had ended the attempt: its slot is free now.
@@ -316,7 +322,8 @@ impl Attempts {
         let mut stored = if missing.is_empty() {
             Vec::new()
         } else {
-            self.stored(&missing, stop).await.map_err(|error| Failed::transient(&error))?
+            let stored = Box::pin(self.stored(&missing, stop)).await;
+            stored.map_err(|error| Failed::transient(&error))?
         };
         let mut inputs = Vec::with_capacity(cached.len());
         for (input, &seq) in cached.into_iter().zip(&lease.inputs) {

@@ -46,7 +46,7 @@ pub enum Request {
     /// Put artifacts on the board: all or none.
     Publish(Publish),
     /// An attempt ended.
-    Finish(Box<Finish>),
+    Finish(Finish),
     /// A step of an attempt has a result.
     RecordStep(RecordStep),
     /// Time has passed: end what is overdue, start what is due.

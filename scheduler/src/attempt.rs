@@ -4,6 +4,7 @@
 use std::any::Any;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -22,9 +23,14 @@ pub enum Ended<T> {
     Stopped,
 }
 
-/// The two ways of stopping an attempt from outside.
+/// The two ways of stopping an attempt from outside. All of its copies are the same one.
 #[derive(Clone, Debug, Default)]
 pub struct Stop {
+    tokens: Arc<Tokens>,
+}
+
+#[derive(Debug, Default)]
+struct Tokens {
     wind_down: CancellationToken,
     now: CancellationToken,
 }
@@ -32,19 +38,19 @@ pub struct Stop {
 impl Stop {
     /// Asks the handler to come to an end; one that does not listen goes on.
     pub fn wind_down(&self) {
-        self.wind_down.cancel();
+        self.tokens.wind_down.cancel();
     }
 
     /// Drops the handler at its next await.
     pub fn now(&self) {
-        self.wind_down.cancel();
-        self.now.cancel();
+        self.tokens.wind_down.cancel();
+        self.tokens.now.cancel();
     }
 
     /// Whether the handler has to be dropped.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
-        self.now.is_cancelled()
+        self.tokens.now.is_cancelled()
     }
 
     /// Waits until the handler has to be dropped.
@@ -52,13 +58,13 @@ impl Stop {
     /// # Cancel safety
     /// Safe to drop.
     pub async fn stopped(&self) {
-        self.now.cancelled().await;
+        self.tokens.now.cancelled().await;
     }
 
     /// What a handler can listen to.
     #[must_use]
-    pub const fn asked(&self) -> &CancellationToken {
-        &self.wind_down
+    pub fn asked(&self) -> &CancellationToken {
+        &self.tokens.wind_down
     }
 }
 
@@ -67,7 +73,7 @@ impl Stop {
 /// # Cancel safety
 /// Dropping the returned future drops the handler.
 pub async fn run<T>(handler: impl Future<Output = T>, time: Duration, stop: &Stop) -> Ended<T> {
-    if stop.now.is_cancelled() {
+    if stop.is_stopped() {
         return Ended::Stopped;
     }
     let caught = AssertUnwindSafe(handler).catch_unwind();
@@ -78,7 +84,7 @@ pub async fn run<T>(handler: impl Future<Output = T>, time: Duration, stop: &Sto
             Ok(value) => Ended::Returned(value),
             Err(panic) => Ended::Panicked(message(&*panic)),
         },
-        () = stop.now.cancelled() => Ended::Stopped,
+        () = stop.tokens.now.cancelled() => Ended::Stopped,
         () = tokio::time::sleep(time) => Ended::TimedOut,
     }
 }

@@ -4,30 +4,14 @@ use std::sync::Arc;
 
 use artel_core::board::{Changes, Lease, Settled};
 use artel_core::catalogue::Catalogue;
-use artel_core::command::{Answer, Command, Request};
+use artel_core::command::Answer;
 use artel_core::hash::Hash;
 use artel_core::ids::{AttemptId, Seq};
 use artel_core::record::Encoder;
 use artel_core::time::Timestamp;
 
 use super::inbox::Taken;
-use super::{Failure, Reply};
-
-/// A command that was decided and whose batch is not durable yet.
-#[derive(Debug)]
-pub(super) struct Pending {
-    /// Kept whole: after a failure it may have to be decided again.
-    pub(super) command: Command,
-    pub(super) reply: Option<Reply>,
-}
-
-impl Pending {
-    /// Whether it came from somebody else than the board itself, and is worth deciding again: that
-    /// time has passed is told anew.
-    pub(super) const fn others(&self) -> bool {
-        self.reply.is_some() && !matches!(self.command.request, Request::Elapse)
-    }
-}
+use super::{Failure, Pending};
 
 /// Decisions that wait for their append. Its lists come from a batch that has left and go with the
 /// next: they are long, and memory of that size is expensive to get anew each time.
@@ -35,7 +19,7 @@ impl Pending {
 pub(super) struct Building {
     pub(super) encoder: Encoder,
     pub(super) changes: Changes,
-    pub(super) commands: Vec<(Pending, Result<Answer, Failure>)>,
+    pub(super) commands: Vec<(Box<Pending>, Result<Answer, Failure>)>,
     pub(super) looks: Vec<Box<dyn FnOnce() + Send>>,
     /// Bytes of payloads and other contents.
     pub(super) content_len: usize,
@@ -61,7 +45,7 @@ impl Building {
 pub(super) struct Delivery {
     pub(super) last: Seq,
     pub(super) hash: Hash,
-    pub(super) commands: Vec<(Pending, Result<Answer, Failure>)>,
+    pub(super) commands: Vec<(Box<Pending>, Result<Answer, Failure>)>,
     pub(super) looks: Vec<Box<dyn FnOnce() + Send>>,
     pub(super) leases: Vec<Lease>,
     pub(super) stops: Vec<AttemptId>,
@@ -83,7 +67,7 @@ impl Delivery {
 /// The lists of a batch that has left, empty.
 #[derive(Default)]
 pub(super) struct Spare {
-    pub(super) commands: Vec<(Pending, Result<Answer, Failure>)>,
+    pub(super) commands: Vec<(Box<Pending>, Result<Answer, Failure>)>,
     pub(super) looks: Vec<Box<dyn FnOnce() + Send>>,
     pub(super) leases: Vec<Lease>,
     pub(super) settled: Vec<Settled>,

@@ -43,10 +43,7 @@ impl<R: Runner<Inputs = Cached>> Outlets<R> {
             self.start(engine, lease);
         }
         for (pending, answer) in delivery.commands.drain(..) {
-            if let Some(reply) = pending.reply {
-                // Whoever asked may have left.
-                let _ = reply.send(answer);
-            }
+            pending.answer(answer);
         }
         for &attempt in &delivery.stops {
             self.dispatcher.stop(attempt);

@@ -19,12 +19,12 @@ use artel_core::policy::{Bounds, limits};
 use artel_core::record::{Batch, Place};
 use artel_core::time::{Elapsed, Now};
 
-use super::batch::{Building, Delivery, Pending, Spare};
+use super::batch::{Building, Delivery, Spare};
 use super::inbox::Taken;
 use super::load::Loaded;
 use super::pace::Pace;
 use super::payloads::Payloads;
-use super::{Failure, Look, Reply, Submission};
+use super::{Failure, Look, Pending, Submission};
 use crate::clock::BoardClock;
 
 /// Who this owner is.
@@ -124,7 +124,7 @@ impl Engine {
     /// Whether the batch in the making takes this submission.
     pub(super) fn has_room_for(&self, submission: &Submission) -> bool {
         match submission {
-            Submission::Command(command, _) => self.has_room_for_command(command),
+            Submission::Command(pending) => self.has_room_for_command(&pending.command),
             _ => self.has_room(),
         }
     }
@@ -137,13 +137,14 @@ impl Engine {
     }
 
     /// Decides a command into the batch in the making.
-    pub(super) fn decide(&mut self, command: Command, reply: Option<Reply>) {
+    pub(super) fn decide(&mut self, pending: Box<Pending>) {
+        let command = &pending.command;
         let now = self.now;
         let building = &mut self.building;
         let rows = &building.changes.rows;
         let from = (rows.artifacts.len(), rows.closed.len());
         let first = self.state.seq().next();
-        let decided = self.state.decide(&command, now, &mut self.beside, &mut building.changes);
+        let decided = self.state.decide(command, now, &mut self.beside, &mut building.changes);
         let answer = decided
             .map(|decided| {
                 if let Some(decision) = decided.decision {
@@ -165,9 +166,9 @@ impl Engine {
         for row in &building.changes.rows.artifacts[from.0..] {
             building.content_len += row.payload.bytes().len();
         }
-        building.content_len += content_len(&command);
+        building.content_len += content_len(command);
         self.asked |= matches!(command.request, Request::Elapse);
-        building.commands.push((Pending { command, reply }, answer));
+        building.commands.push((pending, answer));
     }
 
     pub(super) fn look(&mut self, look: Look) {

@@ -19,11 +19,39 @@ pub(crate) type Reply = oneshot::Sender<Result<Answer, Failure>>;
 /// that it saw is durable.
 pub(crate) type Look = Box<dyn FnOnce(&State) -> Box<dyn FnOnce() + Send> + Send>;
 
+/// A command on its way through the committer. In a box from the beginning: it passes through a
+/// channel and several lists, and a pointer is cheap to move.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    /// Kept whole: after a failure it may have to be decided again.
+    pub(super) command: Command,
+    pub(super) reply: Option<Reply>,
+}
+
+impl Pending {
+    /// A command of the board itself, for which nobody waits.
+    pub(super) fn own(command: Command) -> Box<Self> {
+        Box::new(Self { command, reply: None })
+    }
+
+    /// Whether it came from somebody else than the board itself, and is worth deciding again: that
+    /// time has passed is told anew.
+    pub(super) const fn others(&self) -> bool {
+        self.reply.is_some() && !matches!(self.command.request, Request::Elapse)
+    }
+
+    /// Answers whoever waits, if anybody does and has not left.
+    pub(super) fn answer(self, answer: Result<Answer, Failure>) {
+        if let Some(reply) = self.reply {
+            let _ = reply.send(answer);
+        }
+    }
+}
+
 /// What the committer is asked.
-#[expect(clippy::large_enum_variant, reason = "nearly every submission is a command")]
 pub(crate) enum Submission {
     /// Change the board.
-    Command(Command, Reply),
+    Command(Box<Pending>),
     /// Look at the live state.
     Look(Look),
     /// Say when nothing of a tree of work is open any more; at once when nothing is.
@@ -39,19 +67,29 @@ pub(crate) enum Submission {
 }
 
 impl Submission {
+    /// A command, and where its answer comes.
+    fn command(command: Command) -> (Self, oneshot::Receiver<Result<Answer, Failure>>) {
+        let (reply, answer) = oneshot::channel();
+        (Self::Command(Box::new(Pending { command, reply: Some(reply) })), answer)
+    }
+
     /// What it counts as beside others: a publish for each of its artifacts.
     pub(super) fn weight(&self) -> usize {
         match self {
-            Self::Command(Command { request: Request::Publish(publish), .. }, _) => {
-                publish.artifacts.len().max(1)
-            }
+            Self::Command(pending) => match &pending.command.request {
+                Request::Publish(publish) => publish.artifacts.len().max(1),
+                _ => 1,
+            },
             _ => 1,
         }
     }
 
     /// Whether an attempt comes to its end with it.
-    pub(super) const fn ends_attempt(&self) -> bool {
-        matches!(self, Self::Command(Command { request: Request::Finish(_), .. }, _))
+    pub(super) fn ends_attempt(&self) -> bool {
+        match self {
+            Self::Command(pending) => matches!(pending.command.request, Request::Finish(_)),
+            _ => false,
+        }
     }
 }
 
@@ -104,26 +142,34 @@ impl Committer {
     ///
     /// # Cancel safety
     /// A command that was submitted is carried out although nobody waits for its answer.
-    pub(crate) async fn command(
+    pub(crate) fn command(
         &self,
         command: Command,
         patience: Duration,
-    ) -> Result<Answer, Failure> {
-        let (reply, answer) = oneshot::channel();
-        let submitted = async {
+    ) -> impl Future<Output = Result<Answer, Failure>> + Send {
+        let (submission, answer) = Submission::command(command);
+        let submitted = async move {
             let slot = self.asked.reserve().await.map_err(|_| self.stopped())?;
-            slot.send(Submission::Command(command, reply));
+            slot.send(submission);
             answer.await.map_err(|_| self.stopped())?
         };
-        tokio::time::timeout(patience, submitted).await.unwrap_or(Err(Failure::Timeout(patience)))
+        async move {
+            let answered = tokio::time::timeout(patience, submitted).await;
+            answered.unwrap_or(Err(Failure::Timeout(patience)))
+        }
     }
 
     /// Submits a command and waits for its answer for as long as the board lives: for what the
     /// board owes itself.
-    pub(crate) async fn owed(&self, command: Command) -> Result<Answer, Failure> {
-        let (reply, answer) = oneshot::channel();
-        self.owe(Submission::Command(command, reply)).await?;
-        answer.await.map_err(|_| self.stopped())?
+    pub(crate) fn owed(
+        &self,
+        command: Command,
+    ) -> impl Future<Output = Result<Answer, Failure>> + Send {
+        let (submission, answer) = Submission::command(command);
+        async move {
+            self.owe(submission).await?;
+            answer.await.map_err(|_| self.stopped())?
+        }
     }
 
     /// Looks at the live state; the answer comes once everything that was seen is durable.

@@ -17,7 +17,7 @@ mod run;
 
 pub(crate) use deliver::{Cached, Outlets};
 pub(crate) use engine::Identity;
-pub(crate) use handle::{Committer, Failure, Look, Reply, Status, Submission};
+pub(crate) use handle::{Committer, Failure, Look, Pending, Status, Submission};
 pub(crate) use inbox::channel;
 pub use load::LoadError;
 pub(crate) use load::{Loaded, fold, load};

@@ -16,12 +16,12 @@ use artel_core::log::{self, Claim, Log, Ownership};
 use artel_core::record::{Batch, Decision};
 use artel_scheduler::Runner;
 
-use super::batch::{Delivery, Pending};
+use super::batch::Delivery;
 use super::deliver::Cached;
 use super::engine::{Engine, Identity};
 use super::load::{LoadError, Loaded, load, load_and_show};
 use super::run::Loop;
-use super::{Failure, Status, Submission};
+use super::{Failure, Pending, Status, Submission};
 use crate::entropy;
 
 /// How long to wait before the board is owned again, at first and at most.
@@ -135,7 +135,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
             dev: ownership.head.dev,
         };
         let command = self.own_command(Request::TakeOver(take_over));
-        self.engine.decide(command, None);
+        self.engine.decide(Pending::own(command));
     }
 
     /// Finds the truth after an append that failed, and goes on from there. The error says why the
@@ -148,14 +148,16 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
         self.inbox.status.send_replace(Status::Recovering);
         let refused = matches!(error, log::Error::Unstorable { .. });
         // What the board said to itself is said anew by the new ownership.
-        let others = |(pending, _): (Pending, _)| pending.others().then_some(pending);
-        let mut pending: Vec<Pending> = failed.commands.into_iter().filter_map(others).collect();
-        if refused && let Some(culprit) = single(&mut pending) {
+        let others = |(pending, _): (Box<Pending>, _)| pending.others().then_some(pending);
+        let mut pending: Vec<Box<Pending>> =
+            failed.commands.into_iter().filter_map(others).collect();
+        if refused
+            && pending.len() == 1
+            && let Some(culprit) = pending.pop()
+        {
+            // It was the only command of an append that was refused.
             tracing::error!(%error, "the log refuses to store what a command brings");
-            let failure = Failure::Unstorable(Arc::new(error));
-            if let Some(reply) = culprit.reply {
-                let _ = reply.send(Err(failure));
-            }
+            culprit.answer(Err(Failure::Unstorable(Arc::new(error))));
         } else {
             tracing::warn!(%error, "an append failed; reading the truth from the log");
         }
@@ -170,8 +172,8 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
             Ok(taken) => taken,
             Err(why) => {
                 self.again = pending.split_off(unwritten).into();
-                for reply in pending.into_iter().filter_map(|pending| pending.reply) {
-                    let _ = reply.send(Err(Failure::Interrupted(why.clone())));
+                for pending in pending {
+                    pending.answer(Err(Failure::Interrupted(why.clone())));
                 }
                 return Err(why);
             }
@@ -212,7 +214,12 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
         }
     }
 
-    fn resume(&mut self, taken: Taken, pending: Vec<Pending>, refused: bool) {
+    fn resume(
+        &mut self,
+        taken: Taken,
+        pending: impl IntoIterator<Item = Box<Pending>>,
+        refused: bool,
+    ) {
         let Taken { ownership, loaded, found } = taken;
         let before = &mut self.engine;
         let (clock, bounds) = (before.clock.clone(), *before.state.bounds());
@@ -250,9 +257,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
                     // in the log, and be decided again.
                     let forgotten = "it is on the board, but its receipts are lost; look it up";
                     let answer = answer.ok_or_else(|| Failure::Interrupted(forgotten.into()));
-                    if let Some(reply) = pending.reply {
-                        let _ = reply.send(answer);
-                    }
+                    pending.answer(answer);
                 }
             }
         }
@@ -267,10 +272,10 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
         before.extend(std::iter::from_fn(|| self.inbox.try_take_owed()));
         for submission in before {
             match submission {
-                Submission::Command(command, reply)
-                    if matches!(command.request, Request::Elapse) =>
+                Submission::Command(pending)
+                    if matches!(pending.command.request, Request::Elapse) =>
                 {
-                    let _ = reply.send(Ok(Answer::Done));
+                    pending.answer(Ok(Answer::Done));
                 }
                 Submission::Release(..) => released.push(submission),
                 other => self.waiting.push_back(other),
@@ -314,9 +319,4 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
             }
         }
     }
-}
-
-/// The only command of an append that was refused.
-fn single(pending: &mut Vec<Pending>) -> Option<Pending> {
-    if pending.len() == 1 { pending.pop() } else { None }
 }

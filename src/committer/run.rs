@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, MaybeDone, maybe_done};
 use tokio::sync::oneshot;
 
 use artel_core::ids::Seq;
@@ -14,12 +15,12 @@ use artel_core::log::{self, Log};
 use artel_core::policy::Bounds;
 use artel_scheduler::Runner;
 
-use super::batch::{Delivery, Pending};
+use super::batch::Delivery;
 use super::deliver::{Cached, Outlets};
 use super::engine::{Engine, Identity};
 use super::inbox::{Inbox, TAKE, Taken};
 use super::recover::Durable;
-use super::{Failure, Status, Submission};
+use super::{Failure, Pending, Status, Submission};
 use crate::clock::BoardClock;
 use crate::entropy::Entropy;
 
@@ -42,7 +43,7 @@ pub(super) struct Loop<R: Runner<Inputs = Cached>> {
     /// How far the log is known to be durable.
     pub(super) durable: Durable,
     /// Commands that are decided again after a recovery, before anything from the inbox.
-    pub(super) again: VecDeque<Pending>,
+    pub(super) again: VecDeque<Box<Pending>>,
     /// One command an append, until the one that the log refuses is found.
     pub(super) one_by_one: bool,
     in_flight: Option<InFlight>,
@@ -53,7 +54,7 @@ pub(super) struct Loop<R: Runner<Inputs = Cached>> {
 }
 
 struct InFlight {
-    append: Pin<Box<dyn Future<Output = Result<(), log::Error>> + Send>>,
+    append: MaybeDone<BoxFuture<'static, Result<(), log::Error>>>,
     delivery: Delivery,
 }
 
@@ -191,7 +192,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
 
     fn take(&mut self, submission: Submission) {
         match submission {
-            Submission::Command(command, reply) => self.engine.decide(command, Some(reply)),
+            Submission::Command(pending) => self.engine.decide(pending),
             Submission::Look(look) => self.engine.look(look),
             Submission::WhenSettled(correlation, reply) => {
                 self.engine.when_settled(correlation, reply);
@@ -216,7 +217,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
     /// Lets time pass, so that free permits take what is ready.
     fn elapse(&mut self) {
         let command = self.own_command(artel_core::command::Request::Elapse);
-        self.engine.decide(command, None);
+        self.engine.decide(Pending::own(command));
     }
 
     /// Decides what was taken and had to wait, as far as there is room now.
@@ -234,7 +235,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
                 self.again.push_front(pending);
                 break;
             }
-            self.engine.decide(pending.command, pending.reply);
+            self.engine.decide(pending);
             if self.one_by_one {
                 break;
             }
@@ -250,7 +251,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
             let (append, delivery) = self.engine.seal();
             if let Some(append) = append {
                 let log = self.log.clone();
-                let append = Box::pin(async move { log.append(append).await });
+                let append = maybe_done(async move { log.append(append).await }.boxed());
                 self.in_flight = Some(InFlight { append, delivery });
                 return;
             }
@@ -268,6 +269,19 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
         }
     }
 
+    /// Sends the next batch on its way before the one that just landed is delivered, so that the log
+    /// does not wait for that: if there is one that is not small, and has events.
+    fn append_ahead(&mut self) {
+        if self.engine.building.encoder.is_empty() || self.engine.gathers() {
+            return;
+        }
+        self.append();
+        if let Some(in_flight) = &mut self.in_flight {
+            // Nobody waits for it here: it is only set going.
+            let _ = (&mut in_flight.append).now_or_never();
+        }
+    }
+
     fn deliver(&mut self, delivery: Delivery) {
         self.durable = Durable { seq: delivery.last, hash: delivery.hash };
         let outlets = self.outlets.clone();
@@ -278,6 +292,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
         let Some(in_flight) = self.in_flight.take() else { return Ok(()) };
         match result {
             Ok(()) => {
+                self.append_ahead();
                 self.deliver(in_flight.delivery);
                 Ok(())
             }
@@ -293,21 +308,17 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
         let again = std::mem::take(&mut self.again);
         let waiting = building.commands.into_iter().map(|(pending, _)| pending).chain(again);
         for pending in waiting {
-            if let Some(reply) = pending.reply {
-                let _ = reply.send(Err(Failure::Stopped(why.clone())));
-            }
+            pending.answer(Err(Failure::Stopped(why.clone())));
         }
         let in_flight = self.in_flight.take().map(|in_flight| in_flight.delivery.commands);
         for (pending, _) in in_flight.unwrap_or_default() {
-            if let Some(reply) = pending.reply {
-                let _ = reply.send(Err(Failure::Interrupted(why.clone())));
-            }
+            pending.answer(Err(Failure::Interrupted(why.clone())));
         }
         let waiting = std::mem::take(&mut self.waiting);
         let inbox = std::iter::from_fn(|| self.inbox.try_take());
         for submission in waiting.into_iter().chain(inbox) {
-            if let Submission::Command(_, reply) = submission {
-                let _ = reply.send(Err(Failure::Stopped(why.clone())));
+            if let Submission::Command(pending) = submission {
+                pending.answer(Err(Failure::Stopped(why.clone())));
             }
         }
         // What still runs could not be recorded any more.
@@ -334,7 +345,10 @@ impl<R: Runner<Inputs = Cached>> Drop for Loop<R> {
 /// Safe to drop: the append goes on where it was when this is called again.
 async fn landed(in_flight: &mut Option<InFlight>) -> Result<(), log::Error> {
     match in_flight {
-        Some(in_flight) => in_flight.append.as_mut().await,
+        Some(InFlight { append, .. }) => {
+            (&mut *append).await;
+            Pin::new(append).take_output().expect("its output is taken once")
+        }
         None => std::future::pending().await,
     }
 }

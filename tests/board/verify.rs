@@ -98,7 +98,7 @@ const DAMAGES: [(&str, &str); 26] = [
     ),
     ("DELETE FROM stretch WHERE kind = 0", "it is not listed by its type"),
     ("DELETE FROM stretch WHERE kind = 1", "it is not listed by its agent"),
-    ("DELETE FROM tag WHERE tag = 'red'", "it is not listed by its tag `red`"),
+    ("DELETE FROM new_tag WHERE tag = 'red'", "it is not listed by its tag `red`"),
     ("DELETE FROM used_key WHERE key = 'key 2'", "key `key 2` does not lead to it"),
     (
         "UPDATE used_key SET seq = (SELECT max(seq) FROM artifact) WHERE key = 'key 2'",
@@ -109,10 +109,10 @@ const DAMAGES: [(&str, &str); 26] = [
     ("UPDATE closed SET outcome = 2 WHERE outcome = 1", "it is not listed by its outcome (Dead)"),
     ("UPDATE closed SET agent_no = 7", "it is not listed by its agent"),
     ("UPDATE closed SET correlation = randomblob(16)", "it is not listed by its correlation"),
-    ("DELETE FROM worked_on", "it is not listed by its input"),
+    ("DELETE FROM worked_on", "it is not listed by its"),
     (
-        "INSERT INTO closed SELECT (SELECT seq FROM head), outcome, agent_no, correlation, body \
-         FROM closed LIMIT 1",
+        "INSERT INTO closed SELECT (SELECT seq FROM head), outcome, agent_no, correlation, apart, \
+         body FROM closed LIMIT 1",
         "activation",
     ),
     ("DELETE FROM cancelled", "it was cancelled, and is not there"),

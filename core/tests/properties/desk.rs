@@ -285,7 +285,7 @@ impl Desk {
         outcome: AttemptOutcome,
     ) -> Result<Answer, Rejection> {
         let finish = Finish { attempt: lease.attempt, outcome, report: None };
-        self.ask(Request::Finish(Box::new(finish)))
+        self.ask(Request::Finish(finish))
     }
 
     pub(crate) fn letter(&self, activation: ActivationId) -> DeadLetterRef {

@@ -13,7 +13,7 @@ use super::bulk::select;
 use super::error::{appending, refusal};
 use super::format::integer;
 use super::handle::SqliteLog;
-use super::rows::{TABLES, pack};
+use super::rows::{TABLES, pack, sort_in};
 use super::{read, write_ahead};
 use crate::check::{Checked, Flaw};
 
@@ -112,8 +112,10 @@ pub(super) fn setup() -> String {
          INSERT INTO batch (first, last, epoch, at, previous, hash, bytes) VALUES
          (NEW.first, NEW.last, NEW.epoch, NEW.at, NEW.previous, NEW.hash, NEW.bytes);
          UPDATE head SET seq = NEW.last, hash = NEW.hash, at = NEW.at;
+         {};
          {}; END;",
-        spread.join(";\n")
+        spread.join(";\n"),
+        sort_in()
     )
 }
 

@@ -86,7 +86,8 @@ impl Bulk {
     }
 }
 
-/// The query that yields the rows again, out of the blobs that two expressions stand for.
+/// The query that yields the rows again, out of the blobs that two expressions stand for, with the
+/// columns `c0`, `c1`, ….
 pub(super) fn select(rows: &str, data: &str, columns: &[Column]) -> String {
     let mut sql = "SELECT".to_owned();
     let mut offset = 0;
@@ -103,7 +104,8 @@ pub(super) fn select(rows: &str, data: &str, columns: &[Column]) -> String {
             Column::Bytes => bytes(),
             Column::Text => format!("CAST({} AS TEXT)", bytes()),
         };
-        write!(sql, "{comma} {value}").expect("a string takes all that is written to it");
+        write!(sql, "{comma} {value} AS c{place}")
+            .expect("a string takes all that is written to it");
         offset += column.width();
     }
     format!(

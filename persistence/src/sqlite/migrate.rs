@@ -13,7 +13,7 @@ const STEPS: [&str; 1] = [FIRST];
 pub(super) const VERSION: u32 = STEPS.len() as u32;
 
 /// How many tables a file of that version has.
-pub(super) const TABLES: i64 = 12;
+pub(super) const TABLES: i64 = 13;
 
 const FIRST: &str = "
 CREATE TABLE head (
@@ -61,6 +61,11 @@ CREATE TABLE tag (
     seq INTEGER NOT NULL,
     PRIMARY KEY (tag, seq)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE new_tag (
+    seq INTEGER NOT NULL,
+    tag TEXT NOT NULL,
+    PRIMARY KEY (seq, tag)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE used_key (
     key TEXT PRIMARY KEY,
     seq INTEGER NOT NULL
@@ -76,9 +81,10 @@ CREATE TABLE closed (
     outcome INTEGER NOT NULL,
     agent_no INTEGER NOT NULL,
     correlation BLOB NOT NULL,
+    apart INTEGER NOT NULL,
     body BLOB NOT NULL
 ) STRICT;
-CREATE INDEX closed_correlation ON closed (correlation);
+CREATE INDEX closed_apart ON closed (correlation) WHERE apart = 1;
 CREATE INDEX closed_not_done ON closed (activation) WHERE outcome <> 0;
 CREATE INDEX closed_dead ON closed (correlation) WHERE outcome = 1;
 CREATE TABLE worked_on (

@@ -21,6 +21,9 @@ use super::rows::{BY_AGENT, OF_TYPE};
 /// those of each one.
 const DRIVERS_MAX: usize = 64;
 
+/// Where tags are: those that were sorted in, and those that came since.
+const TAGS: [&str; 2] = ["tag", "new_tag"];
+
 /// The bounds of a listing, in it. Not a join: SQLite would forget the order of what it is joined to.
 const LOW: &str = "(SELECT low FROM bounds)";
 const HIGH: &str = "(SELECT high FROM bounds)";
@@ -131,7 +134,19 @@ fn closed_sql(query: &ActivationQuery) -> Sql {
             );
             sql.bind(integer(input.get()));
         }
-        (None, Some(_)) => sql.text("closed c INDEXED BY closed_correlation WHERE true"),
+        (None, Some(correlation)) => {
+            sql.text(
+                "(SELECT w.activation FROM artifact a INDEXED BY artifact_correlation \
+                 CROSS JOIN worked_on w ON w.input = a.seq WHERE a.correlation = ",
+            );
+            sql.bind(&correlation.as_bytes()[..]);
+            sql.text(
+                " UNION SELECT activation FROM closed INDEXED BY closed_apart \
+                 WHERE apart = 1 AND correlation = ",
+            );
+            sql.bind(&correlation.as_bytes()[..]);
+            sql.text(") d CROSS JOIN closed c ON c.activation = d.activation WHERE true");
+        }
         (None, None) if !done => {
             sql.text("closed c INDEXED BY closed_not_done WHERE c.outcome <> 0");
         }
@@ -163,7 +178,8 @@ fn closed_sql(query: &ActivationQuery) -> Sql {
 #[derive(Clone, Copy)]
 enum Driver<'a> {
     Correlation,
-    Tag(&'a Tag),
+    /// Those with a tag, as far as they are in this table.
+    Tag(&'a Tag, &'static str),
     /// Those in the stretches of a kind and a number.
     Stretch(i64, u32),
     All,
@@ -180,7 +196,7 @@ fn drivers(query: &ArtifactQuery) -> Vec<Driver<'_>> {
     if query.correlation.is_some() {
         vec![Driver::Correlation]
     } else if let Some(tag) = query.tags.first() {
-        vec![Driver::Tag(tag)]
+        TAGS.map(|table| Driver::Tag(tag, table)).to_vec()
     } else if (1..=DRIVERS_MAX).contains(&query.types.len()) {
         stretches(OF_TYPE, query.types.iter().map(|type_no| type_no.get()).collect())
     } else if (1..=DRIVERS_MAX).contains(&query.agents.len()) {
@@ -201,8 +217,8 @@ fn driven(sql: &mut Sql, query: &ArtifactQuery, driver: Driver<'_>) {
     match driver {
         Driver::Correlation => sql.text("artifact a INDEXED BY artifact_correlation WHERE true"),
         Driver::All => sql.text("artifact a NOT INDEXED WHERE true"),
-        Driver::Tag(tag) => {
-            sql.text("tag t CROSS JOIN artifact a ON a.seq = t.seq WHERE t.tag = ");
+        Driver::Tag(tag, table) => {
+            sql.text(&format!("{table} t CROSS JOIN artifact a ON a.seq = t.seq WHERE t.tag = "));
             sql.bind(tag.as_str());
             sql.text(&format!(" AND t.seq > {LOW} AND t.seq < {HIGH}"));
             order = format!(" ORDER BY t.seq {}", sql.order);
@@ -223,8 +239,15 @@ fn driven(sql: &mut Sql, query: &ArtifactQuery, driver: Driver<'_>) {
         sql.bind(&correlation.as_bytes()[..]);
     }
     for tag in &query.tags {
-        sql.text(" AND EXISTS (SELECT 1 FROM tag WHERE tag.seq = a.seq AND tag.tag = ");
-        sql.bind(tag.as_str());
+        let mut or = " AND (";
+        for table in TAGS {
+            sql.text(&format!(
+                "{or}EXISTS (SELECT 1 FROM {table} t WHERE t.seq = a.seq AND t.tag = "
+            ));
+            sql.bind(tag.as_str());
+            sql.text(")");
+            or = " OR ";
+        }
         sql.text(")");
     }
     if !query.types.is_empty() {
@@ -367,6 +390,10 @@ mod tests {
                 "SEARCH t USING PRIMARY KEY (tag=? AND seq>?",
             ),
             (
+                ArtifactQuery { correlation: None, ..all.clone() },
+                "SEARCH t USING PRIMARY KEY (seq>? AND seq<?)",
+            ),
+            (
                 ArtifactQuery { types: all.types, ..any() },
                 "SEARCH s USING PRIMARY KEY (kind=? AND no=? AND last>?)",
             ),
@@ -400,7 +427,14 @@ mod tests {
                 ActivationQuery { input: Some(Seq(1)), correlation, ..any() },
                 "SEARCH w USING PRIMARY KEY (input=?",
             ),
-            (ActivationQuery { correlation, ..any() }, "INDEX closed_correlation (correlation=?"),
+            (
+                ActivationQuery { correlation, ..any() },
+                "SEARCH a USING COVERING INDEX artifact_correlation (correlation=?",
+            ),
+            (
+                ActivationQuery { correlation, ..any() },
+                "COVERING INDEX closed_apart (correlation=?",
+            ),
             (ActivationQuery { outcomes, ..any() }, "INDEX closed_not_done (activation>?"),
             (any(), "SEARCH c USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
         ];

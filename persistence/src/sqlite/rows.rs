@@ -52,9 +52,9 @@ pub(super) const TABLES: [Table; 9] = [
         pack: stretches,
     },
     Table {
-        name: "tag",
-        statement: "INSERT INTO tag (tag, seq) {rows}",
-        columns: &[TEXT, NUMBER],
+        name: "new_tag",
+        statement: "INSERT INTO new_tag (seq, tag) {rows}",
+        columns: &[NUMBER, TEXT],
         pack: tags,
     },
     Table {
@@ -71,9 +71,12 @@ pub(super) const TABLES: [Table; 9] = [
     },
     Table {
         name: "closed",
+        // One that belongs to its first input's tree of work is found through that input.
         statement: "INSERT OR REPLACE INTO closed \
-             (activation, outcome, agent_no, correlation, body) {rows}",
-        columns: &[NUMBER, NUMBER, NUMBER, ID, BYTES],
+             (activation, outcome, agent_no, correlation, body, apart) \
+             SELECT c0, c1, c2, c3, c4, NOT EXISTS \
+             (SELECT 1 FROM artifact WHERE seq = c5 AND correlation = c3) FROM ({rows})",
+        columns: &[NUMBER, NUMBER, NUMBER, ID, BYTES, NUMBER],
         pack: closed,
     },
     Table {
@@ -89,6 +92,21 @@ pub(super) const TABLES: [Table; 9] = [
         pack: cancelled,
     },
 ];
+
+/// How many new tags are kept in the order in which they came, before they are sorted in together:
+/// each of a few hundred words of which one artifact after another has some is a place of its own in
+/// the index, and each place costs a page.
+const NEW_TAGS_MAX: u32 = 8_192;
+
+/// What is done when an append has brought tags.
+pub(super) fn sort_in() -> String {
+    let many = format!("(SELECT count(*) FROM new_tag) > {NEW_TAGS_MAX}");
+    let due = format!("length(NEW.new_tag_rows) > 0 AND {many}");
+    format!(
+        "INSERT INTO tag (tag, seq) SELECT tag, seq FROM new_tag WHERE {due} ORDER BY tag, seq;
+         DELETE FROM new_tag WHERE {due}"
+    )
+}
 
 /// The rows of each table.
 pub(super) fn pack(rows: &Rows) -> [Bulk; TABLES.len()] {
@@ -162,8 +180,8 @@ fn tags(rows: &Rows) -> Bulk {
     let mut bulk = Bulk::default();
     for row in &rows.artifacts {
         for tag in &row.envelope().tags {
-            bulk.bytes(tag.as_str().as_bytes());
             bulk.number(integer(row.seq.get()));
+            bulk.bytes(tag.as_str().as_bytes());
         }
     }
     bulk
@@ -197,6 +215,7 @@ fn closed(rows: &Rows) -> Bulk {
         bulk.number(i64::from(row.agent.get()));
         bulk.fixed(row.correlation.as_bytes());
         bulk.written(|data| encode(row, data));
+        bulk.number(row.inputs.first().map_or(0, |input| integer(input.get())));
     }
     bulk
 }

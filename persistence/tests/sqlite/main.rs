@@ -18,6 +18,8 @@ mod remove;
 #[cfg(test)]
 mod stranger;
 #[cfg(test)]
+mod tags;
+#[cfg(test)]
 mod write_ahead;
 
 use artel_core::log::{Description, Durability};

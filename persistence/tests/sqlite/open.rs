@@ -100,7 +100,7 @@ async fn a_file_of_a_later_schema_is_refused() {
     }
     place.sql("PRAGMA user_version = 1; DROP TABLE used_key").await;
     let error = refused(&place, "a table less").await;
-    assert!(error.to_string().contains("11 tables instead of 12"), "{error}");
+    assert!(error.to_string().contains("12 tables instead of 13"), "{error}");
 }
 
 /// SQLITE-5: where there is nothing, only asking for a new board makes one, and two who ask at once

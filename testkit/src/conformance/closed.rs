@@ -99,6 +99,10 @@ pub async fn every_listing_of_closed_activations_agrees_with_a_map<F: LogFactory
     property::check(BOARDS, plans, |(batches, queries)| async move {
         let (_place, log) = fresh(factory).await;
         let mut scribe = Scribe::own(&log).await;
+        // Some of the inputs are of the tree of work of what is about them, some of another.
+        let inputs = (1..=9)
+            .map(|number| Sample { correlation: correlation(number % 3), ..Sample::new(number) });
+        scribe.publish(&inputs.collect::<Vec<_>>()).await;
         let mut model = BTreeMap::new();
         for batch in &batches {
             let mut sketch = scribe.sketch();

@@ -294,7 +294,7 @@ impl Board {
         outcome: AttemptOutcome,
     ) -> Result<Answer, Rejection> {
         let report = Some(Content::new(Salt([4; 16]), Bytes::from_static(b"report")));
-        self.ask(Request::Finish(Box::new(Finish { attempt, outcome, report })))
+        self.ask(Request::Finish(Finish { attempt, outcome, report }))
     }
 
     /// The dead letter as the store would find it.

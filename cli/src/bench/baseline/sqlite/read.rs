@@ -10,7 +10,7 @@ use artel::ids::Seq;
 use artel::log::{ClosedActivation, Log};
 use artel::record::Batch;
 
-use super::rows::{ARTIFACT, CLOSED, CONTENT, Row, STRETCH, TABLES, TAG, Table, Value};
+use super::rows::{ARTIFACT, CLOSED, CONTENT, NEW_TAG, Row, STRETCH, TABLES, Table, Value};
 use crate::bench::baseline::source::Source;
 use crate::bench::error::Error;
 
@@ -33,11 +33,12 @@ pub(super) struct Ahead<'a> {
 impl<'a> Ahead<'a> {
     /// Sorts by seq what the file has sorted otherwise.
     pub(super) async fn new(log: &'a dyn Log, mut reader: SqliteConnection) -> Result<Self, Error> {
-        for (table, seq) in [(STRETCH, "last"), (TAG, "seq")] {
+        let tags = "(SELECT seq, tag FROM main.tag UNION ALL SELECT seq, tag FROM main.new_tag)";
+        for (table, seq, from) in [(STRETCH, "last", "main.stretch"), (NEW_TAG, "seq", tags)] {
             let (name, columns) = (table.name, table.names());
             let sorted = format!(
                 "CREATE TEMP TABLE {name}_sorted AS \
-                 SELECT {seq} AS appended, {columns} FROM main.{name}; \
+                 SELECT {seq} AS appended, {columns} FROM {from}; \
                  CREATE INDEX temp.{name}_appended ON {name}_sorted (appended)"
             );
             reader.execute(AssertSqlSafe(sorted)).await?;
@@ -53,7 +54,7 @@ impl<'a> Ahead<'a> {
         self.to = chunk.batches.last().map_or(self.to, |batch| batch.header.last);
         let artifact = self.range(ARTIFACT, "artifact", "seq").await?;
         let stretch = self.range(STRETCH, "stretch_sorted", "appended").await?;
-        let tag = self.range(TAG, "tag_sorted", "appended").await?;
+        let tag = self.range(NEW_TAG, "new_tag_sorted", "appended").await?;
         let content = self.range(CONTENT, "content", "seq").await?;
         let (mut closed, mut worked_on) = (Vec::new(), Vec::new());
         let bodies = self.closed(&chunk.closed).await?;

@@ -57,7 +57,8 @@ pub(super) const STRETCH: Table = Table {
     name: "stretch",
     columns: &[("kind", Number), ("no", Number), ("last", Number), ("first", Number)],
 };
-pub(super) const TAG: Table = Table { name: "tag", columns: &[("tag", Text), ("seq", Number)] };
+pub(super) const NEW_TAG: Table =
+    Table { name: "new_tag", columns: &[("seq", Number), ("tag", Text)] };
 pub(super) const CONTENT: Table = Table {
     name: "content",
     columns: &[("seq", Number), ("salt", Fixed(16)), ("hash", Fixed(32)), ("bytes", Bytes)],
@@ -69,6 +70,7 @@ pub(super) const CLOSED: Table = Table {
         ("outcome", Number),
         ("agent_no", Number),
         ("correlation", Fixed(16)),
+        ("apart", Number),
         ("body", Bytes),
     ],
 };
@@ -76,7 +78,7 @@ pub(super) const WORKED_ON: Table =
     Table { name: "worked_on", columns: &[("input", Number), ("activation", Number)] };
 
 /// In the order in which an append writes to them.
-pub(super) const TABLES: [Table; 6] = [ARTIFACT, STRETCH, TAG, CONTENT, CLOSED, WORKED_ON];
+pub(super) const TABLES: [Table; 6] = [ARTIFACT, STRETCH, NEW_TAG, CONTENT, CLOSED, WORKED_ON];
 
 impl Table {
     /// The names of its columns.

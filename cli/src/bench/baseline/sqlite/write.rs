@@ -25,6 +25,11 @@ const HEADER: [&str; 7] = ["last", "first", "epoch", "at", "previous", "hash", "
 const INSERT: &str =
     "INSERT INTO incoming VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
+/// New tags are sorted in when there are many, as the board does.
+const SORT_IN: &str = "INSERT INTO tag (tag, seq) SELECT tag, seq FROM new_tag \
+     WHERE (SELECT count(*) FROM new_tag) > 8192 ORDER BY tag, seq; \
+     DELETE FROM new_tag WHERE (SELECT count(*) FROM new_tag) > 8192;";
+
 /// Writes a board's rows to a file beside it, and says what those of the part took.
 pub(crate) async fn write(
     url: &str,
@@ -75,7 +80,7 @@ fn setup() -> String {
          INSERT INTO batch (last, first, epoch, at, previous, hash, bytes) VALUES
          (NEW.last, NEW.first, NEW.epoch, NEW.at, NEW.previous, NEW.hash, NEW.bytes);
          UPDATE head SET seq = NEW.last, hash = NEW.hash, at = NEW.at;
-         {inserts} END;"
+         {inserts} {SORT_IN} END;"
     )
 }
 
