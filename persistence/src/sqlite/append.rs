@@ -13,7 +13,7 @@ use super::bulk::select;
 use super::error::{appending, refusal};
 use super::format::integer;
 use super::handle::SqliteLog;
-use super::rows::{TABLES, pack, sort_in};
+use super::rows::{NEW_TAGS_MAX, REOPENED, TABLES, pack};
 use super::{read, write_ahead};
 use crate::check::{Checked, Flaw};
 
@@ -90,11 +90,13 @@ async fn refused(log: &SqliteLog, header: &BatchHeader, reason: &str) -> Option<
     })
 }
 
-/// What the writing connection has to do first: make the view and its trigger.
+/// What the writing connection has to do first: make the view and its triggers.
 pub(super) fn setup() -> String {
     let tables =
         TABLES.map(|table| [format!("{}_rows", table.name), format!("{}_data", table.name)]);
-    let columns = HEADER.into_iter().map(str::to_owned).chain(tables.into_iter().flatten());
+    let reopened = ["reopened_rows".to_owned(), "reopened_data".to_owned()];
+    let tables = tables.into_iter().flatten().chain(reopened);
+    let columns = HEADER.into_iter().map(str::to_owned).chain(tables);
     let columns = columns.map(|name| format!("0 AS {name}")).collect::<Vec<_>>().join(", ");
     let spread = TABLES.map(|table| {
         let rows = format!("NEW.{}_rows", table.name);
@@ -112,10 +114,25 @@ pub(super) fn setup() -> String {
          INSERT INTO batch (first, last, epoch, at, previous, hash, bytes) VALUES
          (NEW.first, NEW.last, NEW.epoch, NEW.at, NEW.previous, NEW.hash, NEW.bytes);
          UPDATE head SET seq = NEW.last, hash = NEW.hash, at = NEW.at;
-         {};
-         {}; END;",
+         {}; END;
+         {}",
         spread.join(";\n"),
-        sort_in()
+        rarely()
+    )
+}
+
+/// Triggers beside that one for what few appends do, because a statement costs something also where
+/// it does nothing. They may run before it or after it.
+fn rarely() -> String {
+    let rows = select("NEW.reopened_rows", "NEW.reopened_data", REOPENED.columns);
+    let reopen = REOPENED.statement.replace("{rows}", &rows);
+    format!(
+        "CREATE TEMP TRIGGER reopen INSTEAD OF INSERT ON incoming \
+         WHEN length(NEW.reopened_rows) > 0 BEGIN {reopen}; END;
+         CREATE TEMP TRIGGER sort_in INSTEAD OF INSERT ON incoming \
+         WHEN length(NEW.new_tag_rows) > 0 AND (SELECT count(*) FROM new_tag) > {NEW_TAGS_MAX} BEGIN
+         INSERT INTO tag (tag, seq) SELECT tag, seq FROM new_tag ORDER BY tag, seq;
+         DELETE FROM new_tag; END;"
     )
 }
 

@@ -86,6 +86,20 @@ impl Bulk {
     }
 }
 
+/// How many numbers the table of numbers has, from 0 on. Two of them together count the records, up
+/// to a million. A recursive query would count them as well, through a table of its own that is made
+/// for each query and takes in each number.
+const NUMBERS: u32 = 1024;
+
+/// What a connection has to do before it runs such a query: make the table of numbers.
+pub(super) fn setup() -> String {
+    format!(
+        "CREATE TEMP TABLE number (n INTEGER PRIMARY KEY);
+         INSERT INTO number WITH RECURSIVE next (n) AS
+         (SELECT 0 UNION ALL SELECT n + 1 FROM next WHERE n + 1 < {NUMBERS}) SELECT n FROM next;"
+    )
+}
+
 /// The query that yields the rows again, out of the blobs that two expressions stand for, with the
 /// columns `c0`, `c1`, ….
 pub(super) fn select(rows: &str, data: &str, columns: &[Column]) -> String {
@@ -108,16 +122,18 @@ pub(super) fn select(rows: &str, data: &str, columns: &[Column]) -> String {
             .expect("a string takes all that is written to it");
         offset += column.width();
     }
+    let count = format!("length({rows}) / {offset}");
     format!(
-        "{sql} FROM (WITH RECURSIVE record (o) AS (SELECT 1 WHERE length({rows}) > 0 \
-         UNION ALL SELECT o + {offset} FROM record WHERE o + {offset} <= length({rows})) \
-         SELECT o FROM record)"
+        "{sql} FROM (SELECT 1 + {offset} * ({NUMBERS} * big.n + small.n) AS o \
+         FROM number big CROSS JOIN number small \
+         WHERE big.n < ({count} + {NUMBERS} - 1) / {NUMBERS} \
+         AND small.n < {count} - {NUMBERS} * big.n)"
     )
 }
 
 #[cfg(test)]
 mod tests {
-    use sqlx::{AssertSqlSafe, ConnectOptions, Row};
+    use sqlx::{AssertSqlSafe, ConnectOptions, Executor, Row};
 
     use super::*;
 
@@ -138,6 +154,7 @@ mod tests {
         let sql = select("?1", "?2", &columns);
         let mut connection =
             sqlx::sqlite::SqliteConnectOptions::new().in_memory(true).connect().await.unwrap();
+        connection.execute(AssertSqlSafe(setup())).await.unwrap();
         let rows = sqlx::query(AssertSqlSafe(sql))
             .bind(bulk.rows)
             .bind(bulk.data)

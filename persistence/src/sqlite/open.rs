@@ -19,7 +19,7 @@ use super::file::{APPLICATION_ID, File, Found, Synchronous, beside, inspect, res
 use super::handle::SqliteLog;
 use super::own::{Lock, Owning};
 use super::write_ahead::WriteAhead;
-use super::{append, migrate, read};
+use super::{append, bulk, migrate, read};
 use crate::open::{CreateBoard, Mode};
 
 /// Connections that read at the same time.
@@ -51,7 +51,8 @@ pub(crate) async fn open(file: File, mode: Mode) -> Result<SqliteLog, Error> {
 fn log(path: PathBuf, synchronous: Synchronous, read_only: bool) -> SqliteLog {
     let place = path.display().to_string();
     let readers = Connections::new(&place, reading_options(&path), String::new(), READERS);
-    let writer = Connections::new(&place, writing_options(&path, synchronous), append::setup(), 1);
+    let setup = format!("{}\n{}", bulk::setup(), append::setup());
+    let writer = Connections::new(&place, writing_options(&path, synchronous), setup, 1);
     SqliteLog {
         place,
         write_ahead: WriteAhead::of(&path),

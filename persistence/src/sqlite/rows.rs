@@ -1,10 +1,10 @@
 //! The rows of an append, table by table: how each lies in a record, and the statement that takes
 //! it out again. The order of the tables is the order in which they are written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use artel_core::envelope::Producer;
-use artel_core::ids::Seq;
+use artel_core::ids::{ActivationId, Seq};
 use artel_core::log::{ArtifactRow, Outcome, Rows};
 
 use super::bulk::{Bulk, Column};
@@ -31,13 +31,16 @@ const TEXT: Column = Column::Text;
 pub(super) const OF_TYPE: i64 = 0;
 pub(super) const BY_AGENT: i64 = 1;
 
-pub(super) const TABLES: [Table; 9] = [
-    Table {
-        name: "reopened",
-        statement: "DELETE FROM closed WHERE activation IN ({rows})",
-        columns: &[NUMBER],
-        pack: reopened,
-    },
+/// What takes closed activations out again. Those that the same append closes once more are left
+/// out, so that it does not matter which comes first.
+pub(super) const REOPENED: Table = Table {
+    name: "reopened",
+    statement: "DELETE FROM closed WHERE activation IN ({rows})",
+    columns: &[NUMBER],
+    pack: reopened,
+};
+
+pub(super) const TABLES: [Table; 8] = [
     Table {
         name: "artifact",
         statement: "INSERT INTO artifact \
@@ -96,21 +99,15 @@ pub(super) const TABLES: [Table; 9] = [
 /// How many new tags are kept in the order in which they came, before they are sorted in together:
 /// each of a few hundred words of which one artifact after another has some is a place of its own in
 /// the index, and each place costs a page.
-const NEW_TAGS_MAX: u32 = 8_192;
-
-/// What is done when an append has brought tags.
-pub(super) fn sort_in() -> String {
-    let many = format!("(SELECT count(*) FROM new_tag) > {NEW_TAGS_MAX}");
-    let due = format!("length(NEW.new_tag_rows) > 0 AND {many}");
-    format!(
-        "INSERT INTO tag (tag, seq) SELECT tag, seq FROM new_tag WHERE {due} ORDER BY tag, seq;
-         DELETE FROM new_tag WHERE {due}"
-    )
-}
+pub(super) const NEW_TAGS_MAX: u32 = 8_192;
 
 /// The rows of each table.
-pub(super) fn pack(rows: &Rows) -> [Bulk; TABLES.len()] {
-    TABLES.map(|table| (table.pack)(rows))
+pub(super) fn pack(rows: &Rows) -> [Bulk; TABLES.len() + 1] {
+    let mut tables = TABLES.iter().chain([&REOPENED]);
+    std::array::from_fn(|_| {
+        let table = tables.next().expect("there are as many tables as bulks");
+        (table.pack)(rows)
+    })
 }
 
 /// What the column `outcome` of the closed activations holds.
@@ -125,7 +122,11 @@ pub(super) const fn outcome_no(outcome: Outcome) -> i64 {
 
 fn reopened(rows: &Rows) -> Bulk {
     let mut bulk = Bulk::default();
-    for activation in &rows.reopened {
+    if rows.reopened.is_empty() {
+        return bulk;
+    }
+    let again: BTreeSet<ActivationId> = rows.closed.iter().map(|row| row.activation).collect();
+    for activation in rows.reopened.iter().filter(|activation| !again.contains(activation)) {
         bulk.number(integer(activation.0.get()));
     }
     bulk

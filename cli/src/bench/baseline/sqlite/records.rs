@@ -62,6 +62,11 @@ impl Records {
     }
 }
 
+/// What counts the records: a table of the numbers below 1 024, of which two count to a million.
+pub(super) const NUMBERS: &str = "CREATE TEMP TABLE number (n INTEGER PRIMARY KEY);
+     INSERT INTO number WITH RECURSIVE next (n) AS
+     (SELECT 0 UNION ALL SELECT n + 1 FROM next WHERE n < 1023) SELECT n FROM next;";
+
 /// The query that yields the rows of a table, out of what two expressions stand for.
 pub(super) fn select(table: &Table, rows: &str, data: &str) -> String {
     let number = |at| format!("CAST(substr({rows}, o + {at}, {NUMBER_LEN}) AS INTEGER)");
@@ -81,9 +86,10 @@ pub(super) fn select(table: &Table, rows: &str, data: &str) -> String {
         let _ = write!(sql, "{comma} {value}");
         at += width;
     }
+    let count = format!("length({rows}) / {at}");
     format!(
-        "{sql} FROM (WITH RECURSIVE record (o) AS (SELECT 1 WHERE length({rows}) > 0 \
-         UNION ALL SELECT o + {at} FROM record WHERE o + {at} <= length({rows})) \
-         SELECT o FROM record)"
+        "{sql} FROM (SELECT 1 + {at} * (1024 * big.n + small.n) AS o \
+         FROM number big CROSS JOIN number small \
+         WHERE big.n < ({count} + 1023) / 1024 AND small.n < {count} - 1024 * big.n)"
     )
 }

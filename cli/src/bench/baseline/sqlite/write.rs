@@ -9,7 +9,7 @@ use artel::Board;
 use artel::record::Batch;
 
 use super::read::{Ahead, Chunk, number};
-use super::records::{Records, select};
+use super::records::{NUMBERS, Records, select};
 use super::rows::TABLES;
 use super::{compare, file};
 use crate::bench::Progress;
@@ -26,9 +26,10 @@ const INSERT: &str =
     "INSERT INTO incoming VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 /// New tags are sorted in when there are many, as the board does.
-const SORT_IN: &str = "INSERT INTO tag (tag, seq) SELECT tag, seq FROM new_tag \
-     WHERE (SELECT count(*) FROM new_tag) > 8192 ORDER BY tag, seq; \
-     DELETE FROM new_tag WHERE (SELECT count(*) FROM new_tag) > 8192;";
+const SORT_IN: &str = "CREATE TEMP TRIGGER sort_in INSTEAD OF INSERT ON incoming \
+     WHEN length(NEW.new_tag_rows) > 0 AND (SELECT count(*) FROM new_tag) > 8192 BEGIN \
+     INSERT INTO tag (tag, seq) SELECT tag, seq FROM new_tag ORDER BY tag, seq; \
+     DELETE FROM new_tag; END;";
 
 /// Writes a board's rows to a file beside it, and says what those of the part took.
 pub(crate) async fn write(
@@ -75,12 +76,13 @@ fn setup() -> String {
     }
     let columns = columns.iter().map(|name| format!("0 AS {name}")).collect::<Vec<_>>().join(", ");
     format!(
-        "CREATE TEMP VIEW incoming AS SELECT {columns};
+        "{NUMBERS}
+         CREATE TEMP VIEW incoming AS SELECT {columns};
          CREATE TEMP TRIGGER spread INSTEAD OF INSERT ON incoming BEGIN
          INSERT INTO batch (last, first, epoch, at, previous, hash, bytes) VALUES
          (NEW.last, NEW.first, NEW.epoch, NEW.at, NEW.previous, NEW.hash, NEW.bytes);
          UPDATE head SET seq = NEW.last, hash = NEW.hash, at = NEW.at;
-         {inserts} {SORT_IN} END;"
+         {inserts} END; {SORT_IN}"
     )
 }
 
