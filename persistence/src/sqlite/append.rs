@@ -2,8 +2,9 @@
 //! that only the writing connection has, and the trigger behind that view checks that the batch
 //! continues the log, and spreads the rows over the tables.
 
-use sqlx::Arguments;
+use futures_util::TryStreamExt;
 use sqlx::sqlite::SqliteArguments;
+use sqlx::{Arguments, Executor};
 
 use artel_core::ids::Seq;
 use artel_core::log::{Append, Error};
@@ -51,7 +52,9 @@ pub(super) async fn append(log: &SqliteLog, append: Append) -> Result<(), Error>
             return Err(error);
         }
     };
-    let done = sqlx::query_with(INSERT, arguments).execute(writer.connection()).await;
+    // The first word of the outcome is all of it. Whoever waits for the end of the answer as well is
+    // woken up twice.
+    let done = writer.connection().fetch_many(sqlx::query_with(INSERT, arguments)).try_next().await;
     let Err(error) = done else {
         writer.give_back();
         log.owning.settle(header.epoch);

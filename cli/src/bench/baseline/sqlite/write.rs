@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use futures_util::TryStreamExt;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection};
 use sqlx::{Arguments, AssertSqlSafe, Connection, Executor};
 
@@ -106,7 +107,7 @@ async fn write_chunk(
             arguments.add(records.rows).map_err(sqlx::Error::Encode)?;
             arguments.add(records.data).map_err(sqlx::Error::Encode)?;
         }
-        sqlx::query_with(INSERT, arguments).execute(&mut *writer).await?;
+        writer.fetch_many(sqlx::query_with(INSERT, arguments)).try_next().await?;
     }
     watch.pause();
     Ok(())
