@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 use artel_core::board::{Beside, Changes, State};
 use artel_core::catalogue::Catalogue;
-use artel_core::command::{AttemptOutcome, Command, NewArtifact, Request};
+use artel_core::command::{Answer, AttemptOutcome, Command, NewArtifact, Request};
 use artel_core::event::Event;
 use artel_core::hash::Hash;
 use artel_core::ids::{CorrelationId, Epoch, ProcessId, SessionId};
@@ -56,6 +56,9 @@ pub(super) struct Engine {
     pub(super) spare: Spare,
     pub(super) settling: BTreeMap<CorrelationId, Vec<oneshot::Sender<()>>>,
     pub(super) idling: Vec<oneshot::Sender<()>>,
+    /// How many commands of others still get an append of their own: the log refused so many that
+    /// came together, and one of them is why.
+    pub(super) alone: usize,
     /// The moment that the timers were last told, and whether they asked since.
     announced: Elapsed,
     asked: bool,
@@ -83,6 +86,7 @@ impl Engine {
             spare: Spare::default(),
             settling: BTreeMap::new(),
             idling: Vec::new(),
+            alone: 0,
             announced: Elapsed::NEVER,
             asked: false,
             now,
@@ -100,6 +104,16 @@ impl Engine {
         let building = &self.building;
         building.commands.len() + building.looks.len() < BATCH_ITEMS_MAX
             && building.len() < limits::APPEND_LEN_MAX
+            && (self.alone == 0 || !building.commands.iter().any(|(pending, _)| pending.others()))
+    }
+
+    /// The log has stored these: where each has an append of its own, one fewer is suspected. One
+    /// that was rejected left nothing to refuse, and may come back.
+    pub(super) fn stored(&mut self, commands: &[(Pending, Result<Answer, Failure>)]) {
+        let one = |(pending, answer): &(Pending, Result<_, _>)| pending.others() && answer.is_ok();
+        if self.alone > 0 && commands.iter().any(one) {
+            self.alone -= 1;
+        }
     }
 
     /// How much more of what is asked from outside the batch in the making takes.

@@ -150,7 +150,12 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
         // What the board said to itself is said anew by the new ownership.
         let others = |(pending, _): (Pending, _)| pending.others().then_some(pending);
         let mut pending: Vec<Pending> = failed.commands.into_iter().filter_map(others).collect();
+        if refused && pending.len() > 1 {
+            // They may be decided again at once, or come back once they were looked up anew.
+            self.engine.alone = self.engine.alone.max(pending.len());
+        }
         if refused && let Some(culprit) = single(&mut pending) {
+            self.engine.alone = self.engine.alone.saturating_sub(1);
             tracing::error!(%error, "the log refuses to store what a command brings");
             let failure = Failure::Unstorable(Arc::new(error));
             if let Some(reply) = culprit.reply {
@@ -176,7 +181,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
                 return Err(why);
             }
         };
-        self.resume(taken, pending, refused);
+        self.resume(taken, pending);
         self.inbox.status.send_replace(Status::Open);
         tracing::info!(epoch = %self.engine.epoch, seq = %self.durable.seq, "the board goes on");
         Ok(())
@@ -212,7 +217,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
         }
     }
 
-    fn resume(&mut self, taken: Taken, pending: Vec<Pending>, refused: bool) {
+    fn resume(&mut self, taken: Taken, pending: Vec<Pending>) {
         let Taken { ownership, loaded, found } = taken;
         let before = &mut self.engine;
         let (clock, bounds) = (before.clock.clone(), *before.state.bounds());
@@ -222,10 +227,10 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
         engine.beside.recovered(&engine.state, self.durable.seq, landed);
         engine.settling = std::mem::take(&mut before.settling);
         engine.idling = std::mem::take(&mut before.idling);
+        engine.alone = before.alone;
         self.engine = engine;
         self.durable = Durable { seq: self.engine.state.seq(), hash: self.engine.hash };
         self.outlets.hub.advance(self.durable.seq);
-        self.one_by_one = refused;
         // Only what the log has may leave: what the new ownership decides is not durable yet.
         self.start_and_stop();
         self.settle_waiters();

@@ -43,8 +43,6 @@ pub(super) struct Loop<R: Runner<Inputs = Cached>> {
     pub(super) durable: Durable,
     /// Commands that are decided again after a recovery, before anything from the inbox.
     pub(super) again: VecDeque<Pending>,
-    /// One command an append, until the one that the log refuses is found.
-    pub(super) one_by_one: bool,
     in_flight: Option<InFlight>,
     pub(super) inbox: Inbox,
     /// Submissions that were taken when the batch in the making had no room for them.
@@ -84,7 +82,6 @@ pub(crate) async fn start<R: Runner<Inputs = Cached>>(
         engine,
         durable,
         again: VecDeque::new(),
-        one_by_one: false,
         in_flight: None,
         inbox,
         waiting: VecDeque::new(),
@@ -235,12 +232,6 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
                 break;
             }
             self.engine.decide(pending.command, pending.reply);
-            if self.one_by_one {
-                break;
-            }
-        }
-        if self.again.is_empty() && self.engine.building.is_empty() {
-            self.one_by_one = false;
         }
     }
 
@@ -278,6 +269,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
         let Some(in_flight) = self.in_flight.take() else { return Ok(()) };
         match result {
             Ok(()) => {
+                self.engine.stored(&in_flight.delivery.commands);
                 self.deliver(in_flight.delivery);
                 Ok(())
             }
