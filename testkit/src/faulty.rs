@@ -1,5 +1,6 @@
 //! A log that fails when it is told to: before an append, after it, with the append landing later
-//! than its failure; that is slow, away for a while, or gone; whose process dies at an append.
+//! than its failure; that is slow, away for a while, gone, or another one; whose process dies at an
+//! append.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -185,6 +186,11 @@ impl FaultyLog {
     /// good.
     pub fn crash(&self) {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    /// From here on this is another log, as where somebody restores an old copy under its owner.
+    pub fn replace(&self, other: Arc<dyn Log>) {
+        *self.inner.lock().unwrap_or_else(PoisonError::into_inner) = Some(other);
     }
 
     /// The process that has this log dies at one of the next appends, the first of which is 1: just

@@ -15,7 +15,7 @@ use artel_testkit::{SeededEntropy, VirtualClock, check};
 
 use super::set_up::{Order, Part, order};
 
-fn store() -> MemoryStore {
+pub(super) fn store() -> MemoryStore {
     MemoryStore::new(CreateBoard {
         board: BoardName::new("prefixes").unwrap(),
         incarnation: Incarnation::new(Uuid::from_u128(9)),
@@ -72,7 +72,7 @@ async fn history(lives: &[Vec<u32>]) -> Vec<Batch> {
 }
 
 /// A log that holds these batches. What lies beside a log is never folded, and is left out.
-async fn copy(batches: &[Batch]) -> MemoryStore {
+pub(super) async fn copy(batches: &[Batch]) -> MemoryStore {
     let store = store();
     let log = store.open();
     let process = ProcessId::new(Uuid::from_u128(1));
