@@ -1,7 +1,6 @@
 //! The engine: the speculative state and the batch in the making. Synchronous; the loop around it
 //! owns time and the log.
 
-use std::collections::BTreeMap;
 use std::mem;
 use std::sync::Arc;
 
@@ -24,6 +23,7 @@ use super::inbox::Taken;
 use super::load::Loaded;
 use super::pace::Pace;
 use super::payloads::Payloads;
+use super::waiters::Waiters;
 use super::{Failure, Look, Reply, Submission};
 use crate::clock::BoardClock;
 
@@ -54,8 +54,7 @@ pub(super) struct Engine {
     pub(super) payloads: Payloads,
     pub(super) building: Building,
     pub(super) spare: Spare,
-    pub(super) settling: BTreeMap<CorrelationId, Vec<oneshot::Sender<()>>>,
-    pub(super) idling: Vec<oneshot::Sender<()>>,
+    pub(super) waiters: Waiters,
     /// How many commands of others still get an append of their own: the log refused so many that
     /// came together, and one of them is why.
     pub(super) alone: usize,
@@ -84,8 +83,7 @@ impl Engine {
             payloads: Payloads::new(bounds.cache_len),
             building: Building::default(),
             spare: Spare::default(),
-            settling: BTreeMap::new(),
-            idling: Vec::new(),
+            waiters: Waiters::default(),
             alone: 0,
             announced: Elapsed::NEVER,
             asked: false,
@@ -191,7 +189,7 @@ impl Engine {
 
     pub(super) fn when_settled(&mut self, correlation: CorrelationId, reply: oneshot::Sender<()>) {
         if self.state.correlation(correlation).is_some() {
-            push(self.settling.entry(correlation).or_default(), reply);
+            self.waiters.when_settled(correlation, reply);
         } else {
             self.answer_when_durable(reply);
         }
@@ -208,7 +206,7 @@ impl Engine {
 
     /// Keeps whoever waits for the board to come to rest.
     pub(super) fn when_idle(&mut self, reply: oneshot::Sender<()>) {
-        push(&mut self.idling, reply);
+        self.waiters.when_idle(reply);
     }
 
     /// Tells the timers with the next delivery what is due, whether or not it is news.
@@ -277,14 +275,6 @@ impl Engine {
         };
         (append, delivery)
     }
-}
-
-/// Adds a waiter. Those who left meanwhile go whenever the list would outgrow its memory.
-fn push(waiters: &mut Vec<oneshot::Sender<()>>, reply: oneshot::Sender<()>) {
-    if waiters.len() == waiters.capacity() {
-        waiters.retain(|waiter| !waiter.is_closed());
-    }
-    waiters.push(reply);
 }
 
 /// Bytes that a command brings: envelopes, payloads, other contents.

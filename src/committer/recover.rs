@@ -225,8 +225,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
         engine.beside = std::mem::take(&mut before.beside);
         let landed = found.values().map(|(first, events)| (*first, &events[..]));
         engine.beside.recovered(&engine.state, self.durable.seq, landed);
-        engine.settling = std::mem::take(&mut before.settling);
-        engine.idling = std::mem::take(&mut before.idling);
+        engine.waiters = std::mem::take(&mut before.waiters);
         engine.alone = before.alone;
         self.engine = engine;
         self.durable = Durable { seq: self.engine.state.seq(), hash: self.engine.hash };
@@ -305,19 +304,8 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
 
     /// Whoever waits for a tree of work of which, as it turns out, nothing is open, asks the store.
     fn settle_waiters(&mut self) {
-        let state = &self.engine.state;
-        let gone: Vec<_> = self
-            .engine
-            .settling
-            .keys()
-            .filter(|&&correlation| state.correlation(correlation).is_none())
-            .copied()
-            .collect();
-        for correlation in gone {
-            for waiter in self.engine.settling.remove(&correlation).unwrap_or_default() {
-                let _ = waiter.send(());
-            }
-        }
+        let Engine { state, waiters, .. } = &mut self.engine;
+        waiters.settled_but(|correlation| state.correlation(correlation).is_some());
     }
 }
 

@@ -253,9 +253,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
         // What was taken and left nothing to append counts for no batch.
         self.engine.building.taken = Taken::default();
         if self.engine.is_idle() {
-            for waiter in self.engine.idling.drain(..) {
-                let _ = waiter.send(());
-            }
+            self.engine.waiters.rests();
         }
     }
 
