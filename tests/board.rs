@@ -10,6 +10,7 @@ mod board {
     mod outages;
     mod prefixes;
     mod reads;
+    mod regress;
     mod restart;
     mod set_up;
     mod shutdown;

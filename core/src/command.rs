@@ -247,12 +247,17 @@ pub enum Rejection {
         id: ArtifactId,
     },
     /// There is no room on the agenda: try later.
-    #[error("the agenda of {what} is full: {open} activations are open, the limit is {limit}")]
+    #[error(
+        "the agenda of {what} is full: {open} activations are open, {wanted} more are wanted, \
+             the limit is {limit}"
+    )]
     AgendaFull {
         /// The board, or which agent.
         what: String,
         /// How many are open.
         open: u64,
+        /// How many more the command would have opened.
+        wanted: u64,
         /// How many may be.
         limit: u64,
     },

@@ -52,9 +52,7 @@ impl<R: Runner<Inputs = Cached>> Outlets<R> {
             look();
         }
         for settled in delivery.settled.drain(..) {
-            for waiter in engine.settling.remove(&settled.correlation).unwrap_or_default() {
-                let _ = waiter.send(());
-            }
+            engine.waiters.settled(settled.correlation);
         }
         if delivery.room && self.room.receiver_count() > 0 {
             self.room.send_replace(());

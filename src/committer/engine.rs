@@ -1,7 +1,6 @@
 //! The engine: the speculative state and the batch in the making. Synchronous; the loop around it
 //! owns time and the log.
 
-use std::collections::BTreeMap;
 use std::mem;
 use std::sync::Arc;
 
@@ -9,7 +8,7 @@ use tokio::sync::oneshot;
 
 use artel_core::board::{Beside, Changes, State};
 use artel_core::catalogue::Catalogue;
-use artel_core::command::{AttemptOutcome, Command, NewArtifact, Request};
+use artel_core::command::{Answer, AttemptOutcome, Command, NewArtifact, Request};
 use artel_core::event::Event;
 use artel_core::hash::Hash;
 use artel_core::ids::{CorrelationId, Epoch, ProcessId, SessionId};
@@ -24,6 +23,7 @@ use super::inbox::Taken;
 use super::load::Loaded;
 use super::pace::Pace;
 use super::payloads::Payloads;
+use super::waiters::Waiters;
 use super::{Failure, Look, Pending, Submission};
 use crate::clock::BoardClock;
 
@@ -54,8 +54,10 @@ pub(super) struct Engine {
     pub(super) payloads: Payloads,
     pub(super) building: Building,
     pub(super) spare: Spare,
-    pub(super) settling: BTreeMap<CorrelationId, Vec<oneshot::Sender<()>>>,
-    pub(super) idling: Vec<oneshot::Sender<()>>,
+    pub(super) waiters: Waiters,
+    /// How many commands of others still get an append of their own: the log refused so many that
+    /// came together, and one of them is why.
+    pub(super) alone: usize,
     /// The moment that the timers were last told, and whether they asked since.
     announced: Elapsed,
     asked: bool,
@@ -81,8 +83,8 @@ impl Engine {
             payloads: Payloads::new(bounds.cache_len),
             building: Building::default(),
             spare: Spare::default(),
-            settling: BTreeMap::new(),
-            idling: Vec::new(),
+            waiters: Waiters::default(),
+            alone: 0,
             announced: Elapsed::NEVER,
             asked: false,
             now,
@@ -100,6 +102,16 @@ impl Engine {
         let building = &self.building;
         building.commands.len() + building.looks.len() < BATCH_ITEMS_MAX
             && building.len() < limits::APPEND_LEN_MAX
+            && (self.alone == 0 || !building.commands.iter().any(|(pending, _)| pending.others()))
+    }
+
+    /// The log has stored these: where each has an append of its own, one fewer is suspected. One
+    /// that was rejected left nothing to refuse, and may come back.
+    pub(super) fn stored(&mut self, commands: &[(Box<Pending>, Result<Answer, Failure>)]) {
+        let one = |(pending, answer): &(Pending, Result<_, _>)| pending.others() && answer.is_ok();
+        if self.alone > 0 && commands.iter().any(one) {
+            self.alone -= 1;
+        }
     }
 
     /// How much more of what is asked from outside the batch in the making takes.
@@ -178,7 +190,7 @@ impl Engine {
 
     pub(super) fn when_settled(&mut self, correlation: CorrelationId, reply: oneshot::Sender<()>) {
         if self.state.correlation(correlation).is_some() {
-            push(self.settling.entry(correlation).or_default(), reply);
+            self.waiters.when_settled(correlation, reply);
         } else {
             self.answer_when_durable(reply);
         }
@@ -195,7 +207,7 @@ impl Engine {
 
     /// Keeps whoever waits for the board to come to rest.
     pub(super) fn when_idle(&mut self, reply: oneshot::Sender<()>) {
-        push(&mut self.idling, reply);
+        self.waiters.when_idle(reply);
     }
 
     /// Tells the timers with the next delivery what is due, whether or not it is news.
@@ -264,14 +276,6 @@ impl Engine {
         };
         (append, delivery)
     }
-}
-
-/// Adds a waiter. Those who left meanwhile go whenever the list would outgrow its memory.
-fn push(waiters: &mut Vec<oneshot::Sender<()>>, reply: oneshot::Sender<()>) {
-    if waiters.len() == waiters.capacity() {
-        waiters.retain(|waiter| !waiter.is_closed());
-    }
-    waiters.push(reply);
 }
 
 /// Bytes that a command brings: envelopes, payloads, other contents.

@@ -132,6 +132,8 @@ const fn count(taken: Poll<usize>) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use tokio::sync::oneshot;
 
     use artel_core::policy::limits;
@@ -160,7 +162,8 @@ mod tests {
         assert_eq!(inbox.take(&mut taken, 10).await, Taken { owed: 40, ended: 0, asked: 10 });
         assert_eq!(asked(&taken), 10);
         fill(&committer, 1, 0);
-        assert_eq!(inbox.take(&mut taken, 0).await, Taken { owed: 1, ended: 0, asked: 0 });
+        let owed = tokio::time::timeout(Duration::from_secs(1), inbox.take(&mut taken, 0)).await;
+        assert_eq!(owed, Ok(Taken { owed: 1, ended: 0, asked: 0 }));
         assert_eq!(inbox.take(&mut taken, 1_000).await, Taken { owed: 0, ended: 0, asked: 90 });
         assert!(inbox.is_empty());
     }

@@ -14,6 +14,7 @@ mod pace;
 mod payloads;
 mod recover;
 mod run;
+mod waiters;
 
 pub(crate) use deliver::{Cached, Outlets};
 pub(crate) use engine::Identity;

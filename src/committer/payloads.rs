@@ -143,3 +143,91 @@ impl Payloads {
         self.entries.get(&seq).map(|entry| &entry.input)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use artel_core::content::Content;
+    use artel_core::envelope::{Producer, Verdicts, Visibility};
+    use artel_core::hash::Salt;
+    use artel_core::ids::{
+        ActivationId, AgentNo, ArtifactId, CorrelationId, SubscriptionNo, TypeNo,
+    };
+    use artel_core::time::Timestamp;
+
+    use super::*;
+
+    const CORRELATION: CorrelationId = CorrelationId::from_bytes([1; 16]);
+
+    fn row(seq: u64) -> ArtifactRow {
+        let payload = Content::new(Salt([0; 16]), Bytes::from_static(b"{\"n\":1}"));
+        let envelope = Envelope {
+            id: ArtifactId::from_bytes([2; 16]),
+            type_no: TypeNo(0),
+            producer: Producer::Board,
+            correlation: CORRELATION,
+            parents: Vec::new(),
+            causes: SmallVec::new(),
+            depth: 0,
+            tags: Vec::new(),
+            visibility: Visibility::Public,
+            ordering_key: None,
+            idempotency_key: None,
+            expires_at: None,
+            trace: None,
+            payload_len: 7,
+            payload_hash: payload.hash(),
+        };
+        let draft = Arc::new(Draft { envelope, verdicts: Verdicts::default() });
+        ArtifactRow { seq: Seq(seq), at: Timestamp(0), draft, payload, value: None }
+    }
+
+    fn created(input: u64) -> Event {
+        let (subscription, inputs) = (SubscriptionNo(0), smallvec::smallvec![Seq(input)]);
+        Event::ActivationCreated { subscription, inputs, correlation: CORRELATION }
+    }
+
+    fn closed(input: u64) -> ClosedActivation {
+        ClosedActivation {
+            activation: ActivationId(Seq(99)),
+            agent: AgentNo(0),
+            subscription: SubscriptionNo(0),
+            inputs: smallvec::smallvec![Seq(input)],
+            correlation: CORRELATION,
+            outcome: Outcome::Done,
+            ended: Seq(100),
+            at: Timestamp(0),
+            attempts: 1,
+            trail: Vec::new(),
+            steps: Vec::new(),
+        }
+    }
+
+    /// I13: what nobody is about is not kept, and what somebody is about leaves with the last of them.
+    #[test]
+    fn a_payload_leaves_with_its_last_activation() {
+        let mut payloads = Payloads::new(usize::MAX);
+        payloads.note(&[row(1), row(4)], &[created(1), created(1)], &[]);
+        assert!(payloads.get(Seq(4)).is_none());
+        payloads.note(&[], &[], &[closed(1)]);
+        assert!(payloads.get(Seq(1)).is_some());
+        payloads.note(&[], &[], &[closed(1)]);
+        assert!(payloads.get(Seq(1)).is_none());
+        assert_eq!(payloads.len, 0);
+    }
+
+    /// I13: beyond the bound the oldest go.
+    #[test]
+    fn the_cache_has_a_bound() {
+        let mut payloads = Payloads::new(usize::MAX);
+        payloads.note(&[row(1)], &[created(1)], &[]);
+        let mut payloads = Payloads::new(payloads.len * 2);
+        for seq in 1..10 {
+            payloads.note(&[row(seq)], &[created(seq)], &[]);
+            assert!(payloads.len <= payloads.len_max);
+        }
+        let kept: Vec<u64> = payloads.entries.keys().map(|seq| seq.get()).collect();
+        assert_eq!(kept, [8, 9]);
+        payloads.note(&[], &[], &[closed(1), closed(9)]);
+        assert_eq!(payloads.entries.len(), 1);
+    }
+}

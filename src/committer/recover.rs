@@ -151,11 +151,16 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
         let others = |(pending, _): (Box<Pending>, _)| pending.others().then_some(pending);
         let mut pending: Vec<Box<Pending>> =
             failed.commands.into_iter().filter_map(others).collect();
+        if refused && pending.len() > 1 {
+            // They may be decided again at once, or come back once they were looked up anew.
+            self.engine.alone = self.engine.alone.max(pending.len());
+        }
         if refused
             && pending.len() == 1
             && let Some(culprit) = pending.pop()
         {
             // It was the only command of an append that was refused.
+            self.engine.alone = self.engine.alone.saturating_sub(1);
             tracing::error!(%error, "the log refuses to store what a command brings");
             culprit.answer(Err(Failure::Unstorable(Arc::new(error))));
         } else {
@@ -178,7 +183,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
                 return Err(why);
             }
         };
-        self.resume(taken, pending, refused);
+        self.resume(taken, pending);
         self.inbox.status.send_replace(Status::Open);
         tracing::info!(epoch = %self.engine.epoch, seq = %self.durable.seq, "the board goes on");
         Ok(())
@@ -214,12 +219,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
         }
     }
 
-    fn resume(
-        &mut self,
-        taken: Taken,
-        pending: impl IntoIterator<Item = Box<Pending>>,
-        refused: bool,
-    ) {
+    fn resume(&mut self, taken: Taken, pending: impl IntoIterator<Item = Box<Pending>>) {
         let Taken { ownership, loaded, found } = taken;
         let before = &mut self.engine;
         let (clock, bounds) = (before.clock.clone(), *before.state.bounds());
@@ -227,12 +227,11 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
         engine.beside = std::mem::take(&mut before.beside);
         let landed = found.values().map(|(first, events)| (*first, &events[..]));
         engine.beside.recovered(&engine.state, self.durable.seq, landed);
-        engine.settling = std::mem::take(&mut before.settling);
-        engine.idling = std::mem::take(&mut before.idling);
+        engine.waiters = std::mem::take(&mut before.waiters);
+        engine.alone = before.alone;
         self.engine = engine;
         self.durable = Durable { seq: self.engine.state.seq(), hash: self.engine.hash };
         self.outlets.hub.advance(self.durable.seq);
-        self.one_by_one = refused;
         // Only what the log has may leave: what the new ownership decides is not durable yet.
         self.start_and_stop();
         self.settle_waiters();
@@ -305,18 +304,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
 
     /// Whoever waits for a tree of work of which, as it turns out, nothing is open, asks the store.
     fn settle_waiters(&mut self) {
-        let state = &self.engine.state;
-        let gone: Vec<_> = self
-            .engine
-            .settling
-            .keys()
-            .filter(|&&correlation| state.correlation(correlation).is_none())
-            .copied()
-            .collect();
-        for correlation in gone {
-            for waiter in self.engine.settling.remove(&correlation).unwrap_or_default() {
-                let _ = waiter.send(());
-            }
-        }
+        let Engine { state, waiters, .. } = &mut self.engine;
+        waiters.settled_but(|correlation| state.correlation(correlation).is_some());
     }
 }

@@ -44,8 +44,6 @@ pub(super) struct Loop<R: Runner<Inputs = Cached>> {
     pub(super) durable: Durable,
     /// Commands that are decided again after a recovery, before anything from the inbox.
     pub(super) again: VecDeque<Box<Pending>>,
-    /// One command an append, until the one that the log refuses is found.
-    pub(super) one_by_one: bool,
     in_flight: Option<InFlight>,
     pub(super) inbox: Inbox,
     /// Submissions that were taken when the batch in the making had no room for them.
@@ -85,7 +83,6 @@ pub(crate) async fn start<R: Runner<Inputs = Cached>>(
         engine,
         durable,
         again: VecDeque::new(),
-        one_by_one: false,
         in_flight: None,
         inbox,
         waiting: VecDeque::new(),
@@ -236,12 +233,6 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
                 break;
             }
             self.engine.decide(pending);
-            if self.one_by_one {
-                break;
-            }
-        }
-        if self.again.is_empty() && self.engine.building.is_empty() {
-            self.one_by_one = false;
         }
     }
 
@@ -263,9 +254,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
         // What was taken and left nothing to append counts for no batch.
         self.engine.building.taken = Taken::default();
         if self.engine.is_idle() {
-            for waiter in self.engine.idling.drain(..) {
-                let _ = waiter.send(());
-            }
+            self.engine.waiters.rests();
         }
     }
 
@@ -292,6 +281,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
         let Some(in_flight) = self.in_flight.take() else { return Ok(()) };
         match result {
             Ok(()) => {
+                self.engine.stored(&in_flight.delivery.commands);
                 self.append_ahead();
                 self.deliver(in_flight.delivery);
                 Ok(())

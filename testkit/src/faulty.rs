@@ -1,5 +1,6 @@
 //! A log that fails when it is told to: before an append, after it, with the append landing later
-//! than its failure; that is slow, away for a while, or gone.
+//! than its failure; that is slow, away for a while, gone, or another one; whose process dies at an
+//! append.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -18,7 +19,7 @@ use artel_core::record::Batch;
 use artel_core::time::Timestamp;
 
 /// What happens to an append.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
     /// Nothing: it is written and acknowledged.
     None,
@@ -46,6 +47,23 @@ pub trait Witness: Send + Sync + fmt::Debug {
 
     /// An append that is to be taken, or refused, came to the log, which answered so.
     fn appended(&self, batch: &Batch, wanted: bool, answer: &Result<(), Error>);
+
+    /// The log did what it was told to, or gave a snapshot away.
+    fn happened(&self, what: Happened);
+}
+
+/// What a log did beside taking appends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Happened {
+    /// An append met this fault.
+    Fault(Fault),
+    /// The process died at an append, which was written before that or was not.
+    Died {
+        /// Whether it was.
+        landed: bool,
+    },
+    /// Somebody was given the snapshot up to here.
+    Snapshot(Seq),
 }
 
 /// A log around another one, which fails as it is told.
@@ -64,6 +82,7 @@ struct Plan {
     late: Option<Append>,
     too_late: Option<Append>,
     refused: Option<Vec<u8>>,
+    death: Option<Death>,
     delay: Duration,
     read_delay: Duration,
     away: u32,
@@ -72,7 +91,22 @@ struct Plan {
     largest: usize,
 }
 
+/// At which append a process dies.
+#[derive(Debug)]
+struct Death {
+    /// How many appends are left, that one included.
+    left: u32,
+    landed: bool,
+}
+
 impl Plan {
+    /// Whether the process dies at this append, and whether that is written first.
+    fn dies(&mut self) -> Option<bool> {
+        let death = self.death.as_mut()?;
+        death.left = death.left.saturating_sub(1);
+        self.death.take_if(|death| death.left == 0).map(|death| death.landed)
+    }
+
     fn note(&mut self, append: &Append) {
         let contents = append.rows.artifacts.iter().map(|row| row.payload.bytes().len());
         let len = append.batch.bytes.len() + contents.sum::<usize>();
@@ -144,6 +178,7 @@ impl FaultyLog {
     pub fn calm(&self) {
         let mut plan = self.plan();
         plan.faults.clear();
+        plan.death = None;
         (plan.delay, plan.read_delay, plan.away) = (Duration::ZERO, Duration::ZERO, 0);
     }
 
@@ -151,6 +186,23 @@ impl FaultyLog {
     /// good.
     pub fn crash(&self) {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    /// From here on this is another log, as where somebody restores an old copy under its owner.
+    pub fn replace(&self, other: Arc<dyn Log>) {
+        *self.inner.lock().unwrap_or_else(PoisonError::into_inner) = Some(other);
+    }
+
+    /// The process that has this log dies at one of the next appends, the first of which is 1: just
+    /// before it is written, or, where it is to have landed, just behind that.
+    pub fn crash_at(&self, append: u32, landed: bool) {
+        self.plan().death = Some(Death { left: append.max(1), landed });
+    }
+
+    /// Whether the process that has this log is dead.
+    #[must_use]
+    pub fn crashed(&self) -> bool {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).is_none()
     }
 
     fn inner(&self) -> Result<Arc<dyn Log>, Error> {
@@ -183,6 +235,22 @@ impl FaultyLog {
             witness.appended(&batch, wanted, &answer);
         }
         answer
+    }
+
+    /// The process dies at this append.
+    async fn die(&self, append: Append, landed: bool) -> Result<(), Error> {
+        if landed {
+            self.write(append, true).await?;
+        }
+        self.tell(Happened::Died { landed });
+        self.crash();
+        self.inner().map(drop)
+    }
+
+    fn tell(&self, what: Happened) {
+        if let Some(witness) = &self.witness {
+            witness.happened(what);
+        }
     }
 
     async fn slow_read(&self) -> Result<Arc<dyn Log>, Error> {
@@ -257,12 +325,17 @@ impl Log for FaultyLog {
         if delay > Duration::ZERO {
             tokio::time::sleep(delay).await;
         }
-        let fault = {
+        let (fault, death) = {
             let mut plan = self.plan();
             plan.note(&append);
             let refused = plan.refuses(&append).then_some(Fault::Refused);
-            refused.or_else(|| plan.faults.pop_front()).unwrap_or(Fault::None)
+            let fault = refused.or_else(|| plan.faults.pop_front()).unwrap_or(Fault::None);
+            (fault, plan.dies())
         };
+        if let Some(landed) = death {
+            return self.die(append, landed).await;
+        }
+        self.tell(Happened::Fault(fault));
         match fault {
             Fault::None => self.write(append, true).await,
             Fault::Lost => Err(Self::unknown()),
@@ -301,7 +374,11 @@ impl Log for FaultyLog {
     }
 
     async fn snapshot(&self, until: Seq) -> Result<Option<Snapshot>, Error> {
-        self.inner()?.snapshot(until).await
+        let found = self.inner()?.snapshot(until).await?;
+        if let Some(snapshot) = &found {
+            self.tell(Happened::Snapshot(snapshot.seq));
+        }
+        Ok(found)
     }
 
     async fn snapshots(&self) -> Result<Vec<Seq>, Error> {

@@ -17,4 +17,4 @@ pub mod sim;
 pub use check::{Checked, check};
 pub use clock::VirtualClock;
 pub use entropy::SeededEntropy;
-pub use faulty::{Fault, FaultyLog, Witness};
+pub use faulty::{Fault, FaultyLog, Happened, Witness};

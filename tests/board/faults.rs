@@ -100,8 +100,9 @@ async fn refused_content_is_found_out() {
     assert_eq!(error.code(), "unstorable");
     running.publish(order(2)).await.unwrap();
 
-    // Of several in one append the culprit is found, wherever it stands among them, and refused.
-    for place in 0..4 {
+    // Of several in one append the culprit is found, wherever it stands among them, and refused; also
+    // where each recovery makes them come back anew, because their keys have to be looked up again.
+    for (place, keyed) in (0..4).flat_map(|place| [(place, false), (place, true)]) {
         let (board, log) = memory().await;
         board.type_of::<Order>();
         let running = board.start().await.unwrap();
@@ -109,7 +110,8 @@ async fn refused_content_is_found_out() {
         log.delay(SECOND);
         let ordered = |n: u32| {
             let colour = if n == place { "poison" } else { "red" };
-            running.publish(Order { colour: colour.to_owned(), size: n })
+            let one = Publication::new(Order { colour: colour.to_owned(), size: n });
+            running.publish(if keyed { one.idempotency_key(format!("{n}")) } else { one })
         };
         // The first is alone in its append, and the others wait for it together.
         let first = running.publish(order(9));
@@ -121,11 +123,44 @@ async fn refused_content_is_found_out() {
         first.unwrap();
         for (n, answer) in (0..).zip(others) {
             let code = answer.err().map(|error| error.code());
-            assert_eq!(code, (n == place).then_some("unstorable"), "{n} with {place} refused");
+            let refused = (n == place).then_some("unstorable");
+            assert_eq!(code, refused, "{n} with {place} refused, keyed: {keyed}");
         }
         assert!(log.appends().0 < 12, "{:?}", log.appends());
         end(running).await;
     }
+    end(running).await;
+}
+
+/// REC-3: two that the log refuses are found out although each recovery makes their look-ups too old,
+/// so that they come back, and a busy board gathers what comes.
+#[tokio::test(start_paused = true)]
+async fn refused_content_is_found_out_when_it_comes_back() {
+    async fn hangs(_: Context, _: Arc<Part>) -> Result<(), Error> {
+        std::future::pending().await
+    }
+    let (board, log) = memory().await;
+    board.agent("hangs").on::<Part>().timeout(SECOND * 3_600).run(hangs);
+    board.type_of::<Order>();
+    let running = board.start().await.unwrap();
+    let parts = running.publish_many([Part { size: 1 }, Part { size: 2 }]).await.unwrap();
+    log.refuse("poison");
+    log.delay(SECOND);
+    let poison = |size: u32| {
+        let order = Order { colour: "poison".to_owned(), size };
+        running.publish(Publication::new(order).idempotency_key(format!("{size}")))
+    };
+    let first = running.publish(order(9));
+    let poisons = async {
+        tokio::time::sleep(SECOND / 2).await;
+        join_all((0..2).map(poison)).await
+    };
+    let (first, poisons) = tokio::join!(first, poisons);
+    first.unwrap();
+    for answer in poisons {
+        assert_eq!(answer.unwrap_err().code(), "unstorable");
+    }
+    running.operator("ann", "enough").unwrap().cancel(parts[0].correlation).await.unwrap();
     end(running).await;
 }
 

@@ -62,6 +62,33 @@ async fn an_attempt_begins_when_its_start_is_durable() {
     end(running).await;
 }
 
+async fn counts(_: Context, order: Arc<Order>, ran: Arc<AtomicU64>) -> Result<Part, Error> {
+    ran.fetch_add(1, Ordering::SeqCst);
+    Ok(Part { size: order.size })
+}
+
+/// REC-4: an attempt whose start landed without an answer, at once or late, begins after the recovery,
+/// and once.
+#[tokio::test(start_paused = true)]
+async fn an_attempt_whose_start_landed_unseen_begins_once() {
+    for fault in [Fault::Landed, Fault::LandsLate] {
+        let (board, log) = memory().await;
+        let ran: Arc<AtomicU64> = Arc::default();
+        let agent = board.agent("counts").on::<Order>().timeout(HOUR);
+        agent.shared_state(ran.clone()).run(counts);
+        let running = board.start().await.unwrap();
+        log.fail([fault]);
+        let receipt = running.publish(order(1)).await.unwrap();
+        assert!(log.spent());
+        let settled = running.settled(receipt.correlation);
+        let settled = tokio::time::timeout(SECOND * 30, settled).await;
+        assert_eq!(settled.expect("it begins").unwrap(), Status::Done, "{fault:?}");
+        assert_eq!(ran.load(Ordering::SeqCst), 1, "{fault:?}");
+        assert_eq!(check(&running).await.started, 1, "{fault:?}");
+        end(running).await;
+    }
+}
+
 async fn slow(_: Context, order: Arc<Order>, ran: Arc<AtomicU64>) -> Result<Part, Error> {
     ran.fetch_add(1, Ordering::SeqCst);
     let never = std::future::pending::<()>();

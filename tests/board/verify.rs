@@ -55,16 +55,21 @@ async fn change(path: &Path, sql: &'static str) {
     sqlx::Connection::close(connection).await.unwrap();
 }
 
+/// An error with all that it comes from.
+fn chain(error: impl std::error::Error) -> String {
+    artel_core::classify::chain_of(&error).join(": ")
+}
+
 /// What a full check of a file finds; empty when it is whole.
 async fn finding(path: &Path) -> String {
     let reader = Reader::open(url(path)).await.unwrap();
     let verified = match reader.verify(|_| {}).await {
         Ok(verified) => verified,
-        Err(error) => return error.to_string(),
+        Err(error) => return chain(error),
     };
     let store = reader.verify_store(verified.seq, |_| {}).await;
     reader.close().await;
-    store.err().map_or_else(String::new, |error| error.to_string())
+    store.err().map_or_else(String::new, chain)
 }
 
 #[tokio::test]
@@ -140,4 +145,20 @@ async fn each_damage_to_a_file_is_found_and_named() {
         }
     }
     assert!(passed.is_empty(), "{}", passed.join("\n"));
+}
+
+/// I10: a log of which the beginning is gone is not folded as if it began later.
+#[tokio::test]
+async fn a_log_without_its_beginning_is_not_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("board.db");
+    let board = Board::open(url(&path)).await.unwrap();
+    board.type_of::<Order>();
+    let running = board.start().await.unwrap();
+    running.publish(order(1)).await.unwrap();
+    assert!(running.shutdown().await.complete);
+    change(&path, "DELETE FROM snapshot").await;
+    change(&path, "DELETE FROM batch WHERE last = (SELECT min(last) FROM batch)").await;
+    let found = chain(Reader::open(url(&path)).await.unwrap_err());
+    assert!(found.contains("the hash chain is broken"), "{found}");
 }

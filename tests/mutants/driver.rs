@@ -1,6 +1,9 @@
 //! Runs the suites against every mutant; `dev/mutants` starts it. One patched copy of the tree has
 //! all guards with a switch in front, so it is compiled once, and a variable of the environment says
 //! which guard is off.
+//!
+//! Found is what a suite says itself: a test that failed, or a seed that did, one that hangs included.
+//! A suite that does not run, or takes far longer than it does with all guards on, is an error.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people")]
 
@@ -37,7 +40,6 @@ pub mod mutation {
 struct Options {
     only: BTreeSet<String>,
     seeds: u64,
-    seconds_max: u64,
     target: PathBuf,
     list: bool,
     json: bool,
@@ -47,7 +49,6 @@ fn options() -> Option<Options> {
     let mut options = Options {
         only: BTreeSet::new(),
         seeds: 2_000,
-        seconds_max: 300,
         target: PathBuf::from("target"),
         list: false,
         json: false,
@@ -58,7 +59,6 @@ fn options() -> Option<Options> {
             "--list" => options.list = true,
             "--json" => options.json = true,
             "--seeds" => options.seeds = arguments.next()?.parse().ok()?,
-            "--seconds" => options.seconds_max = arguments.next()?.parse().ok()?,
             "--target" => options.target = arguments.next()?.into(),
             "--only" => {
                 while let Some(only) = arguments.next_if(|word| !word.starts_with("--")) {
@@ -73,7 +73,7 @@ fn options() -> Option<Options> {
 
 fn main() -> ExitCode {
     let Some(options) = options() else {
-        eprintln!("usage: dev/mutants [--list] [--only NAME…] [--seeds N] [--seconds N] [--json]");
+        eprintln!("usage: dev/mutants [--list] [--only NAME…] [--seeds N] [--json]");
         return ExitCode::from(2);
     };
     match run(&options) {
@@ -106,14 +106,25 @@ fn run(options: &Options) -> Result<bool, String> {
     let changed = table
         .apply(read, switch)
         .map_err(|wrong| format!("the table does not fit the tree:\n  {}", wrong.join("\n  ")))?;
-    let copy = Copy::make(options, &changed)?;
-    copy.unmutated(&mutants)?;
-    let found: Vec<Found> = mutants.into_iter().map(|mutant| copy.judge(mutant)).collect();
-    let survived = found.iter().filter(|found| found.by.is_none()).count();
-    if !options.json {
-        println!("{} mutants, {survived} survived", found.len());
+    let mut copy = Copy::make(options, &changed)?;
+    copy.measure(&mutants)?;
+    let (mut survived, mut broken) = (0, Vec::new());
+    for mutant in &mutants {
+        match copy.judge(mutant) {
+            Ok(found) => survived += usize::from(!found),
+            Err(problem) => {
+                eprintln!("{}: {problem}", mutant.name);
+                broken.push(mutant.name.as_str());
+            }
+        }
     }
-    Ok(survived == 0)
+    if !options.json {
+        println!("{} mutants, {survived} survived, {} not judged", mutants.len(), broken.len());
+    }
+    if broken.is_empty() {
+        return Ok(survived == 0);
+    }
+    Err(format!("the suites of these did not run to their end: {}", broken.join(", ")))
 }
 
 /// The patched copy of the tree.
@@ -122,11 +133,22 @@ struct Copy<'a> {
     tree: PathBuf,
     target: PathBuf,
     simulation: PathBuf,
+    /// How many seconds a suite may take: the simulation without a name.
+    seconds_max: BTreeMap<Option<String>, u64>,
+    /// How many seconds a seed may take.
+    seed_seconds_max: u64,
 }
 
-/// What became of a mutant.
-struct Found {
-    by: Option<String>,
+/// How often the time that a suite takes with all guards on it may take with one off, and how many
+/// seconds it may take in any case.
+const SUITE: (u64, u64) = (10, 60);
+/// The same for a seed.
+const SEED: (u64, u64) = (40, 10);
+/// How many seconds a suite may take that was not measured yet, or has to be compiled.
+const UNMEASURED: u64 = 3_600;
+
+fn limit((times, least): (u64, u64), measured: Duration) -> u64 {
+    measured.as_secs().saturating_add(1).saturating_mul(times).max(least)
 }
 
 impl<'a> Copy<'a> {
@@ -153,7 +175,8 @@ impl<'a> Copy<'a> {
         }
         sweep(&tree, &kept).map_err(|error| format!("cannot tidy the copy: {error}"))?;
         let simulation = target.join("release/examples/sim");
-        let copy = Self { options, tree, target, simulation };
+        let (seconds_max, seed_seconds_max) = (BTreeMap::new(), UNMEASURED);
+        let copy = Self { options, tree, target, simulation, seconds_max, seed_seconds_max };
         copy.compile()?;
         Ok(copy)
     }
@@ -161,7 +184,7 @@ impl<'a> Copy<'a> {
     fn compile(&self) -> Result<(), String> {
         eprintln!("compiling the patched copy");
         let words = "build --locked --release --package artel-testkit --example sim";
-        let built = self.cargo(words.split(' '), None)?;
+        let built = self.cargo(words.split(' '), ("", UNMEASURED))?;
         if !built.status.success() {
             return Err(format!("it does not compile:\n{}", text(&built.stderr)));
         }
@@ -171,40 +194,54 @@ impl<'a> Copy<'a> {
     fn cargo<'w>(
         &self,
         words: impl Iterator<Item = &'w str>,
-        mutant: Option<&str>,
+        (mutant, seconds_max): (&str, u64),
     ) -> Result<Output, String> {
-        // Seconds enough to compile, where something is to be compiled still.
-        let mut command = bounded("cargo", self.options.seconds_max + 1_800);
+        let mut command = bounded("cargo", seconds_max);
         command.args(words).current_dir(&self.tree).env("CARGO_TARGET_DIR", &self.target);
-        command.env(VARIABLE, mutant.unwrap_or_default());
+        command.env(VARIABLE, mutant);
         command.output().map_err(|error| format!("cannot run cargo: {error}"))
     }
 
-    /// Every suite passes with all guards on.
-    fn unmutated(&self, mutants: &[&Mutant]) -> Result<(), String> {
+    /// Sees that every suite passes with all guards on, and takes the time.
+    fn measure(&mut self, mutants: &[&Mutant]) -> Result<(), String> {
         let suites: BTreeSet<Option<&str>> =
             mutants.iter().map(|mutant| mutant.suite.as_deref()).collect();
         for suite in suites {
             eprintln!("all guards on: {}", suite.unwrap_or("the simulation"));
-            if let Some(by) = self.suite(suite, "")? {
-                return Err(format!("the tree itself fails: {by}"));
+            // A first run compiles the tests.
+            let times = if suite.is_some() { 2 } else { 1 };
+            let mut took = Duration::ZERO;
+            for _ in 0..times {
+                let began = now();
+                if let Some(by) = self.suite(suite, "")? {
+                    return Err(format!("the tree itself fails: {by}"));
+                }
+                took = began.elapsed();
             }
+            self.seconds_max.insert(suite.map(str::to_owned), limit(SUITE, took));
         }
         Ok(())
     }
 
-    fn judge(&self, mutant: &Mutant) -> Found {
-        #[expect(clippy::disallowed_methods, reason = "how long it took, for people")]
-        let began = Instant::now();
-        let by = self.suite(mutant.suite.as_deref(), &mutant.name);
-        let by = by.unwrap_or_else(|problem| Some(format!("it does not run: {problem}")));
+    /// Whether a mutant is found.
+    fn judge(&mut self, mutant: &Mutant) -> Result<bool, String> {
+        let began = now();
+        let by = self.suite(mutant.suite.as_deref(), &mutant.name)?;
         self.tell(mutant, by.as_deref(), began.elapsed());
-        Found { by }
+        Ok(by.is_some())
     }
 
     /// Runs a suite with a guard off: what failed first, if something did.
-    fn suite(&self, suite: Option<&str>, mutant: &str) -> Result<Option<String>, String> {
-        let Some(suite) = suite else { return self.simulate(mutant) };
+    fn suite(&mut self, suite: Option<&str>, mutant: &str) -> Result<Option<String>, String> {
+        let seconds_max = self.seconds_max.get(&suite.map(str::to_owned)).copied();
+        let seconds_max = seconds_max.unwrap_or(UNMEASURED);
+        match suite {
+            Some(suite) => self.test(suite, (mutant, seconds_max)),
+            None => self.simulate((mutant, seconds_max)),
+        }
+    }
+
+    fn test(&self, suite: &str, run: (&str, u64)) -> Result<Option<String>, String> {
         let words: Vec<&str> = suite.split(' ').collect();
         let target = if words.get(1) == Some(&"--lib") { 2 } else { 3 };
         let (package, filter) = (words.first().copied().unwrap_or_default(), &words[target..]);
@@ -212,35 +249,40 @@ impl<'a> Copy<'a> {
         all.extend(&words[1..target]);
         all.push("--");
         all.extend(filter);
-        let ran = self.cargo(all.into_iter(), Some(mutant))?;
+        let ran = self.cargo(all.into_iter(), run)?;
         let out = text(&ran.stdout);
         let failed = out.lines().find_map(|line| line.strip_suffix(" ... FAILED"));
         match (ran.status.success(), failed) {
-            (true, _) if out.contains("running 0 tests") => {
-                Err(format!("the suite `{suite}` has no tests"))
-            }
+            (true, _) if out.contains("running 0 tests") => Err(format!("`{suite}` has no tests")),
             (true, _) => Ok(None),
             (false, Some(test)) => Ok(Some(test.trim_start_matches("test ").to_owned())),
-            (false, None) if ran.status.code() == Some(HANGS) => Ok(Some("it hangs".to_owned())),
-            (false, None) => Err(format!("{suite}:\n{}", text(&ran.stderr))),
+            (false, None) => Err(format!("`{suite}`: {}", why(&ran, run.1))),
         }
     }
 
-    fn simulate(&self, mutant: &str) -> Result<Option<String>, String> {
-        let mut command = bounded(&self.simulation.to_string_lossy(), self.options.seconds_max);
-        let seeds = self.options.seeds.to_string();
-        command.args(["--seeds", &seeds, "--once", "--until-failed"]).env(VARIABLE, mutant);
-        let ran = command.output().map_err(|error| format!("cannot simulate: {error}"))?;
+    /// Runs the simulation, until a seed fails or hangs, which it says itself.
+    fn simulate(&mut self, run: (&str, u64)) -> Result<Option<String>, String> {
+        let (mutant, seconds_max) = run;
+        let mut command = bounded(&self.simulation.to_string_lossy(), seconds_max);
+        let (seeds, longest) = (self.options.seeds.to_string(), self.seed_seconds_max.to_string());
+        command.args(["--seeds", &seeds, "--once", "--until-failed", "--seed-seconds", &longest]);
+        let ran = command.env(VARIABLE, mutant).output();
+        let ran = ran.map_err(|error| format!("cannot simulate: {error}"))?;
         let out = text(&ran.stdout);
         let failed = out.lines().filter_map(|line| {
             let (seed, why) = line.strip_prefix("seed ")?.split_once(" failed: ")?;
             Some((seed.parse::<u64>().ok()?, why))
         });
         match (ran.status.success(), failed.min()) {
-            (true, _) => Ok(None),
+            (true, _) => {
+                let longest = longest_of(&out).ok_or("the simulation does not say how long")?;
+                if mutant.is_empty() {
+                    self.seed_seconds_max = limit(SEED, longest);
+                }
+                Ok(None)
+            }
             (false, Some((seed, why))) => Ok(Some(format!("seed {seed}: {}", short(why)))),
-            (false, None) if ran.status.code() == Some(HANGS) => Ok(Some("it hangs".to_owned())),
-            (false, None) => Ok(Some(format!("it ended with {}", ran.status))),
+            (false, None) => Err(format!("the simulation: {}", why(&ran, seconds_max))),
         }
     }
 
@@ -262,6 +304,26 @@ impl<'a> Copy<'a> {
 
 /// What `timeout` ends with when it had to end something.
 const HANGS: i32 = 124;
+
+/// Why a suite did not run to its end.
+fn why(ran: &Output, seconds_max: u64) -> String {
+    if ran.status.code() == Some(HANGS) {
+        return format!("it did not end within {seconds_max} s, and says itself of nothing why");
+    }
+    format!("it ended with {}:\n{}", ran.status, text(&ran.stderr))
+}
+
+/// How long the longest seed took, as the last line of a simulation says it.
+fn longest_of(out: &str) -> Option<Duration> {
+    let (_, rest) = out.lines().last()?.split_once("the longest took ")?;
+    let (seconds, _) = rest.split_once(" s;")?;
+    seconds.parse().ok().map(Duration::from_secs_f64)
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long suites take, for people and for bounds")]
+fn now() -> Instant {
+    Instant::now()
+}
 
 /// A program that is ended after so many seconds.
 fn bounded(program: &str, seconds: u64) -> Command {

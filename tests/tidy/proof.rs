@@ -11,13 +11,13 @@ const TESTKIT: &str = "testkit/src/";
 const SIMULATION_FOLDER: &str = "testkit/src/sim/";
 /// How a simulation gets its boards.
 const RUNTIME: &str = "Board::builder";
-/// What a board is made of, and what only the core may define.
+/// What a board is made of, and what only the core may define: what such functions begin with.
 const TRANSITIONS: [&str; 2] = ["decide", "evolve"];
 const STATES: [&str; 5] = ["struct State", "enum State", "type State", "trait State", "impl State"];
 
 pub(crate) const SIMULATION: Rule = Rule {
     id: "simulation",
-    says: "Simulations run the production runtime: testkit defines no decide, no evolve and no \
+    says: "Simulations run the production runtime: testkit defines no decide…, no evolve… and no \
            State of its own.",
     do_this: "Ask the core's State, or say in a rule what must hold; begin boards with \
               `Board::builder`.",
@@ -30,7 +30,7 @@ fn simulation(tree: &Tree) -> Vec<Spot> {
     let mut has_runtime = false;
     for (file, rust) in tree.production().filter(|(file, _)| file.path.starts_with(TESTKIT)) {
         for function in &rust.functions {
-            if TRANSITIONS.contains(&function.name.as_str()) {
+            if TRANSITIONS.iter().any(|begin| function.name.starts_with(begin)) {
                 let what = format!("a `{}` beside the core's", function.name);
                 spots.push(Spot::at(file, function.at, what));
             }

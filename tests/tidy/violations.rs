@@ -143,7 +143,11 @@ const CASES: [Case; 18] = [
     ),
     (
         proof::SIMULATION,
-        ("testkit/src/sim/a.rs", "fn decide() {}\nstruct State;\n", &[0, 1, 2]),
+        (
+            "testkit/src/sim/a.rs",
+            "fn decide_publish() {}\nfn evolve() {}\nstruct State;\n",
+            &[0, 1, 2, 3],
+        ),
         ("testkit/src/sim/a.rs", "fn a() {\n    Board::builder(b);\n    state.evolve();\n}\n"),
     ),
     (

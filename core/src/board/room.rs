@@ -102,6 +102,7 @@ impl State {
                 .agent
                 .map_or_else(|| "the board".to_owned(), |agent| format!("agent `{}`", name(agent))),
             open: full.open as u64,
+            wanted: full.wanted as u64,
             limit: full.limit as u64,
         }
     }

@@ -10,9 +10,12 @@ use serde::{Deserialize, Serialize};
 
 use artel::{Artifact, Board, Context, Error, Jitter, Outputs, Publication, Query, Retry};
 use artel_core::ids::AttemptId;
+use artel_core::names::AgentName;
 use artel_core::time::Clock;
 
 use super::audit::Auditor;
+use super::cases::Case;
+use super::rules;
 use crate::VirtualClock;
 use crate::dice::Dice;
 
@@ -40,6 +43,17 @@ pub(super) struct Leaf {
 enum Made {
     Token(Token),
     Leaf(Leaf),
+}
+
+/// What an attempt is about to return.
+#[derive(Clone, Debug)]
+pub(super) struct Returned {
+    /// How many artifacts, the one under a key left out.
+    pub(super) made: usize,
+    /// How many of them are tokens, and whose taste they are to.
+    pub(super) tokens: (usize, u32),
+    /// The key that it publishes something else under.
+    pub(super) key: Option<String>,
 }
 
 /// What the outside sees, whatever becomes of processes: the results of steps that returned, by
@@ -98,8 +112,18 @@ impl Around {
     }
 
     /// An attempt returns this, and perhaps something under a key beside it.
-    fn returns(&self, attempt: AttemptId, made: Vec<Made>) -> Vec<Made> {
-        self.auditor.look().returned.insert(attempt, made.len());
+    fn returns(&self, attempt: AttemptId, made: Vec<Made>, key: Option<String>) -> Vec<Made> {
+        let tastes = made.iter().filter_map(|made| match made {
+            Made::Token(token) => Some(token.taste),
+            Made::Leaf(_) => None,
+        });
+        let tokens = tastes.fold((0, 0), |(count, _), taste| (count + 1, taste));
+        let mut audit = self.auditor.look();
+        if rules::runs(&audit, attempt) {
+            audit.returned.insert(attempt, Returned { made: made.len(), tokens, key });
+        } else {
+            audit.cases.count(Case::LateResult);
+        }
         made
     }
 
@@ -109,6 +133,20 @@ impl Around {
         // A board's wall clock stands still until a clock that went back has caught up.
         let at = self.clock.wall().max(audit.clocks.0);
         audit.panicking.insert(attempt, at);
+    }
+
+    /// A step failed. I13: it is refused only where there are as many as there may be.
+    fn refused(&self, attempt: AttemptId, error: &Error) {
+        if !error.chain().iter().any(|text| text.starts_with(STEPS_FULL)) {
+            return;
+        }
+        let mut audit = self.auditor.look();
+        audit.cases.count(Case::StepsFull);
+        let limit = audit.bounds.steps;
+        let steps = audit.state.activation(attempt.activation).map(|open| open.steps.len());
+        if steps.is_some_and(|steps| steps < limit) {
+            audit.violated(format_args!("I13: with {steps:?} steps {attempt} is refused another"));
+        }
     }
 
     /// A step returned this: from then on it always does.
@@ -122,21 +160,49 @@ impl Around {
     }
 }
 
+/// How many agents a board may have.
+pub(super) const AGENTS_MAX: u64 = 5;
+
+/// What a payload has in it that some logs refuse.
+pub(super) const REFUSED: &str = r#""number":77"#;
+
+/// Whether the payload of a token has that in it.
+pub(super) fn is_refused(token: &Token) -> bool {
+    token.number.to_string().starts_with("77")
+}
+
+/// What the refusal of a step begins with that is one too many.
+const STEPS_FULL: &str = "steps of an activation";
+
+/// What the names of agents begin with; their number follows.
+const AGENT: &str = "agent-";
+
+/// The number of an agent.
+pub(super) fn number_of(name: &AgentName) -> Option<u32> {
+    name.as_str().strip_prefix(AGENT)?.parse().ok()
+}
+
+/// Whether a token is to the taste of the agent with this number.
+pub(super) const fn takes(number: u32, taste: u32) -> bool {
+    taste.is_multiple_of(number)
+}
+
 /// Declares agents on a board, those whose number is left out excepted.
 pub(super) fn declare(board: &Board, agents: u32, left_out: Option<u32>, around: &Arc<Around>) {
     board.type_of::<Token>();
     board.type_of::<Leaf>();
     for number in (1..=agents).filter(|number| Some(*number) != left_out) {
-        let name = format!("agent-{number}");
+        let name = format!("{AGENT}{number}");
         let retry = match number % 3 {
             0 => Retry::fixed(Duration::from_secs(1)).max_attempts(5),
             1 => Retry::exponential(Duration::from_millis(200)).max_attempts(4),
             _ => Retry::list([Duration::ZERO, Duration::from_secs(7)]).jitter(Jitter::None),
         };
+        let retry = if number == 5 { retry.max_elapsed(Duration::from_secs(9)) } else { retry };
         let agent = board
             .agent(name)
             .on::<Token>()
-            .filter(move |token| token.taste.is_multiple_of(number))
+            .filter(move |token| takes(number, token.taste))
             .retry(retry)
             .timeout(Duration::from_secs(5))
             .concurrency(1 + number * 2);
@@ -157,14 +223,10 @@ async fn work(cx: Context, token: Arc<Token>, around: Arc<Around>) -> Result<Vec
     if dice.percent(30) {
         tokio::time::sleep(dice.up_to(3_000)).await;
     }
-    if dice.percent(10) {
-        // The same key always stands for the same leaf, whoever makes it.
-        let number = u32::try_from(dice.below(6)).unwrap_or(0);
-        let leaf = Publication::new(Leaf { number, marked: None });
-        cx.publish(leaf.idempotency_key(format!("leaf {number}")));
-    }
+    let key = dice.percent(10).then(|| publish_leaf(&cx, &mut dice));
     match dice.below(100) {
-        0..10 => return Err(Error::transient("drawn")),
+        0..8 => return Err(Error::transient("drawn")),
+        8..10 => return Err(Error::rate_limited(dice.up_to(4_000), "drawn")),
         10..13 => return Err(Error::permanent("drawn")),
         13..17 => {
             around.panics(attempt);
@@ -179,22 +241,33 @@ async fn work(cx: Context, token: Arc<Token>, around: Arc<Around>) -> Result<Vec
         23..25 => {
             let leaf = || Made::Leaf(Leaf { number: token.number, marked });
             let made: Vec<_> = (0..=around.outputs_max.min(64)).map(|_| leaf()).collect();
-            return Ok(around.returns(attempt, made));
+            return Ok(around.returns(attempt, made, key));
         }
         _ => {}
     }
     if token.hops == 0 {
         let leaf = Made::Leaf(Leaf { number: token.number, marked });
-        return Ok(around.returns(attempt, vec![leaf]));
+        return Ok(around.returns(attempt, vec![leaf], key));
     }
     let copies = if dice.percent(10) { dice.below(4) } else { 1 };
     let next = || Token { hops: token.hops - 1, ..(*token).clone() };
     let made = (0..copies).map(|_| Made::Token(next())).collect();
-    Ok(around.returns(attempt, made))
+    Ok(around.returns(attempt, made, key))
+}
+
+/// Publishes a leaf beside what is returned. The same key always stands for the same leaf, whoever
+/// makes it.
+fn publish_leaf(cx: &Context, dice: &mut Dice) -> String {
+    let number = u32::try_from(dice.below(6)).unwrap_or(0);
+    let key = format!("leaf {number}");
+    let leaf = Publication::new(Leaf { number, marked: None });
+    cx.publish(leaf.idempotency_key(key.as_str()));
+    key
 }
 
 /// Takes some steps, now and then.
 async fn steps(cx: &Context, dice: &mut Dice, around: &Around) -> Result<Option<u64>, Error> {
+    let attempt = AttemptId { activation: cx.activation(), attempt: cx.attempt() };
     let mut marked = None;
     if !dice.percent(15) {
         return Ok(marked);
@@ -202,7 +275,16 @@ async fn steps(cx: &Context, dice: &mut Dice, around: &Around) -> Result<Option<
     for number in 0..=dice.below(3) {
         let name = format!("mark-{number}");
         let drawn = dice.below(u64::MAX);
-        let result: u64 = cx.step(&name, async { Ok::<_, Error>(drawn) }).await?;
+        let mut ran = false;
+        let effect = async {
+            ran = true;
+            Ok::<_, Error>(drawn)
+        };
+        let step = cx.step(&name, effect).await;
+        let result: u64 = step.inspect_err(|error| around.refused(attempt, error))?;
+        if !ran {
+            around.auditor.came_to(Case::StepReused);
+        }
         around.saw(&cx.step_key(&name), result);
         marked = Some(result);
     }

@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Display;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::Notify;
+
 use artel::Bounds;
 use artel_core::board::{Changes, State};
 use artel_core::hash::Hash;
@@ -20,8 +22,10 @@ use artel_core::names::IdempotencyKey;
 use artel_core::record::{Batch, Decision};
 use artel_core::time::{Elapsed, Timestamp};
 
+use super::agents::Returned;
+use super::cases::{Case, Cases};
 use super::rules;
-use crate::Witness;
+use crate::{Happened, Witness};
 
 /// How many events are kept to be shown when something does not hold.
 const TAIL_LEN: usize = 40;
@@ -33,6 +37,8 @@ const VIOLATIONS_MAX: usize = 5;
 #[derive(Debug)]
 pub(super) struct Auditor {
     audit: Mutex<Audit>,
+    /// Told of the first violation.
+    spoiled: Arc<Notify>,
 }
 
 /// What was seen so far.
@@ -44,6 +50,8 @@ pub(super) struct Audit {
     pub(super) changes: Changes,
     pub(super) started: BTreeSet<AttemptId>,
     pub(super) ids: BTreeMap<ArtifactId, Seq>,
+    /// How deep each artifact is.
+    pub(super) depths: BTreeMap<Seq, u16>,
     pub(super) keys: BTreeMap<IdempotencyKey, ArtifactId>,
     pub(super) commands: BTreeSet<CommandId>,
     pub(super) dead: BTreeSet<ActivationId>,
@@ -51,30 +59,47 @@ pub(super) struct Audit {
     pub(super) hours: BTreeMap<CorrelationId, (Elapsed, u64)>,
     /// How many failures an activation has had since it was made or redriven.
     pub(super) failures: BTreeMap<ActivationId, u32>,
-    /// How many artifacts an attempt is about to return, those left out that may be duplicates.
-    pub(super) returned: BTreeMap<AttemptId, usize>,
+    /// What an attempt is about to return.
+    pub(super) returned: BTreeMap<AttemptId, Returned>,
     /// When a handler was about to panic, on the wall clock as the board has it.
     pub(super) panicking: BTreeMap<AttemptId, Timestamp>,
     /// Trees of work of which nothing was open once.
     pub(super) settled: BTreeSet<CorrelationId>,
+    /// How often each was redriven, dropped or cancelled: what operators are told is there.
+    pub(super) operated: BTreeMap<Operated, u32>,
     pub(super) owner: Option<ProcessId>,
+    /// Where each epoch begins.
+    epochs: BTreeMap<Seq, Epoch>,
+    pub(super) cases: Cases,
     /// Both clocks at the last decision.
     pub(super) clocks: (Timestamp, Elapsed),
     hash: Hash,
     epoch: Epoch,
     violations: Vec<String>,
+    spoiled: Arc<Notify>,
     tail: VecDeque<String>,
+}
+
+/// What an operator did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Operated {
+    Redriven(ActivationId),
+    Dropped(ActivationId),
+    Cancelled(ActivationId),
+    TreeCancelled(CorrelationId),
 }
 
 impl Auditor {
     /// Nothing was seen yet of a board that is kept to these bounds.
     pub(super) fn new(bounds: Bounds) -> Arc<Self> {
+        let spoiled = Arc::new(Notify::new());
         let audit = Audit {
             bounds,
             state: State::default(),
             changes: Changes::default(),
             started: BTreeSet::new(),
             ids: BTreeMap::new(),
+            depths: BTreeMap::new(),
             keys: BTreeMap::new(),
             commands: BTreeSet::new(),
             dead: BTreeSet::new(),
@@ -83,14 +108,28 @@ impl Auditor {
             returned: BTreeMap::new(),
             panicking: BTreeMap::new(),
             settled: BTreeSet::new(),
+            operated: BTreeMap::new(),
             owner: None,
+            epochs: BTreeMap::new(),
+            cases: Cases::default(),
             clocks: (Timestamp(i64::MIN), Elapsed(0)),
             hash: Hash::default(),
             epoch: Epoch(0),
             violations: Vec::new(),
+            spoiled: spoiled.clone(),
             tail: VecDeque::new(),
         };
-        Arc::new(Self { audit: Mutex::new(audit) })
+        Arc::new(Self { audit: Mutex::new(audit), spoiled })
+    }
+
+    /// Waits for the first violation: what comes of one may go on for ever.
+    pub(super) async fn spoiled(&self) {
+        self.spoiled.notified().await;
+    }
+
+    /// A case was come to.
+    pub(super) fn came_to(&self, case: Case) {
+        self.look().cases.count(case);
     }
 
     /// What was seen, to be looked at; nothing waits while it is held.
@@ -123,6 +162,18 @@ impl Audit {
         if self.violations.len() < VIOLATIONS_MAX {
             self.violations.push(what.to_string());
         }
+        self.spoiled.notify_one();
+    }
+
+    /// Whether an event was recorded in an earlier epoch than the newest.
+    pub(super) fn is_of_earlier_epoch(&self, seq: Seq) -> bool {
+        let of = self.epochs.range(..=seq).next_back();
+        of.is_some_and(|(_, &epoch)| epoch < self.epoch)
+    }
+
+    /// How often an operator did this.
+    pub(super) fn operated(&self, what: Operated) -> u32 {
+        self.operated.get(&what).copied().unwrap_or(0)
     }
 
     /// The last events, one a line.
@@ -149,6 +200,9 @@ impl Audit {
             return;
         }
         self.hash = header.hash;
+        if self.epochs.last_key_value().is_none_or(|(_, &epoch)| epoch != header.epoch) {
+            self.epochs.insert(header.first, header.epoch);
+        }
         let decisions = match batch.decisions() {
             Ok(decisions) => decisions,
             Err(error) => return self.violated(format_args!("I1: a batch is damaged: {error}")),
@@ -206,6 +260,10 @@ impl Witness for Auditor {
             }
             Err(_) => {}
         }
+    }
+
+    fn happened(&self, what: Happened) {
+        self.came_to(what.into());
     }
 }
 

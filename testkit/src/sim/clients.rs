@@ -12,8 +12,9 @@ use artel_core::command::Rejection;
 use artel_core::ids::{ArtifactId, CorrelationId};
 use artel_core::log;
 
-use super::agents::Token;
+use super::agents::{AGENTS_MAX, Token, is_refused};
 use super::audit::Auditor;
+use super::cases::Case;
 use crate::dice::Dice;
 
 /// The process that runs the board, when one does.
@@ -200,7 +201,7 @@ async fn publish(process: &Process, drawn: &[Drawn], auditor: &Auditor) -> Optio
                 durable(&receipts, auditor);
                 return Some(receipts);
             }
-            Err(error) if is_bound(&error, auditor) => {
+            Err(error) if is_bound(&error, drawn, auditor) => {
                 busy += 1;
                 if busy > BUSY_MAX || !error.retryable() {
                     return None;
@@ -225,8 +226,15 @@ async fn publish(process: &Process, drawn: &[Drawn], auditor: &Auditor) -> Optio
 /// I1: what a receipt says is durable at the moment at which it says so.
 fn durable(receipts: &[Receipt], auditor: &Auditor) {
     for receipt in receipts {
-        let durable = auditor.look().ids.get(&receipt.id) == Some(&receipt.seq);
-        auditor.expect(durable, format_args!("I1: {receipt:?} came before it was durable"));
+        let mut audit = auditor.look();
+        if receipt.duplicate {
+            audit.cases.count(Case::Duplicate);
+        } else if audit.is_of_earlier_epoch(receipt.seq) {
+            audit.cases.count(Case::AnsweredFromLog);
+        }
+        if audit.ids.get(&receipt.id) != Some(&receipt.seq) {
+            audit.violated(format_args!("I1: {receipt:?} came before it was durable"));
+        }
     }
 }
 
@@ -240,18 +248,35 @@ const fn is_in_doubt(error: &PublishError) -> bool {
     matches!(error, PublishError::Unavailable(_) | PublishError::Interrupted(_))
 }
 
-/// I13: whether a refusal names a bound of the board, and with it the limit.
-fn is_bound(error: &PublishError, auditor: &Auditor) -> bool {
-    let bounds = auditor.look().bounds;
-    match error {
-        PublishError::Busy { source: Rejection::AgendaFull { open, limit, .. } } => {
-            let known = [bounds.agenda_len as u64, bounds.agent_agenda_len as u64].contains(limit);
-            known && open <= &(2 * bounds.agenda_len as u64)
+/// I13: whether a refusal names a bound of the board, with its limit, that was reached.
+fn is_bound(error: &PublishError, drawn: &[Drawn], auditor: &Auditor) -> bool {
+    let mut audit = auditor.look();
+    let (bounds, len) = (audit.bounds, drawn.len() as u64);
+    let (case, reached) = match error {
+        PublishError::Busy { source: Rejection::AgendaFull { what, open, wanted, limit } } => {
+            let of_agent = what != "the board";
+            let all = bounds.agenda_len as u64;
+            // An artifact wakes an agent once.
+            let (bound, wanted_max) = if of_agent {
+                (bounds.agent_agenda_len as u64, len)
+            } else {
+                (all, len * AGENTS_MAX)
+            };
+            let real = *limit == bound && *open <= 2 * all && (1..=wanted_max).contains(wanted);
+            (Case::AgendaFull { of_agent }, real && open + wanted > *limit)
         }
         PublishError::Limit { value, limit, .. }
         | PublishError::Rejected(Rejection::Limit { value, limit, .. }) => {
-            *limit == u64::from(bounds.correlation_artifacts) && value > limit
+            let bound = u64::from(bounds.correlation_artifacts);
+            (Case::TreeFull, *limit == bound && value > limit)
         }
-        _ => false,
+        PublishError::Unstorable(_) => {
+            (Case::Unstorable, drawn.iter().any(|drawn| is_refused(&drawn.token)))
+        }
+        _ => return false,
+    };
+    if reached {
+        audit.cases.count(case);
     }
+    reached
 }

@@ -11,9 +11,13 @@
 mod agents;
 mod audit;
 mod bounds;
+mod cases;
 mod clients;
+mod ends;
 mod panics;
+mod placements;
 mod probe;
+mod rest;
 mod rules;
 mod run;
 mod seeds;
@@ -21,5 +25,6 @@ mod trouble;
 mod verdict;
 mod world;
 
+pub use cases::{Case, Cases};
 pub use run::{Outcome, run};
-pub use seeds::{Report, Seeds, run_seeds};
+pub use seeds::{Report, SEED_SECONDS_MAX, Seeds, run_seeds};

@@ -1,17 +1,19 @@
-//! The rules that every decision is held to, told from the events alone and as simply as can be. A
-//! rule names the invariant that it stands for.
+//! The rules that every decision is held to when it has reached the log, told from the events alone and
+//! as simply as can be. A rule names the invariant that it stands for. What may follow the end of an
+//! attempt is in [`ends`](super::ends).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use artel_core::board::Activation;
-use artel_core::envelope::{Actor, Producer};
-use artel_core::event::{AttemptEnd, Closure, Event, Next, Room};
+use artel_core::envelope::{Actor, Envelope, Producer};
+use artel_core::event::{Closure, Event, Next, Room};
 use artel_core::ids::{ActivationId, AgentNo, AttemptId, Seq};
-use artel_core::policy::ErrorKind;
 use artel_core::record::Decision;
 
-use super::audit::Audit;
+use super::audit::{Audit, Operated};
+use super::cases::Case;
+use super::ends;
 
 /// By how much agendas may pass their bounds for what the board owes itself.
 const OWED: usize = 2;
@@ -22,6 +24,8 @@ struct Reading {
     /// Activations that are made, opened again or put back by it: from when on they may run.
     ready: BTreeMap<ActivationId, u64>,
     outputs: BTreeMap<AttemptId, usize>,
+    /// How many outputs there have to be of an attempt that is done.
+    due: BTreeMap<AttemptId, usize>,
 }
 
 /// Before the decision is folded in.
@@ -33,64 +37,98 @@ pub(super) fn before(audit: &mut Audit, decision: &Decision) {
     let mut reading = Reading::default();
     let first = audit.state.seq().next().get();
     for (seq, event) in (first..).map(Seq).zip(&decision.events) {
-        match event {
-            Event::ArtifactCommitted(draft) => {
-                if let Producer::Agent { attempt, .. } = draft.envelope.producer {
-                    *reading.outputs.entry(attempt).or_default() += 1;
-                }
-                artifact(audit, seq, &draft.envelope, decision);
-            }
-            Event::ActivationCreated { .. } => {
-                reading.ready.insert(ActivationId(seq), decision.elapsed.as_millis());
-            }
-            Event::ActivationRedriven(redriven) => {
-                reading.ready.insert(redriven.activation, decision.elapsed.as_millis());
-                audit.failures.remove(&redriven.activation);
-                if !audit.dead.remove(&redriven.activation) {
-                    let id = redriven.activation;
-                    audit.violated(format_args!("I2: {id} is redriven and was no dead letter"));
-                }
-            }
-            Event::DeadLetterDropped { activation } => {
-                let was_dead = audit.dead.remove(activation);
-                if !was_dead {
-                    audit.violated(format_args!("I2: {activation} is dropped and was not dead"));
-                }
-            }
-            Event::ActivationClosed { activation, why: Closure::Dead(_) } => {
-                audit.dead.insert(*activation);
-            }
-            Event::AttemptStarted { attempt, .. } => start(audit, *attempt, decision, &reading),
-            Event::AttemptEnded { attempt, end, next, .. } => {
-                end_of(audit, *attempt, (*end, *next), decision);
-                if *end == AttemptEnd::Done {
-                    reading.outputs.entry(*attempt).or_default();
-                }
-                if let Next::Retry { not_before, .. } | Next::WhenRoom { not_before, .. } = next {
-                    reading.ready.insert(attempt.activation, not_before.as_millis());
-                }
-            }
-            Event::StepRecorded { attempt, step, .. } => {
-                let activation = audit.state.activation(attempt.activation);
-                let known =
-                    activation.is_some_and(|open| open.steps.iter().any(|(name, _)| name == step));
-                if !runs(audit, *attempt) || known {
-                    audit.violated(format_args!("I3: step {step} of {attempt} is recorded again"));
-                }
-            }
-            _ => {}
+        one(audit, seq, event, (decision, &mut reading));
+    }
+    for (attempt, made) in reading.outputs {
+        let limit = audit.bounds.outputs;
+        if made > limit {
+            audit.violated(format_args!("I13: {attempt} made {made} artifacts, over {limit}"));
+        }
+        let due = reading.due.remove(&attempt);
+        if due != Some(made) {
+            audit.violated(format_args!("I3: {attempt} made {made} artifacts, and owed {due:?}"));
         }
     }
-    for (attempt, count) in reading.outputs {
-        let limit = audit.bounds.outputs;
-        if count > limit {
-            audit.violated(format_args!("I13: {attempt} made {count} artifacts, over {limit}"));
+    for (attempt, due) in reading.due.into_iter().filter(|(_, due)| *due > 0) {
+        audit.violated(format_args!("I3: {attempt} is done, and its {due} artifacts are missing"));
+    }
+}
+
+/// An event of a decision.
+fn one(audit: &mut Audit, seq: Seq, event: &Event, (decision, reading): (&Decision, &mut Reading)) {
+    let now = decision.elapsed.as_millis();
+    match event {
+        Event::ArtifactCommitted(draft) => {
+            if let Producer::Agent { attempt, .. } = draft.envelope.producer {
+                *reading.outputs.entry(attempt).or_default() += 1;
+            }
+            artifact(audit, seq, &draft.envelope, decision);
         }
-        // One more may be there already, under its key.
-        let returned = audit.returned.remove(&attempt).unwrap_or(0);
-        if count != returned && count != returned + 1 {
-            audit.violated(format_args!("I3: {attempt} returned {returned}, and made {count}"));
+        Event::ActivationCreated { .. } => {
+            reading.ready.insert(ActivationId(seq), now);
         }
+        Event::ActivationRedriven(redriven) => {
+            let id = redriven.activation;
+            reading.ready.insert(id, now);
+            audit.failures.remove(&id);
+            if !audit.dead.remove(&id) {
+                audit.violated(format_args!("I2: {id} is redriven and was no dead letter"));
+            }
+            operated(audit, Operated::Redriven(id), decision);
+        }
+        Event::DeadLetterDropped { activation } => {
+            if !audit.dead.remove(activation) {
+                audit.violated(format_args!("I2: {activation} is dropped and was not dead"));
+            }
+            operated(audit, Operated::Dropped(*activation), decision);
+        }
+        Event::ActivationClosed { activation, why } => match why {
+            Closure::Cancelled => {
+                operated(audit, Operated::Cancelled(*activation), decision);
+            }
+            Closure::Dead(reason) => ends::waited_too_long(audit, *activation, *reason, decision),
+        },
+        Event::AttemptStarted { attempt, .. } => start(audit, *attempt, decision, reading),
+        Event::AttemptEnded { attempt, end, next, .. } => {
+            let due = ends::end_of(audit, *attempt, (*end, *next), decision);
+            reading.due.extend(due.map(|due| (*attempt, due)));
+            if let Next::Retry { not_before, .. } | Next::WhenRoom { not_before, .. } = next {
+                reading.ready.insert(attempt.activation, not_before.as_millis());
+            }
+        }
+        Event::StepRecorded { attempt, step, .. } => {
+            let activation = audit.state.activation(attempt.activation);
+            let known =
+                activation.is_some_and(|open| open.steps.iter().any(|(name, _)| name == step));
+            if !runs(audit, *attempt) || known {
+                audit.violated(format_args!("I3: step {step} of {attempt} is recorded again"));
+            }
+        }
+        Event::CorrelationCancelled { correlation } => {
+            operated(audit, Operated::TreeCancelled(*correlation), decision);
+        }
+        Event::ClockJumped { .. } => audit.cases.count(Case::ClockJumped),
+        Event::AgentRetired { .. } => audit.cases.count(Case::AgentRetired),
+        Event::BoardCreated { .. }
+        | Event::OwnerChanged { .. }
+        | Event::TypeRegistered { .. }
+        | Event::AgentDefined { .. }
+        | Event::SessionOpened { .. }
+        | Event::SessionEnded { .. } => {}
+    }
+}
+
+/// Something that only an operator does was done.
+pub(super) fn operated(audit: &mut Audit, what: Operated, decision: &Decision) {
+    *audit.operated.entry(what).or_default() += 1;
+    if !matches!(decision.actor, Actor::Operator { .. }) {
+        audit.violated(format_args!("I2: {what:?}, and it was {:?} who did it", decision.actor));
+    }
+    match what {
+        Operated::Redriven(_) => audit.cases.count(Case::Redriven),
+        Operated::Dropped(_) => audit.cases.count(Case::Dropped),
+        Operated::TreeCancelled(_) => audit.cases.count(Case::TreeCancelled),
+        Operated::Cancelled(_) => audit.cases.count(Case::Cancelled),
     }
 }
 
@@ -102,7 +140,11 @@ fn clocks(audit: &mut Audit, decision: &Decision) {
     }
     for event in &decision.events {
         let Event::OwnerChanged { process, .. } = event else { continue };
-        let other = audit.owner.replace(*process).is_some_and(|before| before != *process);
+        let before = audit.owner.replace(*process);
+        let other = before.is_some_and(|before| before != *process);
+        if before == Some(*process) {
+            audit.cases.count(Case::Recovered);
+        }
         let passed = decision.elapsed.since(elapsed);
         if other && passed < decision.at.since(wall) {
             audit.violated(format_args!(
@@ -114,12 +156,7 @@ fn clocks(audit: &mut Audit, decision: &Decision) {
     audit.clocks = (decision.at, decision.elapsed);
 }
 
-fn artifact(
-    audit: &mut Audit,
-    seq: Seq,
-    envelope: &artel_core::envelope::Envelope,
-    decision: &Decision,
-) {
+fn artifact(audit: &mut Audit, seq: Seq, envelope: &Envelope, decision: &Decision) {
     if audit.ids.insert(envelope.id, seq).is_some() {
         audit.violated(format_args!("I3: artifact {} is there twice", envelope.id));
     }
@@ -128,6 +165,7 @@ fn artifact(
     {
         audit.violated(format_args!("I4: key {key} stands for two artifacts"));
     }
+    audit.depths.insert(seq, envelope.depth);
     if envelope.depth > audit.bounds.depth {
         audit.violated(format_args!("I13: artifact {} is {} deep", envelope.id, envelope.depth));
     }
@@ -144,7 +182,7 @@ fn artifact(
 }
 
 /// Whether this is the attempt that runs of its activation.
-fn runs(audit: &Audit, attempt: AttemptId) -> bool {
+pub(super) fn runs(audit: &Audit, attempt: AttemptId) -> bool {
     let activation = audit.state.activation(attempt.activation);
     let running = activation.and_then(Activation::running);
     running.is_some_and(|running| running.attempt == attempt.attempt)
@@ -170,68 +208,20 @@ fn start(audit: &mut Audit, attempt: AttemptId, decision: &Decision, reading: &R
     }
 }
 
-fn end_of(
-    audit: &mut Audit,
-    attempt: AttemptId,
-    (end, next): (AttemptEnd, Next),
-    decision: &Decision,
-) {
-    let activation = audit.state.activation(attempt.activation).cloned();
-    let running = activation.as_ref().and_then(Activation::running).copied();
-    let (Some(activation), Some(running)) = (activation, running) else {
-        return audit.violated(format_args!("I6: attempt {attempt} ends without running"));
+/// I13: whether an agenda has room for what the board owes itself.
+pub(super) fn has_room(audit: &Audit, room: Room) -> bool {
+    let all = || audit.state.activations();
+    let open = match room.agent {
+        None => all().count(),
+        Some(agent) => all().filter(|(_, open)| open.agent == agent).count(),
     };
-    if running.attempt != attempt.attempt {
-        return audit.violated(format_args!("I3: {attempt} ends while another one runs"));
-    }
-    let by_itself = matches!(&decision.actor, Actor::Attempt(by) if *by == attempt);
-    let timed_out = end == AttemptEnd::Failed(ErrorKind::Timeout);
-    if timed_out && decision.elapsed < running.deadline {
-        audit.violated(format_args!("I6: {attempt} is timed out before its deadline"));
-    }
-    if end == AttemptEnd::Done && !by_itself {
-        audit.violated(format_args!("I3: {attempt} is done, and another one says so"));
-    }
-    let retry = audit.state.agent(activation.agent).map(|agent| agent.definition.retry.clone());
-    let failures_max = retry.map_or(0, |retry| retry.attempts_max());
-    let failures = audit.failures.get(&attempt.activation).copied().unwrap_or(0) + 1;
-    let fits = match (end, next) {
-        (AttemptEnd::Done | AttemptEnd::Cancelled, Next::Closed) => true,
-        (AttemptEnd::Lost | AttemptEnd::Released, Next::Retry { counted, .. }) => !counted,
-        (AttemptEnd::BoardFull, Next::WhenRoom { room, .. }) => !has_room(audit, room),
-        (AttemptEnd::Failed(_), Next::Retry { counted, .. }) => {
-            audit.failures.insert(attempt.activation, failures);
-            counted && failures < failures_max
-        }
-        (AttemptEnd::Failed(_), Next::Dead(_)) => {
-            audit.dead.insert(attempt.activation);
-            true
-        }
-        _ => false,
-    };
-    if !fits {
-        audit.violated(format_args!(
-            "I6: {attempt} ended as {end:?}, failure {failures} of {failures_max}, and then {next:?}"
-        ));
-    }
-    // One that begins when its time is over already may be ended by the board first.
-    let panicked = audit.panicking.remove(&attempt);
-    let over = panicked.is_some_and(|at| decision.at.since(at) > Duration::from_secs(1));
-    if timed_out && over {
-        audit.violated(format_args!("I6: {attempt} panicked, and that was no end of it"));
-    }
+    open + room.activations as usize <= owed_max(audit, room.agent)
 }
 
-/// I13: whether an agenda has room for what the board owes itself.
-fn has_room(audit: &Audit, room: Room) -> bool {
-    let all = || audit.state.activations();
-    let (open, limit) = match room.agent {
-        None => (all().count(), audit.bounds.agenda_len),
-        Some(agent) => {
-            (all().filter(|(_, open)| open.agent == agent).count(), audit.bounds.agent_agenda_len)
-        }
-    };
-    open + room.activations as usize <= limit * OWED
+/// How long an agenda may be for what the board owes itself.
+pub(super) const fn owed_max(audit: &Audit, agent: Option<AgentNo>) -> usize {
+    let bounds = &audit.bounds;
+    OWED * if agent.is_some() { bounds.agent_agenda_len } else { bounds.agenda_len }
 }
 
 /// Once the decision is folded in.

@@ -9,10 +9,11 @@ use tokio::runtime::Builder;
 use artel_core::hash::Hash;
 
 use super::audit::Auditor;
+use super::cases::Cases;
 use super::{panics, world};
 
 /// What a run came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
     /// The hash of every event and of the last state: the same for the same seed.
     pub digest: Hash,
@@ -24,6 +25,8 @@ pub struct Outcome {
     pub processes: u32,
     /// Artifacts that clients have a receipt for.
     pub acknowledged: u64,
+    /// The cases that it came to.
+    pub cases: Cases,
 }
 
 /// How long a board may take to come to rest, in its own time.
@@ -35,8 +38,7 @@ const PATIENCE: Duration = Duration::from_hours(6);
 /// When an invariant does not hold: which one, what was found, and the events before it.
 pub fn run(seed: u64) -> Result<Outcome, String> {
     let auditor = Auditor::new(world::bounds(seed));
-    let (came, panics) =
-        panics::during(|| catch_unwind(AssertUnwindSafe(|| one(seed, auditor.clone()))));
+    let (came, panics) = panics::during(|| catch_unwind(AssertUnwindSafe(|| one(seed, &auditor))));
     // What does not hold comes before what came of it.
     if let Some(report) = auditor.report() {
         return Err(report);
@@ -48,13 +50,18 @@ pub fn run(seed: u64) -> Result<Outcome, String> {
     came.map_err(|_| "it was cut off".to_owned())?.map_err(|why| format!("{why}{}", events()))
 }
 
-fn one(seed: u64, auditor: Arc<Auditor>) -> Result<Outcome, String> {
+fn one(seed: u64, auditor: &Arc<Auditor>) -> Result<Outcome, String> {
     let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
     let runtime = runtime.expect("a runtime without threads can be built");
     runtime.block_on(async {
-        let run = world::run(seed, auditor);
-        tokio::time::timeout(PATIENCE, run).await.map_err(|_| {
-            format!("I2: the board did not come to rest within {PATIENCE:?} of its own time")
-        })
+        let run = tokio::time::timeout(PATIENCE, world::run(seed, auditor.clone()));
+        tokio::select! {
+            biased;
+            // What comes of a violation may never end.
+            () = auditor.spoiled() => Err("something does not hold".to_owned()),
+            outcome = run => outcome.map_err(|_| {
+                format!("I2: the board did not come to rest within {PATIENCE:?} of its own time")
+            }),
+        }
     })
 }

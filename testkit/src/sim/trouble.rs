@@ -1,28 +1,24 @@
 //! Trouble: what goes wrong in a simulation, drawn from its seed. An operator is part of it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
-
 use artel::log::{OutcomeFilter, Snapshot};
-use artel::{ActivationFilter, Reader, Running};
-use artel_core::board::{Gate, Phase, State};
+use artel::{ActivationFilter, OperateError, Operator, Reader, Running};
+use artel_core::command::Rejection;
 use artel_core::hash::Hash;
 use artel_core::ids::{ActivationId, CorrelationId};
 
-use super::audit::Auditor;
-use super::clients::Process;
+use super::audit::{Auditor, Operated};
 use super::world::{Living, World};
-use crate::Fault;
 use crate::dice::Dice;
+use crate::{Fault, FaultyLog};
 
 /// What becomes of the process after some trouble.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
-    /// It goes on.
+    /// It goes on, unless it is to die at one of its next appends.
     GoesOn,
-    /// It dies in the middle of whatever it does.
+    /// It dies, whatever it does.
     Dies,
     /// It is shut down in order.
     ShutsDown,
@@ -31,43 +27,40 @@ pub(super) enum Fate {
 /// Makes trouble once.
 pub(super) async fn make(dice: &mut Dice, world: &mut World, living: &Living) -> Fate {
     let Living { running, log, .. } = living;
-    match dice.below(12) {
-        0..3 => {
-            log.fail(faults(dice));
-            Fate::GoesOn
-        }
+    match dice.below(14) {
+        0..3 => log.fail(faults(dice)),
         3 => {
             log.away(u32::try_from(1 + dice.below(20)).unwrap_or(1));
-            log.fail(faults(dice));
-            Fate::GoesOn
+            let faults = faults(dice);
+            if dice.percent(50) {
+                log.fail(faults);
+            } else {
+                log.fail(faults.into_iter().take(1));
+                snapshot_in_outage(world, log).await;
+            }
         }
-        4 => {
-            log.delay(dice.up_to(400));
-            Fate::GoesOn
-        }
+        4 => log.delay(dice.up_to(400)),
         5 => {
             let by = i64::try_from(dice.below(400_000)).unwrap_or(0) - 200_000;
             world.clock.jump(by);
-            Fate::GoesOn
         }
-        6 | 7 => {
-            operate(dice, world, running).await;
-            Fate::GoesOn
-        }
-        8 => Fate::ShutsDown,
-        9 => {
-            log.delay_reads(dice.up_to(9_000));
-            Fate::GoesOn
-        }
-        10 => {
-            snapshot(world).await;
-            Fate::GoesOn
-        }
+        6 | 7 => operate(dice, &world.auditor, running).await,
+        8 => return Fate::ShutsDown,
+        9 => log.delay_reads(dice.up_to(9_000)),
+        10 => snapshot(world).await,
+        11 => return Fate::Dies,
         _ => {
             log.fail(faults(dice));
-            Fate::Dies
+            crash(dice, log);
         }
     }
+    Fate::GoesOn
+}
+
+/// The process of this log dies at one of its next appends.
+pub(super) fn crash(dice: &mut Dice, log: &FaultyLog) {
+    let append = u32::try_from(1 + dice.below(5)).unwrap_or(1);
+    log.crash_at(append, dice.percent(50));
 }
 
 fn faults(dice: &mut Dice) -> Vec<Fault> {
@@ -81,6 +74,16 @@ fn faults(dice: &mut Dice) -> Vec<Fault> {
         _ => Fault::LandsLate,
     };
     (0..count).map(fault).collect()
+}
+
+/// Leaves a snapshot while the log is away, once an append has met its fault.
+async fn snapshot_in_outage(world: &mut World, log: &FaultyLog) {
+    for _ in 0..100 {
+        if log.spent() {
+            return snapshot(world).await;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 /// Somebody outside folds the log and leaves the fold with it, for whoever takes the board over next.
@@ -98,101 +101,98 @@ async fn snapshot(world: &mut World) {
     world.snapshots.push(snapshot);
 }
 
-/// An operator redrives, drops or cancels something, if there is anything. What is refused because
-/// somebody was faster, or because the board stopped, is refused.
-async fn operate(dice: &mut Dice, world: &World, running: &Running) {
+/// An operator redrives, drops or cancels something, if there is anything.
+async fn operate(dice: &mut Dice, auditor: &Auditor, running: &Running) {
     let Ok(operator) = running.operator("ann", "drawn") else { return };
-    let choice = dice.below(4);
-    if choice < 2 {
-        let dead = dead_letters(running).await;
-        let chosen: Vec<_> = dead.into_iter().filter(|_| dice.percent(50)).collect();
-        if chosen.is_empty() {
-            return;
+    match dice.below(4) {
+        0 => redrive(dice, auditor, (running, &operator)).await,
+        1 => {
+            let dead = dead_letters(running).await;
+            let Some(&id) = dead.iter().find(|_| dice.percent(50)) else { return };
+            let before = told(auditor, &[Operated::Dropped(id)]);
+            done(auditor, before, operator.drop_dead(&[id]).await);
         }
-        let again = dice.percent(30);
-        if choice == 0 {
-            // Twice at once, now and then: they are tried again once.
-            let redrive = || operator.redrive(&chosen);
-            let (one, two) =
-                tokio::join!(redrive(), async { if again { redrive().await.ok() } else { None } });
-            let both = one.is_ok() && two.is_some();
-            world.auditor.expect(!both, "I2: dead letters were redriven twice");
-        } else {
-            let _ = operator.drop_dead(&chosen[..1]).await;
+        2 => {
+            let Some((_, tree)) = open(dice, running).await else { return };
+            let before = told(auditor, &[Operated::TreeCancelled(tree)]);
+            done(auditor, before, operator.cancel(tree).await);
         }
+        _ => {
+            let Some((id, _)) = open(dice, running).await else { return };
+            let before = told(auditor, &[Operated::Cancelled(id)]);
+            done(auditor, before, operator.cancel_activations(&[id]).await);
+        }
+    }
+}
+
+/// Twice at once, now and then: they are tried again once.
+async fn redrive(
+    dice: &mut Dice,
+    auditor: &Auditor,
+    (running, operator): (&Running, &Operator<'_>),
+) {
+    let dead = dead_letters(running).await;
+    let chosen: Vec<_> = dead.into_iter().filter(|_| dice.percent(50)).collect();
+    if chosen.is_empty() {
         return;
     }
+    let again = dice.percent(30);
+    let all: Vec<_> = chosen.iter().map(|&id| Operated::Redriven(id)).collect();
+    let before = told(auditor, &all);
+    let second = async { if again { operator.redrive(&chosen).await.ok() } else { None } };
+    let (one, two) = tokio::join!(operator.redrive(&chosen), second);
+    auditor.expect(!(one.is_ok() && two.is_some()), "I2: dead letters were redriven twice");
+    done(auditor, before, one);
+}
+
+/// What an operator is about to do, and how often it was done before.
+fn told(auditor: &Auditor, all: &[Operated]) -> Vec<(Operated, u32)> {
+    let audit = auditor.look();
+    all.iter().map(|&what| (what, audit.operated(what))).collect()
+}
+
+/// I1: what an operator was told is done is in the log. I13: what is refused for want of room has none;
+/// other refusals are those of somebody who was faster, or of a board that stopped.
+fn done(auditor: &Auditor, before: Vec<(Operated, u32)>, answer: Result<u32, OperateError>) {
+    match answer {
+        Ok(_) => {
+            for (what, count) in before {
+                let there = auditor.look().operated(what) > count;
+                auditor.expect(there, format_args!("I1: {what:?} was told and is not durable"));
+            }
+        }
+        Err(OperateError::Rejected(Rejection::AgendaFull { open, wanted, limit, .. })) => {
+            auditor.expect(
+                wanted > 0 && open + wanted > limit,
+                format_args!("I13: {wanted} do not fit beside {open} of {limit}"),
+            );
+        }
+        Err(
+            OperateError::Rejected(
+                Rejection::NotDead { .. }
+                | Rejection::NotOpen { .. }
+                | Rejection::NothingOpen { .. },
+            )
+            | OperateError::NoDeadLetter(_)
+            | OperateError::LookUp(_)
+            | OperateError::Unavailable(_)
+            | OperateError::Interrupted(_)
+            | OperateError::Stopped(_),
+        ) => {}
+        Err(other) => auditor.expect(false, format_args!("I2: an operator is told {other:?}")),
+    }
+}
+
+/// Something that is open, and the tree of work that it belongs to.
+async fn open(dice: &mut Dice, running: &Running) -> Option<(ActivationId, CorrelationId)> {
     let open = running.look(|state| {
         state.activations().map(|(id, open)| (id, open.correlation)).collect::<Vec<_>>()
     });
-    let Ok(open) = open.await else { return };
-    let Some(&(id, correlation)) = pick(dice, &open) else { return };
-    let _ = if choice == 2 {
-        operator.cancel(correlation).await
-    } else {
-        operator.cancel_activations(&[id]).await
-    };
-}
-
-/// How often somebody looks whether the board has come to a stop.
-const ROUND: Duration = Duration::from_secs(30);
-
-/// Somebody who looks after the board until the end: where all that is open waits for room, nobody
-/// but a person can make any. I13: room is missed only where there is none.
-pub(super) async fn oversee(
-    process: Process,
-    auditor: Arc<Auditor>,
-    mut ended: watch::Receiver<bool>,
-) {
-    loop {
-        tokio::select! {
-            biased;
-            _ = ended.wait_for(|ended| *ended) => return,
-            () = tokio::time::sleep(ROUND) => {}
-        }
-        let Some(running) = process.borrow().clone() else { continue };
-        let Ok(Some(held)) = running.look(held).await else { continue };
-        auditor.expect(held.is_full, format_args!("I13: {held:?} waits, and there is room"));
-        if let Ok(operator) = running.operator("ann", "nothing makes room") {
-            let _ = operator.cancel(held.correlation).await;
-        }
+    let open = open.await.ok()?;
+    if open.is_empty() {
+        return None;
     }
-}
-
-/// An activation that waits for room on a board where nothing else goes on.
-#[derive(Debug)]
-struct Held {
-    correlation: CorrelationId,
-    is_full: bool,
-}
-
-fn held(state: &State) -> Option<Held> {
-    let waiting = state.activations().filter_map(|(id, activation)| match activation.phase {
-        Phase::Full { since, room } => Some((room.agent, since, id, activation, room)),
-        Phase::Waiting { .. } | Phase::Running(_) => None,
-    });
-    let at_gate = waiting.filter(|(_, _, id, ..)| state.gate(*id) == Some(Gate::Room));
-    // First come, first served: only the first of an agenda may run when there is room.
-    let first = at_gate.min_by_key(|&(agent, since, id, ..)| (agent, since, id));
-    let (.., activation, room) = first.filter(|_| state.is_idle())?;
-    let bounds = state.bounds();
-    let (open, limit) = match room.agent {
-        None => (state.activations().count(), bounds.agenda_len),
-        Some(agent) => {
-            let of_agent = state.activations().filter(|(_, open)| open.agent == agent);
-            (of_agent.count(), bounds.agent_agenda_len)
-        }
-    };
-    let is_full = open + room.activations as usize > 2 * limit;
-    Some(Held { correlation: activation.correlation, is_full })
-}
-
-fn pick<'a>(
-    dice: &mut Dice,
-    open: &'a [(ActivationId, CorrelationId)],
-) -> Option<&'a (ActivationId, CorrelationId)> {
-    let len = open.len() as u64;
-    if len == 0 { None } else { open.get(usize::try_from(dice.below(len)).unwrap_or(0)) }
+    open.get(usize::try_from(dice.below(open.len() as u64)).unwrap_or(0)).copied()
 }
 
 async fn dead_letters(running: &Running) -> Vec<ActivationId> {

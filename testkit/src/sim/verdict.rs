@@ -1,6 +1,6 @@
 //! The verdict on a simulation: what must hold at its end, whatever went wrong, over the whole log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use artel::{Reader, Running};
 use artel_core::board::{Changes, State};
@@ -12,6 +12,7 @@ use artel_core::log::{Log, Snapshot};
 
 use super::audit::Auditor;
 use super::clients::Promise;
+use super::placements;
 use super::run::Outcome;
 use super::world::World;
 
@@ -34,14 +35,20 @@ pub(super) async fn of(world: &World, running: &Running, seen: &Seen, processes:
     let events = outputs(&reader).await;
     reader.verify_store(seq, |_| {}).await.expect("I1: the store has what the log says");
     folds(&*world.store.open(), seen, state, &world.auditor).await;
-    let audited = world.auditor.look().state.hash();
-    assert_eq!(audited, state, "I10: the live state is the fold of what reached the log");
+    placements::complete(running, &world.auditor).await;
+    let audit = world.auditor.look();
+    assert_eq!(
+        audit.state.hash(),
+        state,
+        "I10: the live state is the fold of what reached the log"
+    );
     Outcome {
         digest: Hash::of_parts(&[&events.0, &state.0]),
         events: checked.events,
         attempts: checked.started,
         processes,
         acknowledged: seen.promises.len() as u64,
+        cases: audit.cases.clone(),
     }
 }
 
@@ -81,7 +88,9 @@ async fn folds(log: &dyn Log, seen: &Seen, now: Hash, auditor: &Auditor) {
         if batches.is_empty() {
             break;
         }
-        for decision in batches.iter().flat_map(|batch| batch.decisions().unwrap_or_default()) {
+        let decisions =
+            batches.iter().map(|batch| batch.decisions().expect("I10: a batch is damaged"));
+        for decision in decisions.flatten() {
             let before = whole.seq();
             for state in shortened.iter_mut().filter(|state| state.seq() == before) {
                 state.apply(&decision, &mut changes).expect("I10: a snapshot can be gone on from");
@@ -107,7 +116,7 @@ async fn folds(log: &dyn Log, seen: &Seen, now: Hash, auditor: &Auditor) {
 /// Returns a hash of all events.
 async fn outputs(reader: &Reader) -> Hash {
     let mut tail = reader.tail(Seq(1));
-    let mut made: BTreeMap<AttemptId, CommandId> = BTreeMap::new();
+    let mut made: BTreeMap<AttemptId, BTreeSet<CommandId>> = BTreeMap::new();
     let mut done: BTreeMap<AttemptId, CommandId> = BTreeMap::new();
     let mut text = String::new();
     while let Some(entry) = tail.next().await.expect("the log can be read") {
@@ -115,7 +124,7 @@ async fn outputs(reader: &Reader) -> Hash {
         match &entry.event {
             Event::ArtifactCommitted(draft) => {
                 if let Producer::Agent { attempt, .. } = draft.envelope.producer {
-                    made.insert(attempt, entry.command);
+                    made.entry(attempt).or_default().insert(entry.command);
                 }
             }
             Event::AttemptEnded { attempt, end: AttemptEnd::Done, .. } => {
@@ -124,8 +133,9 @@ async fn outputs(reader: &Reader) -> Hash {
             _ => {}
         }
     }
-    for (attempt, command) in made {
-        assert_eq!(done.get(&attempt), Some(&command), "I3: outputs of {attempt} without its end");
+    for (attempt, commands) in made {
+        let end: BTreeSet<_> = done.get(&attempt).copied().into_iter().collect();
+        assert_eq!(commands, end, "I3: outputs of {attempt} without its end");
     }
     Hash::of(text.as_bytes())
 }

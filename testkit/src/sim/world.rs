@@ -14,13 +14,14 @@ use artel_core::ids::Incarnation;
 use artel_core::log::Snapshot;
 use artel_core::names::BoardName;
 
-use super::agents::{self, Around, Outside};
+use super::agents::{self, AGENTS_MAX, Around, Outside};
 use super::audit::Auditor;
+use super::cases::Case;
 use super::clients::{Client, Promise};
 use super::run::Outcome;
 use super::trouble::{self, Fate};
 use super::verdict::{self, Seen};
-use super::{bounds, probe};
+use super::{bounds, probe, rest};
 use crate::dice::Dice;
 use crate::{FaultyLog, SeededEntropy, VirtualClock};
 
@@ -51,6 +52,8 @@ pub(super) struct World {
     lasting: bool,
     slots: u32,
     agents: u32,
+    /// Whether some logs refuse some payloads.
+    refuses: bool,
     outside: Arc<Outside>,
     processes: u32,
     current: watch::Sender<Option<Arc<Running>>>,
@@ -78,7 +81,8 @@ pub(super) async fn run(seed: u64, auditor: Arc<Auditor>) -> Outcome {
         bounds: bounds(seed),
         lasting: dice.percent(50),
         slots: if dice.percent(30) { u32::try_from(1 + dice.below(6)).unwrap_or(1) } else { 256 },
-        agents: u32::try_from(1 + dice.below(5)).unwrap_or(1),
+        agents: u32::try_from(1 + dice.below(AGENTS_MAX)).unwrap_or(1),
+        refuses: dice.percent(30),
         outside: Arc::default(),
         processes: 0,
         current: watch::Sender::new(None),
@@ -100,11 +104,11 @@ pub(super) async fn run(seed: u64, auditor: Arc<Auditor>) -> Outcome {
     };
     let dice = Dice::part(seed, part::PROBE);
     let look = probe::look(process.clone(), dice, auditor.clone(), ended.clone());
-    let oversee = trouble::oversee(process.clone(), auditor.clone(), ended.clone());
+    let oversee = rest::oversee(process.clone(), auditor.clone(), ended.clone());
     let follow = probe::follow(process, auditor, ended);
     let ((living, promises), probes, (), ()) = tokio::join!(work, look, oversee, follow);
     let promises: Vec<Promise> = promises.into_iter().flatten().collect();
-    living.running.idle().await.expect("the board answers");
+    rest::come_to(&living.running, &world.auditor).await;
     let seen = Seen { promises, probes, snapshots: std::mem::take(&mut world.snapshots) };
     let outcome = verdict::of(&world, &living.running, &seen, world.processes).await;
     world.current.send_replace(None);
@@ -122,14 +126,14 @@ impl World {
         for _ in 0..2 + dice.below(12) {
             tokio::time::sleep(dice.up_to(6_000)).await;
             let fate = trouble::make(&mut dice, self, &living).await;
-            if fate == Fate::GoesOn {
+            if fate == Fate::GoesOn && !living.log.crashed() {
                 continue;
             }
             self.end(living, fate, &mut dice).await;
             tokio::time::sleep(dice.up_to(20_000)).await;
             living = self.start(&mut dice).await;
         }
-        while !living.whole {
+        while !living.whole || living.log.crashed() {
             self.end(living, Fate::Dies, &mut dice).await;
             living = self.start(&mut dice).await;
         }
@@ -137,11 +141,28 @@ impl World {
         living
     }
 
-    /// A new process takes the board over. It may have lost one of its agents.
+    /// New processes try to take the board over until one has. It may have lost one of its agents.
     async fn start(&mut self, dice: &mut Dice) -> Living {
-        self.processes += 1;
+        loop {
+            self.processes += 1;
+            if let Some(living) = self.try_start(dice).await {
+                return living;
+            }
+            self.auditor.came_to(Case::DiedAtStart);
+            tokio::time::sleep(dice.up_to(20_000)).await;
+        }
+    }
+
+    /// A new process takes the board over, unless it dies first.
+    async fn try_start(&mut self, dice: &mut Dice) -> Option<Living> {
         let log = FaultyLog::new(self.store.open()).seen_by(self.auditor.clone());
         let log = Arc::new(if self.lasting { log.lasting() } else { log });
+        if self.refuses && dice.percent(50) {
+            log.refuse(agents::REFUSED);
+        }
+        if dice.percent(10) {
+            trouble::crash(dice, &log);
+        }
         let entropy = SeededEntropy::new(self.seed ^ (part::PROCESSES + u64::from(self.processes)));
         let board = Board::builder("memory:")
             .name("simulated")
@@ -163,26 +184,41 @@ impl World {
             slots: self.slots,
             clock: self.clock.clone(),
         });
-        let left_out = dice.percent(15).then(|| u32::try_from(1 + dice.below(5)).unwrap_or(1));
+        let drawn = u32::try_from(1 + dice.below(AGENTS_MAX)).unwrap_or(1);
+        let left_out = dice.percent(15).then_some(drawn);
         let left_out = left_out.filter(|&number| number <= self.agents);
         agents::declare(&board, self.agents, left_out, &around);
-        let running = Arc::new(board.start().await.expect("the log answers when a process starts"));
+        let running = match board.start().await {
+            Ok(running) => Arc::new(running),
+            Err(error) => {
+                let dead = log.crashed();
+                self.auditor.expect(dead, format_args!("I2: no process can start: {error:?}"));
+                return None;
+            }
+        };
         self.current.send_replace(Some(running.clone()));
-        Living { running, log, whole: left_out.is_none() }
+        Some(Living { running, log, whole: left_out.is_none() })
     }
 
     /// The process dies, or is shut down if its clients let go of it in time.
     async fn end(&self, living: Living, fate: Fate, dice: &mut Dice) {
+        let dead = living.log.crashed();
         let stopped = living.running.stopped().now_or_never();
-        self.auditor.expect(stopped.is_none(), format_args!("I2: the board stopped: {stopped:?}"));
+        let goes_on = dead || stopped.is_none();
+        self.auditor.expect(goes_on, format_args!("I2: the board stopped: {stopped:?}"));
         self.current.send_replace(None);
         let Living { running, log, .. } = living;
         if fate == Fate::ShutsDown && dice.percent(50) {
             // Clients hold on to a process only while they wait for an answer.
             tokio::time::sleep(Duration::from_secs(40)).await;
-            if let Some(running) = Arc::into_inner(running) {
-                running.shutdown().await;
+            if let Some(running) = Arc::into_inner(running)
+                && running.shutdown().await.complete
+            {
+                self.auditor.came_to(Case::ShutDown);
             }
+        }
+        if fate == Fate::Dies && !log.crashed() {
+            self.auditor.came_to(Case::DiedAtRest);
         }
         log.crash();
     }

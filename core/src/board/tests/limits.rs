@@ -39,7 +39,8 @@ fn a_full_agenda_refuses_publishes() {
     let refused = board.publish(&[new("A")]).unwrap_err();
     assert_eq!(
         refused.to_string(),
-        "the agenda of agent `one` is full: 250000 activations are open, the limit is 250000"
+        "the agenda of agent `one` is full: 250000 activations are open, 1 more are wanted, \
+         the limit is 250000"
     );
     assert_eq!(refused.code(), "busy");
     board.publish(&[new("B")]).unwrap();
@@ -91,7 +92,8 @@ fn each_agenda_is_counted_by_itself() {
     let refused = board.publish(&vec![new("A"); 50_001]).unwrap_err();
     assert_eq!(
         refused.to_string(),
-        "the agenda of agent `one` is full: 200000 activations are open, the limit is 250000"
+        "the agenda of agent `one` is full: 200000 activations are open, 50001 more are wanted, \
+         the limit is 250000"
     );
     board.publish(&vec![new("A"); 50_000]).unwrap();
 }
@@ -130,7 +132,8 @@ fn a_redrive_is_bounded() {
     let refused = board.ask(Request::Redrive(letters(&board))).unwrap_err();
     assert_eq!(
         refused.to_string(),
-        "the agenda of agent `two` is full: 499999 activations are open, the limit is 500000"
+        "the agenda of agent `two` is full: 499999 activations are open, 2 more are wanted, \
+         the limit is 500000"
     );
     let one = letters(&board).remove(0);
     board.ask(Request::Redrive(vec![one])).unwrap();

@@ -38,6 +38,24 @@ fn the_same_process_keeps_its_attempts() {
     board.done(&lease, &[]).unwrap();
 }
 
+/// OWN-1: the slot of an attempt whose end was never appended is its own again, and the end of the attempt
+/// frees it.
+#[test]
+fn a_slot_is_held_by_no_attempt_that_runs_on() {
+    let mut board = Board::with(&[agent("one", "A"), agent("two", "A")], 1);
+    board.publish(&[new("A")]).unwrap();
+    let lease = board.leased();
+    let (before, decisions) = (board.state.clone(), board.log.len());
+    board.ask(Request::CancelActivations(vec![lease.attempt.activation])).unwrap();
+    assert!(board.leases.is_empty(), "the handler holds the slot until it is gone");
+    board.state = before;
+    board.log.truncate(decisions);
+    board.closed.clear();
+    board.beside.recovered(&board.state, board.state.seq(), []);
+    board.done(&lease, &[]).unwrap();
+    assert_eq!(board.leases.len(), 1);
+}
+
 /// TIME-3: a wall clock that goes back never makes a commit time fall, and moves no timer; a jump
 /// of more than a minute is an event.
 #[test]

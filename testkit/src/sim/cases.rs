@@ -1,0 +1,173 @@
+//! The cases that simulations have to come to, counted. A check that had nothing to look at proves
+//! nothing, so whoever runs many seeds asks which cases none of them came to.
+
+use std::collections::BTreeMap;
+
+use artel_core::event::DeadReason;
+use artel_core::policy::ErrorKind;
+
+use crate::{Fault, Happened};
+
+/// Something that has to happen in some simulation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Case {
+    /// An append met a fault.
+    Fault(Fault),
+    /// A process died at an append, which landed or did not.
+    DiedAtAppend(bool),
+    /// A process died with no append under way.
+    DiedAtRest,
+    /// A process died before it had taken the board over.
+    DiedAtStart,
+    /// A process was shut down in order.
+    ShutDown,
+    /// A process took its board over again.
+    Recovered,
+    /// A publish was answered by what a recovery found in the log.
+    AnsweredFromLog,
+    /// A take-over was given a snapshot.
+    Snapshot,
+    /// Both clocks disagreed by more than a minute.
+    ClockJumped,
+    /// A process had lost one of its agents.
+    AgentRetired,
+    /// A publish found its artifact on the board.
+    Duplicate,
+    /// A publish was refused: the agenda of the board, or of an agent, was full.
+    AgendaFull {
+        /// Whether it was that of an agent.
+        of_agent: bool,
+    },
+    /// A publish was refused: its tree of work had as many artifacts as it may get.
+    TreeFull,
+    /// A publish was refused by the log.
+    Unstorable,
+    /// An attempt failed in this way.
+    Failed(&'static str),
+    /// An attempt ended with its process.
+    Lost,
+    /// An attempt was given back.
+    Released,
+    /// An attempt was cancelled.
+    Cancelled,
+    /// What an attempt returned found no room on the agenda of the board, or of an agent.
+    NoRoom {
+        /// Whether it was that of an agent.
+        of_agent: bool,
+    },
+    /// Work that waited for room was cancelled, since nothing else made any.
+    RoomMade,
+    /// An activation became a dead letter for this reason.
+    Dead(DeadReason),
+    /// An attempt returned something after it had been ended.
+    LateResult,
+    /// An attempt returned something under a key that was on the board already.
+    KeyTaken,
+    /// A step gave what an earlier attempt had recorded.
+    StepReused,
+    /// A step was refused: its activation had recorded as many as it may.
+    StepsFull,
+    /// A dead letter was tried again.
+    Redriven,
+    /// A dead letter was given up.
+    Dropped,
+    /// A whole tree of work was cancelled.
+    TreeCancelled,
+}
+
+/// How many cases there are.
+const LEN: usize = 47;
+
+impl Case {
+    /// Every one.
+    pub const ALL: [Self; LEN] = [
+        Self::Fault(Fault::None),
+        Self::Fault(Fault::Lost),
+        Self::Fault(Fault::Landed),
+        Self::Fault(Fault::LandsLate),
+        Self::Fault(Fault::ComesLate),
+        Self::Fault(Fault::Repeated),
+        Self::Fault(Fault::Refused),
+        Self::DiedAtAppend(false),
+        Self::DiedAtAppend(true),
+        Self::DiedAtRest,
+        Self::DiedAtStart,
+        Self::ShutDown,
+        Self::Recovered,
+        Self::AnsweredFromLog,
+        Self::Snapshot,
+        Self::ClockJumped,
+        Self::AgentRetired,
+        Self::Duplicate,
+        Self::AgendaFull { of_agent: false },
+        Self::AgendaFull { of_agent: true },
+        Self::TreeFull,
+        Self::Unstorable,
+        Self::Failed(ErrorKind::Transient.as_str()),
+        Self::Failed(ErrorKind::Permanent.as_str()),
+        Self::Failed(ErrorKind::RateLimited { retry_after_ms: None }.as_str()),
+        Self::Failed(ErrorKind::Timeout.as_str()),
+        Self::Failed(ErrorKind::Panic.as_str()),
+        Self::Failed(ErrorKind::InvalidOutput.as_str()),
+        Self::Lost,
+        Self::Released,
+        Self::Cancelled,
+        Self::NoRoom { of_agent: false },
+        Self::NoRoom { of_agent: true },
+        Self::RoomMade,
+        Self::Dead(DeadReason::AttemptsExhausted),
+        Self::Dead(DeadReason::NotRetryable),
+        Self::Dead(DeadReason::RetryTimeElapsed),
+        Self::Dead(DeadReason::TotalTimeout),
+        Self::Dead(DeadReason::Loop),
+        Self::Dead(DeadReason::Limit),
+        Self::LateResult,
+        Self::KeyTaken,
+        Self::StepReused,
+        Self::StepsFull,
+        Self::Redriven,
+        Self::Dropped,
+        Self::TreeCancelled,
+    ];
+}
+
+impl From<Happened> for Case {
+    fn from(happened: Happened) -> Self {
+        match happened {
+            Happened::Fault(fault) => Self::Fault(fault),
+            Happened::Died { landed } => Self::DiedAtAppend(landed),
+            Happened::Snapshot(_) => Self::Snapshot,
+        }
+    }
+}
+
+/// How often simulations came to each case.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cases(BTreeMap<Case, u64>);
+
+impl Cases {
+    /// It happened once more.
+    pub(super) fn count(&mut self, case: Case) {
+        *self.0.entry(case).or_default() += 1;
+    }
+
+    /// Adds what other simulations came to.
+    pub(super) fn add(&mut self, other: &Self) {
+        for (&case, count) in &other.0 {
+            *self.0.entry(case).or_default() += count;
+        }
+    }
+
+    /// How often they came to this one.
+    #[must_use]
+    pub fn of(&self, case: Case) -> u64 {
+        self.0.get(&case).copied().unwrap_or(0)
+    }
+
+    /// Every case that none of them came to.
+    #[must_use]
+    pub fn missing(&self) -> Vec<Case> {
+        Case::ALL.into_iter().filter(|&case| self.of(case) == 0).collect()
+    }
+}

@@ -1,0 +1,123 @@
+//! Placements: whom every token woke, compared with whom it should have, told from what the agents of a
+//! simulation subscribe to.
+
+use std::collections::BTreeMap;
+
+use artel::{Query, Running};
+use artel_core::envelope::Producer;
+use artel_core::event::Event;
+use artel_core::ids::{AgentNo, Seq, SubscriptionNo};
+use artel_core::record::Decision;
+
+use super::agents::{self, Token};
+use super::audit::Auditor;
+
+/// How many bytes of the log are read at a time.
+const READ_LEN: usize = 1024 * 1024;
+
+/// An agent as it is at some moment.
+struct Agent {
+    number: u32,
+    subscriptions: Vec<SubscriptionNo>,
+    registered: bool,
+}
+
+/// What is known of a log while it is read.
+struct Placements<'a> {
+    tokens: &'a BTreeMap<Seq, Token>,
+    agents: BTreeMap<AgentNo, Agent>,
+}
+
+/// I2: in the decision that commits it, each token wakes every subscription that is current and to
+/// whose taste it is, once, and nobody wakes on anything else; its producer does not wake itself.
+pub(super) async fn complete(running: &Running, auditor: &Auditor) {
+    let tokens = tokens(running).await;
+    let mut placements = Placements { tokens: &tokens, agents: BTreeMap::new() };
+    let log = running.log();
+    let mut next = Seq(1);
+    loop {
+        let batches = log.read(next, READ_LEN).await.expect("the log can be read");
+        let Some(last) = batches.last() else { return };
+        let after = last.header.last.next();
+        for batch in &batches {
+            for decision in batch.decisions().expect("I10: a batch is damaged") {
+                let (woken, due) = placements.of(next, &decision);
+                auditor.expect(
+                    woken == due,
+                    format_args!("I2: from seq {next} on, {woken:?} were woken, and not {due:?}"),
+                );
+                next = Seq(next.get() + decision.events.len() as u64);
+            }
+        }
+        auditor.expect(next == after, format_args!("I5: a batch ends with {after}, not {next}"));
+        next = after;
+    }
+}
+
+/// Every token that is on the board.
+async fn tokens(running: &Running) -> BTreeMap<Seq, Token> {
+    let mut query = Query::of::<Token>().limit(1_000);
+    let mut tokens = BTreeMap::new();
+    loop {
+        let listing = running.artifacts(&query).await.expect("the log can be read");
+        for stored in &listing.artifacts {
+            let token = stored.decode().expect("I1: what is stored as a token is one");
+            tokens.insert(stored.seq(), token);
+        }
+        match listing.next {
+            Some(after) => query = query.after(after),
+            None => return tokens,
+        }
+    }
+}
+
+/// An artifact and a subscription that it woke.
+type Placement = (Seq, SubscriptionNo);
+
+impl Placements<'_> {
+    /// The placements that a decision made, and those that it had to make.
+    fn of(&mut self, first: Seq, decision: &Decision) -> (Vec<Placement>, Vec<Placement>) {
+        let (mut woken, mut due) = (Vec::new(), Vec::new());
+        for (seq, event) in (first.get()..).map(Seq).zip(&decision.events) {
+            match event {
+                Event::AgentDefined { agent, definition, subscriptions } => {
+                    let number = agents::number_of(&definition.name).unwrap_or(0);
+                    let subscriptions = subscriptions.clone();
+                    let now = Agent { number, subscriptions, registered: true };
+                    self.agents.insert(*agent, now);
+                }
+                Event::AgentRetired { agent } => {
+                    if let Some(agent) = self.agents.get_mut(agent) {
+                        agent.registered = false;
+                    }
+                }
+                Event::ArtifactCommitted(draft) => {
+                    if let Some(token) = self.tokens.get(&seq) {
+                        let all = self.takers(token, &draft.envelope.producer);
+                        due.extend(all.map(|subscription| (seq, subscription)));
+                    }
+                }
+                Event::ActivationCreated { subscription, inputs, .. } => {
+                    woken.extend(inputs.iter().map(|input| (*input, *subscription)));
+                }
+                _ => {}
+            }
+        }
+        woken.sort_unstable();
+        due.sort_unstable();
+        (woken, due)
+    }
+
+    fn takers(&self, token: &Token, producer: &Producer) -> impl Iterator<Item = SubscriptionNo> {
+        let maker = match producer {
+            Producer::Agent { agent, .. } => Some(*agent),
+            Producer::Program(_) | Producer::Operator(_) | Producer::Board => None,
+        };
+        let taste = token.taste;
+        let takes = move |(no, agent): &(&AgentNo, &Agent)| {
+            agent.registered && Some(**no) != maker && agents::takes(agent.number, taste)
+        };
+        let takers = self.agents.iter().filter(takes);
+        takers.flat_map(|(_, agent)| agent.subscriptions.iter().copied())
+    }
+}

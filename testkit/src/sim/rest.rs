@@ -1,0 +1,118 @@
+//! Rest: what a board looks like on which nothing goes on. What is open then waits for room on an agenda
+//! that is full, and only a person can make some.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use artel::Running;
+use artel_core::board::{Gate, Phase, State};
+use artel_core::ids::{ActivationId, AgentNo, CorrelationId};
+
+use super::audit::Auditor;
+use super::cases::Case;
+use super::clients::Process;
+
+/// How often somebody looks whether the board has come to a stop.
+const ROUND: Duration = Duration::from_secs(30);
+
+/// An activation that is open on a board where nothing goes on.
+#[derive(Clone, Copy, Debug)]
+struct Stuck {
+    id: ActivationId,
+    correlation: CorrelationId,
+    gate: Option<Gate>,
+    /// Whether it waits for room that there is, with nobody before it.
+    has_room: bool,
+}
+
+/// All that is open, counted as simply as can be; none while anything goes on.
+fn stuck(state: &State) -> Option<Vec<Stuck>> {
+    if !state.is_idle() {
+        return None;
+    }
+    let mut firsts: BTreeMap<Option<AgentNo>, (u64, ActivationId)> = BTreeMap::new();
+    for (id, activation) in state.activations() {
+        if let Phase::Full { since, room } = activation.phase
+            && state.gate(id) == Some(Gate::Room)
+        {
+            let place = (since.as_millis(), id);
+            let first = firsts.entry(room.agent).or_insert(place);
+            *first = place.min(*first);
+        }
+    }
+    let one = |(id, activation): (ActivationId, &artel_core::board::Activation)| {
+        let has_room = match activation.phase {
+            Phase::Full { room, .. } => {
+                // First come, first served: the others wait for the first.
+                let is_first = firsts.get(&room.agent).is_some_and(|(_, first)| *first == id);
+                is_first && free(state, room.agent) >= room.activations as usize
+            }
+            Phase::Waiting { .. } | Phase::Running(_) => false,
+        };
+        Stuck { id, correlation: activation.correlation, gate: state.gate(id), has_room }
+    };
+    Some(state.activations().map(one).collect())
+}
+
+/// How much room an agenda has for what the board owes itself.
+fn free(state: &State, agent: Option<AgentNo>) -> usize {
+    let (bounds, all) = (state.bounds(), state.activations());
+    let (open, limit) = match agent {
+        None => (all.count(), bounds.agenda_len),
+        Some(agent) => {
+            (all.filter(|(_, open)| open.agent == agent).count(), bounds.agent_agenda_len)
+        }
+    };
+    (2 * limit).saturating_sub(open)
+}
+
+/// Somebody who looks after the board until the end: where all that is open waits for room, nobody
+/// but a person can make any. I13: room is missed only where there is none.
+pub(super) async fn oversee(
+    process: Process,
+    auditor: Arc<Auditor>,
+    mut ended: watch::Receiver<bool>,
+) {
+    loop {
+        tokio::select! {
+            biased;
+            _ = ended.wait_for(|ended| *ended) => return,
+            () = tokio::time::sleep(ROUND) => {}
+        }
+        let Some(running) = process.borrow().clone() else { continue };
+        let Ok(Some(all)) = running.look(stuck).await else { continue };
+        let held = all.iter().filter(|one| one.gate == Some(Gate::Room));
+        for held in held.clone().filter(|held| held.has_room) {
+            auditor.expect(false, format_args!("I13: {held:?} waits, and there is room"));
+        }
+        let Some(first) = held.min_by_key(|held| held.id) else { continue };
+        if let Ok(operator) = running.operator("ann", "nothing makes room")
+            && operator.cancel(first.correlation).await.is_ok()
+        {
+            auditor.came_to(Case::RoomMade);
+        }
+    }
+}
+
+/// Brings a board to rest on which nothing fails any more and every agent is there. I2: all that is
+/// open when it is idle waits for room that there is not, and once a person has made room, nothing is.
+pub(super) async fn come_to(running: &Running, auditor: &Auditor) {
+    let operator = running.operator("ann", "nothing makes room").expect("she has a reason");
+    loop {
+        running.idle().await.expect("the board answers");
+        let all = running.look(stuck).await.expect("the board answers");
+        let Some(all) = all else { continue };
+        for one in &all {
+            let full = one.gate == Some(Gate::Room) && !one.has_room;
+            auditor.expect(full, format_args!("I2: the board is idle, and {one:?} is open"));
+        }
+        let Some(first) = all.first() else { break };
+        operator.cancel(first.correlation).await.expect("something of it is open");
+        auditor.came_to(Case::RoomMade);
+    }
+    let open = auditor.look().state.activations().count();
+    auditor.expect(open == 0, format_args!("I2: the board is at rest, and {open} are open"));
+}
