@@ -150,10 +150,17 @@ pub(crate) const FIGURES: &[Figure] = &[
     },
     Figure {
         name: "recovery.100k",
-        about: "opening a file with 100 000 waiting, until the board answers",
+        about: "opening a file with 100 000 waiting whose process was cut off, until the board answers",
         unit: "s",
         target: Target::AtMost(2.0),
         run: waiting::recovery,
+    },
+    Figure {
+        name: "recovery.100k.clean",
+        about: "the same after a shutdown, which leaves a snapshot",
+        unit: "s",
+        target: Target::AtMost(2.0),
+        run: waiting::recovery_clean,
     },
     Figure {
         name: "snapshot.stall",
