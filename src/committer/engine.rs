@@ -246,6 +246,7 @@ impl Engine {
             let batch = Batch::seal(place, building.encoder.take());
             self.hash = batch.header.hash;
             self.pace.appended(self.now.elapsed);
+            self.state.appended();
             Append { batch, rows }
         });
         self.building.encoder = building.encoder;
