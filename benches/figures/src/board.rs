@@ -17,6 +17,9 @@ const IN_FLIGHT: u32 = 1_024;
 /// Longer than any run.
 const FOR_EVER: Duration = Duration::from_secs(86_400);
 
+/// The agent that makes an output of each input.
+pub(crate) const WORKING: &str = "working";
+
 /// What waits.
 #[derive(Serialize, Deserialize, JsonSchema, Artifact)]
 #[artifact(name = "figures.Waiting")]
@@ -69,7 +72,7 @@ pub(crate) fn declare_waiting(board: &Board) {
 
 /// Declares the agent that makes an output of each input.
 pub(crate) fn declare_working(board: &Board) {
-    board.agent("working").on::<Input>().concurrency(256).run(work);
+    board.agent(WORKING).on::<Input>().concurrency(256).run(work);
 }
 
 async fn never(_: Context, _: Arc<Waiting>) -> Result<(), Failed> {
