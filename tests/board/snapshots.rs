@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use artel::log::Log;
 use artel::{Board, Bounds, Context, CreateBoard, Error, MemoryStore, Reader, Running};
 use artel_core::ids::{Incarnation, Seq};
 use artel_core::names::BoardName;
