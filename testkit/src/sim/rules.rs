@@ -8,6 +8,7 @@ use artel_core::board::Activation;
 use artel_core::envelope::{Actor, Producer};
 use artel_core::event::{AttemptEnd, Closure, Event, Next, Room};
 use artel_core::ids::{ActivationId, AgentNo, AttemptId, Seq};
+use artel_core::names::StepName;
 use artel_core::policy::ErrorKind;
 use artel_core::record::Decision;
 
@@ -70,15 +71,17 @@ pub(super) fn before(audit: &mut Audit, decision: &Decision) {
                     reading.ready.insert(attempt.activation, not_before.as_millis());
                 }
             }
-            Event::StepRecorded { attempt, step, .. } => {
-                let activation = audit.state.activation(attempt.activation);
-                let known =
-                    activation.is_some_and(|open| open.steps.iter().any(|(name, _)| name == step));
-                if !runs(audit, *attempt) || known {
-                    audit.violated(format_args!("I3: step {step} of {attempt} is recorded again"));
-                }
-            }
-            _ => {}
+            Event::StepRecorded { attempt, step: name, .. } => step(audit, *attempt, name),
+            Event::ActivationClosed { why: Closure::Cancelled, .. }
+            | Event::BoardCreated { .. }
+            | Event::OwnerChanged { .. }
+            | Event::ClockJumped { .. }
+            | Event::TypeRegistered { .. }
+            | Event::AgentDefined { .. }
+            | Event::AgentRetired { .. }
+            | Event::SessionOpened { .. }
+            | Event::SessionEnded { .. }
+            | Event::CorrelationCancelled { .. } => {}
         }
     }
     for (attempt, count) in reading.outputs {
@@ -150,6 +153,15 @@ fn runs(audit: &Audit, attempt: AttemptId) -> bool {
     running.is_some_and(|running| running.attempt == attempt.attempt)
 }
 
+/// I3: a step is recorded once, while its attempt runs.
+fn step(audit: &mut Audit, attempt: AttemptId, step: &StepName) {
+    let activation = audit.state.activation(attempt.activation);
+    let known = activation.is_some_and(|open| open.steps.iter().any(|(name, _)| name == step));
+    if !runs(audit, attempt) || known {
+        audit.violated(format_args!("I3: step {step} of {attempt} is recorded again"));
+    }
+}
+
 fn start(audit: &mut Audit, attempt: AttemptId, decision: &Decision, reading: &Reading) {
     if !audit.started.insert(attempt) {
         audit.violated(format_args!("I6: attempt {attempt} begins twice"));
@@ -207,7 +219,16 @@ fn end_of(
             audit.dead.insert(attempt.activation);
             true
         }
-        _ => false,
+        (
+            AttemptEnd::Done | AttemptEnd::Cancelled,
+            Next::Retry { .. } | Next::Dead(_) | Next::WhenRoom { .. },
+        )
+        | (
+            AttemptEnd::Lost | AttemptEnd::Released,
+            Next::Closed | Next::Dead(_) | Next::WhenRoom { .. },
+        )
+        | (AttemptEnd::BoardFull, Next::Closed | Next::Retry { .. } | Next::Dead(_))
+        | (AttemptEnd::Failed(_), Next::Closed | Next::WhenRoom { .. }) => false,
     };
     if !fits {
         audit.violated(format_args!(
@@ -258,7 +279,18 @@ pub(super) fn after(audit: &mut Audit, decision: &Decision) {
                     audit.violated(format_args!("I2: {correlation} was cancelled and is open"));
                 }
             }
-            _ => {}
+            Event::BoardCreated { .. }
+            | Event::OwnerChanged { .. }
+            | Event::ClockJumped { .. }
+            | Event::TypeRegistered { .. }
+            | Event::AgentDefined { .. }
+            | Event::AgentRetired { .. }
+            | Event::SessionOpened { .. }
+            | Event::SessionEnded { .. }
+            | Event::AttemptEnded { .. }
+            | Event::StepRecorded { .. }
+            | Event::ActivationClosed { .. }
+            | Event::DeadLetterDropped { .. } => {}
         }
     }
     let factor = if matches!(decision.actor, Actor::Program(_)) { 1 } else { OWED };
