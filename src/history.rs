@@ -153,7 +153,21 @@ impl ActivationView {
                         attempt.report = reports.get(&seq).cloned().unwrap_or_default();
                     }
                 }
-                _ => {}
+                Event::BoardCreated { .. }
+                | Event::OwnerChanged { .. }
+                | Event::ClockJumped { .. }
+                | Event::TypeRegistered { .. }
+                | Event::AgentDefined { .. }
+                | Event::AgentRetired { .. }
+                | Event::SessionOpened { .. }
+                | Event::SessionEnded { .. }
+                | Event::ArtifactCommitted(_)
+                | Event::ActivationCreated { .. }
+                | Event::StepRecorded { .. }
+                | Event::ActivationClosed { .. }
+                | Event::ActivationRedriven(_)
+                | Event::DeadLetterDropped { .. }
+                | Event::CorrelationCancelled { .. } => {}
             }
         }
         Ok(attempts)

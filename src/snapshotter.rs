@@ -1,6 +1,6 @@
 //! Snapshots: a task that folds the log behind the owner's back and stores the fold now and then.
-//! It never touches the live state, so taking one never stalls the board; and what it stores is a
-//! fold of what is durable, by construction.
+//! It never touches the live state and lets others run after each piece, so taking one never stalls
+//! the board; and what it stores is a fold of what is durable, by construction.
 
 use std::sync::Arc;
 
@@ -9,13 +9,10 @@ use artel_core::log::{Log, Snapshot};
 use artel_eventbus::{Extent, Hub};
 
 use crate::committer::{Loaded, load};
-use crate::tasks::Tasks;
+use crate::tasks::{Tasks, compute};
 
-/// After how many events there is a new snapshot. Recovery folds at most about this many.
-const EVENTS: u64 = 250_000;
-
-/// Follows the log until the tasks are told to stop.
-pub(crate) async fn run(log: Arc<dyn Log>, hub: Hub, tasks: Tasks) {
+/// Follows the log until the tasks are told to stop, and takes a snapshot after every so many events.
+pub(crate) async fn run(log: Arc<dyn Log>, hub: Hub, tasks: Tasks, events: u64) {
     let mut durable = hub.subscribe();
     let mut last = match log.snapshot(Seq(u64::MAX)).await {
         Ok(snapshot) => snapshot.map_or(Seq(0), |snapshot| snapshot.seq),
@@ -25,14 +22,14 @@ pub(crate) async fn run(log: Arc<dyn Log>, hub: Hub, tasks: Tasks) {
         }
     };
     loop {
-        let due = |extent: &Extent| extent.durable.get() >= last.get() + EVENTS;
+        let due = |extent: &Extent| extent.durable.get() >= last.get().saturating_add(events);
         let changed = tokio::select! {
             biased;
             () = tasks.stopping().cancelled() => return,
             changed = durable.wait_for(due) => changed.map(|extent| extent.durable),
         };
         let Ok(until) = changed else { return };
-        match take(&*log, until, &tasks).await {
+        match take(&*log, until).await {
             Ok(seq) => {
                 tracing::debug!(%seq, "took a snapshot");
                 last = seq.max(Seq(last.get() + 1));
@@ -47,20 +44,20 @@ pub(crate) async fn run(log: Arc<dyn Log>, hub: Hub, tasks: Tasks) {
 }
 
 /// Folds the log up to `until` and stores the fold.
-pub(crate) async fn take(log: &dyn Log, until: Seq, tasks: &Tasks) -> Result<Seq, String> {
+async fn take(log: &dyn Log, until: Seq) -> Result<Seq, String> {
     let loaded = load(log, until).await.map_err(|error| error.to_string())?;
     let seq = loaded.state.seq();
     if seq <= loaded.snapshot {
         return Ok(seq);
     }
-    let snapshot = tasks.compute(move || encode(&loaded)).await;
+    let snapshot = compute(loaded.state.encoded_len(), move || encode(&loaded)).await;
     let snapshot = snapshot.ok_or("the fold could not be encoded")?;
     log.put_snapshot(snapshot).await.map_err(|error| error.to_string())?;
     Ok(seq)
 }
 
 /// A fold as it is stored.
-pub(crate) fn encode(loaded: &Loaded) -> Snapshot {
+fn encode(loaded: &Loaded) -> Snapshot {
     let bytes = loaded.state.encode();
     let state_hash = artel_core::hash::Hash::of(&bytes);
     Snapshot { seq: loaded.state.seq(), batch_hash: loaded.hash, state_hash, bytes }

@@ -81,7 +81,8 @@ async fn attempt(setup: &Setup, program: &Arc<Program>) -> Result<Running, Start
     }
     spawn_timers(tasks, &parts.committer, run.clock, run.due, setup);
     if setup.log.describe().durability > Durability::Nothing {
-        let snapshots = snapshotter::run(setup.log.clone(), parts.hub.clone(), tasks.clone());
+        let (log, hub) = (setup.log.clone(), parts.hub.clone());
+        let snapshots = snapshotter::run(log, hub, tasks.clone(), setup.bounds.snapshot_events);
         tasks.spawn("snapshotter", Box::pin(snapshots));
     }
     let open = OpenSession { session: parts.session, process, slots: setup.slots };

@@ -9,6 +9,10 @@ use tokio_util::task::TaskTracker;
 
 use artel_core::spawn::{Job, Spawn};
 
+/// Bytes of a log or a snapshot that are decoded, folded or encoded within half a millisecond: so much
+/// is done between two yields, and no thread is changed for it.
+pub(crate) const AT_ONCE_LEN: usize = 32 * 1024;
+
 /// The tasks of one board in one process.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tasks {
@@ -27,16 +31,20 @@ impl Tasks {
         self.stop.cancel();
         self.tracker.close();
     }
+}
 
-    /// Runs work that takes the processor for long on a thread that may be blocked.
-    pub(crate) async fn compute<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Option<T> {
-        #[expect(clippy::disallowed_methods, reason = "this is where tasks are started")]
-        let handle = self.tracker.spawn_blocking(work);
-        handle.await.ok()
+/// Does work on so many bytes that it may take the processor for long: little of it where it is, and
+/// more on a thread that may be blocked. None when it panicked there, or the runtime ends.
+pub(crate) async fn compute<T: Send + 'static>(
+    len: usize,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
+    if len <= AT_ONCE_LEN {
+        return Some(work());
     }
+    #[expect(clippy::disallowed_methods, reason = "this is where tasks are started")]
+    let handle = tokio::task::spawn_blocking(work);
+    handle.await.ok()
 }
 
 impl Spawn for Tasks {

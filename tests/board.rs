@@ -14,6 +14,7 @@ mod board {
     mod restart;
     mod set_up;
     mod shutdown;
+    mod snapshots;
     mod steps;
     mod verify;
     mod work;

@@ -193,7 +193,7 @@ impl BatchHeader {
 }
 
 /// Writes behind what is there. Postcard's own way to do that goes through an iterator, byte by byte.
-struct Behind<'a>(&'a mut Vec<u8>);
+pub(crate) struct Behind<'a>(pub(crate) &'a mut Vec<u8>);
 
 impl postcard::ser_flavors::Flavor for Behind<'_> {
     type Output = ();

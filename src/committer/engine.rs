@@ -108,7 +108,8 @@ impl Engine {
     /// The log has stored these: where each has an append of its own, one fewer is suspected. One
     /// that was rejected left nothing to refuse, and may come back.
     pub(super) fn stored(&mut self, commands: &[(Box<Pending>, Result<Answer, Failure>)]) {
-        let one = |(pending, answer): &(Pending, Result<_, _>)| pending.others() && answer.is_ok();
+        let one =
+            |(pending, answer): &(Box<Pending>, Result<_, _>)| pending.others() && answer.is_ok();
         if self.alone > 0 && commands.iter().any(one) {
             self.alone -= 1;
         }
@@ -259,6 +260,7 @@ impl Engine {
             let batch = Batch::seal(place, building.encoder.take());
             self.hash = batch.header.hash;
             self.pace.appended(self.now.elapsed);
+            self.state.appended();
             Append { batch, rows }
         });
         self.building.encoder = building.encoder;

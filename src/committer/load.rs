@@ -1,11 +1,14 @@
 //! Loading: the newest usable snapshot, and the log's batches after it, folded. The same for an
-//! owner's recovery and for a reader.
+//! owner's recovery, for a reader and for the next snapshot. Others run meanwhile: what takes long is
+//! done on another thread, and folding yields after each piece of the log.
 
 use artel_core::board::{Changes, Inconsistent, State};
 use artel_core::hash::Hash;
 use artel_core::ids::Seq;
-use artel_core::log::{self, Log};
-use artel_core::record::{self, Decision};
+use artel_core::log::{self, Log, Snapshot};
+use artel_core::record::{self, Batch, Decision};
+
+use crate::tasks::{AT_ONCE_LEN, compute};
 
 /// How many bytes of the log are read at a time.
 const READ_LEN: usize = 4 * 1024 * 1024;
@@ -42,6 +45,12 @@ pub enum LoadError {
         after: Seq,
         /// Its first event.
         first: Seq,
+    },
+    /// The thread that worked on it ended before its work did.
+    #[error("the fold of the log after seq {after} was cut off")]
+    CutOff {
+        /// What had been folded.
+        after: Seq,
     },
     /// An event does not fit the state before it.
     #[error("cannot fold the log after seq {after}")]
@@ -91,16 +100,14 @@ pub(crate) async fn load_and_show(
 
 async fn newest_snapshot(log: &dyn Log, until: Seq) -> Result<Loaded, LoadError> {
     let read = |source| LoadError::Read { after: Seq(0), source };
-    if let Some(snapshot) = log.snapshot(until).await.map_err(read)? {
-        match State::decode(&snapshot.bytes) {
-            Ok(state) if state.seq() == snapshot.seq => {
-                let (hash, snapshot) = (snapshot.batch_hash, snapshot.seq);
-                return Ok(Loaded { state, hash, snapshot });
-            }
-            Ok(_) => tracing::warn!(seq = %snapshot.seq, "a snapshot has another seq; folding"),
-            Err(error) => {
-                tracing::info!(seq = %snapshot.seq, %error, "a snapshot is not usable; folding");
-            }
+    if let Some(Snapshot { seq, batch_hash: hash, bytes, .. }) =
+        log.snapshot(until).await.map_err(read)?
+    {
+        let decoded = compute(bytes.len(), move || State::decode(&bytes)).await;
+        match decoded.ok_or(LoadError::CutOff { after: Seq(0) })? {
+            Ok(state) if state.seq() == seq => return Ok(Loaded { state, hash, snapshot: seq }),
+            Ok(_) => tracing::warn!(%seq, "a snapshot has another seq; folding"),
+            Err(error) => tracing::info!(%seq, %error, "a snapshot is not usable; folding"),
         }
     }
     let head = log.head().await.map_err(read)?;
@@ -115,7 +122,7 @@ pub(crate) async fn fold(
     until: Seq,
     seen: &mut (impl FnMut(Seq, &Decision) + Send),
 ) -> Result<(), LoadError> {
-    let mut changes = Changes::default();
+    let mut piece = 0;
     loop {
         let after = loaded.state.seq();
         if after >= until {
@@ -129,27 +136,43 @@ pub(crate) async fn fold(
             return Ok(());
         }
         for batch in batches {
-            let after = loaded.state.seq();
-            let header = batch.header;
-            if header.last > until {
+            if batch.header.last > until {
                 return Ok(());
             }
-            if header.first != after.next() || header.previous != loaded.hash {
-                return Err(LoadError::Chain { after, first: header.first });
+            piece += batch.bytes.len();
+            fold_batch(loaded, batch, seen).await?;
+            if piece >= AT_ONCE_LEN {
+                // A long log must not keep the task's thread from others.
+                tokio::task::yield_now().await;
+                piece = 0;
             }
-            let decisions =
-                batch.decisions().map_err(|source| LoadError::Batch { after, source })?;
-            for decision in decisions {
-                seen(loaded.state.seq().next(), &decision);
-                loaded
-                    .state
-                    .apply(&decision, &mut changes)
-                    .map_err(|source| LoadError::Inconsistent { after, source })?;
-            }
-            loaded.hash = header.hash;
-            changes = Changes::default();
         }
-        // A long log must not keep the task's thread from others.
-        tokio::task::yield_now().await;
     }
+}
+
+async fn fold_batch(
+    loaded: &mut Loaded,
+    batch: Batch,
+    seen: &mut (impl FnMut(Seq, &Decision) + Send),
+) -> Result<(), LoadError> {
+    let after = loaded.state.seq();
+    let header = batch.header;
+    if header.first != after.next() || header.previous != loaded.hash {
+        return Err(LoadError::Chain { after, first: header.first });
+    }
+    let decisions = compute(batch.bytes.len(), move || batch.decisions()).await;
+    let decisions = decisions
+        .ok_or(LoadError::CutOff { after })?
+        .map_err(|source| LoadError::Batch { after, source })?;
+    let mut changes = Changes::default();
+    for decision in decisions {
+        let first = loaded.state.seq().next();
+        seen(first, &decision);
+        loaded
+            .state
+            .apply(&decision, &mut changes)
+            .map_err(|source| LoadError::Inconsistent { after, source })?;
+    }
+    loaded.hash = header.hash;
+    Ok(())
 }

@@ -92,7 +92,21 @@ impl Payloads {
             match event {
                 Event::ActivationCreated { inputs, .. } => used.extend_from_slice(inputs),
                 Event::ActivationRedriven(redriven) => used.extend_from_slice(&redriven.inputs),
-                _ => {}
+                Event::BoardCreated { .. }
+                | Event::OwnerChanged { .. }
+                | Event::ClockJumped { .. }
+                | Event::TypeRegistered { .. }
+                | Event::AgentDefined { .. }
+                | Event::AgentRetired { .. }
+                | Event::SessionOpened { .. }
+                | Event::SessionEnded { .. }
+                | Event::ArtifactCommitted(_)
+                | Event::AttemptStarted { .. }
+                | Event::AttemptEnded { .. }
+                | Event::StepRecorded { .. }
+                | Event::ActivationClosed { .. }
+                | Event::DeadLetterDropped { .. }
+                | Event::CorrelationCancelled { .. } => {}
             }
         }
         used.sort_unstable();

@@ -87,6 +87,8 @@ struct Plan {
     read_delay: Duration,
     away: u32,
     gone: bool,
+    snapshots_refused: u32,
+    read_from: Option<Seq>,
     appends: u64,
     largest: usize,
 }
@@ -167,6 +169,17 @@ impl FaultyLog {
     /// The log cannot be owned for so many tries: it is away.
     pub fn away(&self, tries: u32) {
         self.plan().away = tries;
+    }
+
+    /// The next snapshots, so many, cannot be kept.
+    pub fn refuse_snapshots(&self, count: u32) {
+        self.plan().snapshots_refused = count;
+    }
+
+    /// The lowest seq that batches were read from; none when no batch was read.
+    #[must_use]
+    pub fn read_from(&self) -> Option<Seq> {
+        self.plan().read_from
     }
 
     /// The log can never be owned again.
@@ -261,6 +274,15 @@ impl FaultyLog {
         self.inner()
     }
 
+    fn away_from(action: &'static str) -> Error {
+        Error::Unavailable {
+            action,
+            place: "a faulty log".to_owned(),
+            outcome_unknown: false,
+            source: "the log is away".into(),
+        }
+    }
+
     fn unknown() -> Error {
         Error::Unavailable {
             action: "append to",
@@ -289,12 +311,7 @@ impl Log for FaultyLog {
             }
             if plan.away > 0 {
                 plan.away -= 1;
-                return Err(Error::Unavailable {
-                    action: "own",
-                    place: "a faulty log".to_owned(),
-                    outcome_unknown: false,
-                    source: "the log is away".into(),
-                });
+                return Err(Self::away_from("own"));
             }
             (plan.late.take(), plan.too_late.take())
         };
@@ -362,6 +379,10 @@ impl Log for FaultyLog {
     }
 
     async fn read(&self, from: Seq, bytes_max: usize) -> Result<Vec<Batch>, Error> {
+        {
+            let mut plan = self.plan();
+            plan.read_from = Some(plan.read_from.map_or(from, |lowest| lowest.min(from)));
+        }
         self.inner()?.read(from, bytes_max).await
     }
 
@@ -370,6 +391,13 @@ impl Log for FaultyLog {
     }
 
     async fn put_snapshot(&self, snapshot: Snapshot) -> Result<(), Error> {
+        {
+            let mut plan = self.plan();
+            if plan.snapshots_refused > 0 {
+                plan.snapshots_refused -= 1;
+                return Err(Self::away_from("keep a snapshot in"));
+            }
+        }
         self.inner()?.put_snapshot(snapshot).await
     }
 

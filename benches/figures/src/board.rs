@@ -13,11 +13,12 @@ use artel::{Artifact, Board, BoardBuilder, Context, Error as Failed, Running};
 use crate::error::Error;
 
 /// Publishes that are outstanding while a board is filled.
-const IN_FLIGHT: u32 = 64;
-/// Artifacts in each of them.
-const MANY: u32 = 64;
+const IN_FLIGHT: u32 = 1_024;
 /// Longer than any run.
 const FOR_EVER: Duration = Duration::from_secs(86_400);
+
+/// The agent that makes an output of each input.
+pub(crate) const WORKING: &str = "working";
 
 /// What waits.
 #[derive(Serialize, Deserialize, JsonSchema, Artifact)]
@@ -71,7 +72,7 @@ pub(crate) fn declare_waiting(board: &Board) {
 
 /// Declares the agent that makes an output of each input.
 pub(crate) fn declare_working(board: &Board) {
-    board.agent("working").on::<Input>().concurrency(256).run(work);
+    board.agent(WORKING).on::<Input>().concurrency(256).run(work);
 }
 
 async fn never(_: Context, _: Arc<Waiting>) -> Result<(), Failed> {
@@ -82,7 +83,9 @@ async fn work(_: Context, input: Arc<Input>) -> Result<Output, Failed> {
     Ok(Output { text: input.text.clone() })
 }
 
-/// Publishes so many artifacts, as fast as the board takes them.
+/// Publishes so many artifacts, as fast as the board takes them. Each is a publish of its own and so
+/// begins a tree of work of its own: those of one `publish_many` would share one, and a board on
+/// which many wait would have few trees.
 pub(crate) async fn publish<T: Artifact>(
     running: &Arc<Running>,
     count: u32,
@@ -92,10 +95,8 @@ pub(crate) async fn publish<T: Artifact>(
     for publisher in 0..IN_FLIGHT {
         let running = running.clone();
         let publisher = async move {
-            let firsts = (0..count).step_by(MANY as usize);
-            for first in firsts.skip(publisher as usize).step_by(IN_FLIGHT as usize) {
-                let many = (first..count.min(first + MANY)).map(make);
-                running.publish_many(many).await?;
+            for number in (publisher..count).step_by(IN_FLIGHT as usize) {
+                running.publish(make(number)).await?;
             }
             Ok::<_, Error>(())
         };

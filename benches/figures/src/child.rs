@@ -33,7 +33,8 @@ fn run(arguments: &[OsString]) -> Result<Vec<f64>, Error> {
         match part {
             "grow" => waiting::grow(url, size, true).await,
             "grow-idle" => waiting::grow(url, size, false).await,
-            "fill" => waiting::fill(url, size).await,
+            "fill" => waiting::fill(url, size, true).await,
+            "fill-cut-off" => waiting::fill(url, size, false).await,
             "recover" => waiting::recover(url, size).await,
             "stall" => stall::measure(url, size).await,
             "unrelated" => matching::measure(size, matching::Kind::Unrelated).await,

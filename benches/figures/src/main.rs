@@ -46,18 +46,12 @@ fn main() -> ExitCode {
         }
         return ExitCode::SUCCESS;
     }
-    let mut missed = false;
-    for figure in asked.figures {
-        match report::measure(figure, &asked.how) {
-            Ok(found) => {
-                missed |= found.holds == Some(false);
-                println!("{}", if asked.json { found.json() } else { found.line() });
-            }
-            Err(error) => {
-                eprintln!("figures: {}: {error}", figure.name);
-                return ExitCode::FAILURE;
-            }
+    match report::all(&asked, &mut std::io::stdout(), &mut std::io::stderr()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("figures: cannot tell what was found: {error}");
+            ExitCode::FAILURE
         }
     }
-    if missed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use artel::envelope::Clause;
 use artel::ids::SubscriptionNo;
+use artel::names::Tag;
 use artel::{Artifact, Context, Error as Failed, Reader};
 use artel_core::catalogue::{Candidate, Closures};
 
@@ -28,7 +29,8 @@ const ASKED: u32 = 1_000;
 pub(crate) enum Kind {
     /// Subscriptions to another type.
     Unrelated,
-    /// Subscriptions to the same type, with a tag that the artifact does not have.
+    /// Subscriptions to the same type, with a tag that the artifact does not have. It has two that
+    /// nobody asks for: where it had none, there would be nothing to look through.
     Tag,
     /// The same, with a condition that the artifact does not meet.
     Field,
@@ -92,7 +94,11 @@ pub(crate) async fn measure(size: u32, kind: Kind) -> Result<Vec<f64>, Error> {
     let catalogue = reader.names();
     let type_no = catalogue.type_no(Input::NAME).ok_or("the type is not registered")?;
     let payload = serde_json::to_vec(&Input::numbered(0))?;
-    let candidate = Candidate { type_no, producer: None, tags: &[], payload: &payload };
+    let tags = match kind {
+        Kind::Unrelated | Kind::Field => Vec::new(),
+        Kind::Tag => vec![Tag::new("tag-of-nobody")?, Tag::new("tag-of-nobody-else")?],
+    };
+    let candidate = Candidate { type_no, producer: None, tags: &tags, payload: &payload };
     let (began, mut asked) = (Instant::now(), 0_u32);
     while began.elapsed() < TIME {
         for _ in 0..ASKED {

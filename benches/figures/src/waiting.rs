@@ -28,12 +28,22 @@ pub(crate) fn bytes(how: &How) -> Result<Run, Error> {
     Ok(Run { value: (waiting - idle) / f64::from(size), baseline: None })
 }
 
-/// How long it takes to open a board on which so many wait.
+/// How long it takes to open a board on which so many wait, and whose process was cut off: its log
+/// has no snapshot, so all of it is folded.
 pub(crate) fn recovery(how: &How) -> Result<Run, Error> {
+    recovery_from("fill-cut-off", how)
+}
+
+/// The same where the process was shut down, and left a snapshot of its end.
+pub(crate) fn recovery_clean(how: &How) -> Result<Run, Error> {
+    recovery_from("fill", how)
+}
+
+fn recovery_from(fill: &str, how: &How) -> Result<Run, Error> {
     let size = how.size(WAITING).to_string();
     let scratch = scratch()?;
     let url = format!("sqlite:{}", scratch.path().join("waiting.db").display());
-    child(&["fill".to_owned(), size.clone(), url.clone()])?;
+    child(&[fill.to_owned(), size.clone(), url.clone()])?;
     let seconds = child(&["recover".to_owned(), size, url])?;
     let value = *seconds.first().ok_or("it printed nothing")?;
     Ok(Run { value, baseline: None })
@@ -57,12 +67,17 @@ pub(crate) async fn grow(url: &str, size: u32, wake: bool) -> Result<Vec<f64>, E
     Ok(vec![grown])
 }
 
-/// Leaves a board on which so many wait.
-pub(crate) async fn fill(url: &str, size: u32) -> Result<Vec<f64>, Error> {
+/// Leaves a board on which so many wait: shut down, or cut off once the last of them was
+/// acknowledged.
+pub(crate) async fn fill(url: &str, size: u32, shut_down: bool) -> Result<Vec<f64>, Error> {
     let board = at(url).open().await?;
     declare_waiting(&board);
     let running = Arc::new(board.start().await?);
     publish(&running, size, Waiting::numbered).await?;
+    if !shut_down {
+        #[expect(clippy::exit, reason = "nothing of the board may come to an end in order")]
+        std::process::exit(0);
+    }
     stop(running).await?;
     Ok(Vec::new())
 }

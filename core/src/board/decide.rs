@@ -230,7 +230,19 @@ impl State {
                     beside.recent.remember_closed(seq, *activation);
                     changes.rows.closed.extend(dropped(&command.request, *activation, seq));
                 }
-                _ => {}
+                Event::AttemptEnded { report: None, .. }
+                | Event::BoardCreated { .. }
+                | Event::OwnerChanged { .. }
+                | Event::ClockJumped { .. }
+                | Event::TypeRegistered { .. }
+                | Event::AgentDefined { .. }
+                | Event::AgentRetired { .. }
+                | Event::SessionOpened { .. }
+                | Event::SessionEnded { .. }
+                | Event::ActivationCreated { .. }
+                | Event::AttemptStarted { .. }
+                | Event::ActivationClosed { .. }
+                | Event::CorrelationCancelled { .. } => {}
             }
         }
     }
@@ -355,7 +367,16 @@ fn artifacts_of(request: &Request) -> &[NewArtifact] {
             AttemptOutcome::Done(publish) => &publish.artifacts,
             AttemptOutcome::Failed(_) | AttemptOutcome::Released => &[],
         },
-        _ => &[],
+        Request::TakeOver(_)
+        | Request::Register(_)
+        | Request::OpenSession(_)
+        | Request::EndSession(_)
+        | Request::RecordStep(_)
+        | Request::Elapse
+        | Request::Redrive(_)
+        | Request::DropDead(_)
+        | Request::CancelCorrelation(_)
+        | Request::CancelActivations(_) => &[],
     }
 }
 
@@ -364,7 +385,16 @@ const fn content_of(request: &Request) -> Option<&crate::content::Content> {
     match request {
         Request::Finish(finish) => finish.report.as_ref(),
         Request::RecordStep(record) => Some(&record.result),
-        _ => None,
+        Request::TakeOver(_)
+        | Request::Register(_)
+        | Request::OpenSession(_)
+        | Request::EndSession(_)
+        | Request::Publish(_)
+        | Request::Elapse
+        | Request::Redrive(_)
+        | Request::DropDead(_)
+        | Request::CancelCorrelation(_)
+        | Request::CancelActivations(_) => None,
     }
 }
 

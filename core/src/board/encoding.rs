@@ -6,6 +6,7 @@ use bytes::Bytes;
 use super::evolve::check_level;
 use super::state::State;
 use crate::hash::Hash;
+use crate::record::Behind;
 
 /// The format number of encoded states that this release writes and reads.
 pub const STATE_FORMAT: u8 = 1;
@@ -34,8 +35,19 @@ impl State {
     /// Never: postcard refuses only values of unknown length, and a state has none.
     #[must_use]
     pub fn encode(&self) -> Bytes {
-        let bytes = postcard::to_extend(self, vec![STATE_FORMAT]).expect("a state can be encoded");
+        let mut bytes = Vec::with_capacity(self.encoded_len());
+        bytes.push(STATE_FORMAT);
+        postcard::serialize_with_flavor(self, Behind(&mut bytes)).expect("a state can be encoded");
         bytes.into()
+    }
+
+    /// About how many bytes the canonical encoding has, guessed from counts.
+    #[must_use]
+    pub fn encoded_len(&self) -> usize {
+        let schemas: usize = self.types.iter().map(|record| record.schema.len()).sum();
+        let registered = self.types.len() + self.agents.len() + self.subscriptions.len();
+        let trees = self.correlations.len() + self.settled_hours.len();
+        schemas + 256 * (1 + registered) + 64 * self.activations.len() + 32 * trees
     }
 
     /// The hash of the canonical encoding.

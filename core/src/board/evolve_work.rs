@@ -136,7 +136,11 @@ impl State {
                 self.trail(id, seq);
                 let outcome = match end {
                     AttemptEnd::Done => Outcome::Done,
-                    _ => Outcome::Cancelled,
+                    AttemptEnd::Failed(_)
+                    | AttemptEnd::Lost
+                    | AttemptEnd::Released
+                    | AttemptEnd::Cancelled
+                    | AttemptEnd::BoardFull => Outcome::Cancelled,
                 };
                 self.close(seq, id, outcome, changes)
             }

@@ -30,6 +30,10 @@ pub(super) struct Index {
     open: usize,
     /// What is on the agenda of agents that a program runs.
     ready: usize,
+    /// Those of these agents of which as many attempts run as may.
+    full: BTreeSet<AgentNo>,
+    /// The agents of which attempts ended lately.
+    moving: BTreeSet<AgentNo>,
     pub(super) running: u32,
     sessions: BTreeMap<SessionId, u32>,
     pub(super) touched: Vec<crate::ids::CorrelationId>,
@@ -45,6 +49,21 @@ struct Queue {
     concurrency: u32,
     registered: bool,
     head: Option<Rank>,
+    full: bool,
+    /// How many of its attempts ended lately; halved with each append.
+    ended: u32,
+}
+
+/// The part of an agent's running attempts that ends with an append where its handlers are faster
+/// than appends: one in so many, at least.
+const ENDING: u32 = 4;
+
+impl Queue {
+    /// Whether its attempts end about as often as the board appends, so that what is behind them
+    /// waits for the board and not for its handlers.
+    const fn moves(&self) -> bool {
+        self.ended.saturating_mul(ENDING) >= self.running
+    }
 }
 
 /// When the board itself ends an activation. The deadline of an attempt is never after that of its
@@ -152,7 +171,10 @@ impl Index {
                 if let Some(count) = self.sessions.get_mut(&running.session) {
                     *count -= 1;
                 }
-                self.queue(agent).running -= 1;
+                let queue = self.queue(agent);
+                queue.running -= 1;
+                queue.ended = queue.ended.saturating_add(1);
+                self.moving.insert(agent);
                 self.refresh_head(agent);
             }
         }
@@ -163,6 +185,12 @@ impl Index {
         let queue = self.queue(agent);
         let open = queue.registered && queue.running < queue.concurrency;
         let head = if open { queue.ready.first().copied() } else { None };
+        let full = queue.registered && !open;
+        if full != queue.full {
+            queue.full = full;
+            let _ = if full { self.full.insert(agent) } else { self.full.remove(&agent) };
+        }
+        let queue = self.queue(agent);
         if head == queue.head {
             return;
         }
@@ -216,9 +244,23 @@ impl Index {
         self.refresh_head(agent);
     }
 
-    /// How many activations only wait for a free slot.
-    pub(super) const fn ready(&self) -> usize {
-        self.ready
+    /// How many activations only wait for a free slot, or for attempts of their agent that the board
+    /// ends as fast as it appends. What is behind slow handlers of an agent waits for those.
+    pub(super) fn backlog(&self) -> usize {
+        let queues = self.full.iter().filter_map(|agent| self.queues.get(agent.get() as usize));
+        let slow: usize =
+            queues.filter(|queue| !queue.moves()).map(|queue| queue.ready.len()).sum();
+        self.ready - slow
+    }
+
+    /// What ended lately ended an append longer ago.
+    pub(super) fn appended(&mut self) {
+        let queues = &mut self.queues;
+        self.moving.retain(|agent| {
+            let queue = &mut queues[agent.get() as usize];
+            queue.ended /= 2;
+            queue.ended > 0
+        });
     }
 
     /// The first activation on the agenda whose agent may run.

@@ -249,11 +249,17 @@ impl State {
         self.index.next_due()
     }
 
-    /// How many activations only wait for a free slot: their time has come, and a program runs their
-    /// agent.
+    /// How many activations only wait for a free slot: their time has come, a program runs their
+    /// agent, and if as many of its attempts run as may, these end about as often as the board
+    /// appends. What is behind slow handlers waits for them, and not for the board.
     #[must_use]
-    pub const fn backlog(&self) -> usize {
-        self.index.ready()
+    pub fn backlog(&self) -> usize {
+        self.index.backlog()
+    }
+
+    /// To be told of each append, so that [`backlog`](Self::backlog) knows slow handlers.
+    pub fn appended(&mut self) {
+        self.index.appended();
     }
 
     /// Whether nothing runs and nothing will by itself: what is left waits for a program that

@@ -28,6 +28,8 @@ pub struct Bounds {
     pub inbox_len: usize,
     /// Bytes of payloads and envelopes that are kept at hand.
     pub cache_len: usize,
+    /// Events after which there is a new snapshot; recovery folds at most about as many.
+    pub snapshot_events: u64,
 }
 
 impl Default for Bounds {
@@ -43,6 +45,7 @@ impl Default for Bounds {
             recent_len: limits::RECENT_LEN_MAX,
             inbox_len: limits::INBOX_LEN_MAX,
             cache_len: limits::CACHE_LEN_MAX,
+            snapshot_events: limits::SNAPSHOT_EVENTS,
         }
     }
 }

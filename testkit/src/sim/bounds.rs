@@ -24,5 +24,6 @@ pub(super) fn draw(dice: &mut Dice) -> Bounds {
     // Attempts that run never wait outside of the lane of what is owed.
     bounds.inbox_len = count(between(16, 40));
     bounds.cache_len = count(between(0, 4_000));
+    bounds.snapshot_events = between(1, 120);
     bounds
 }

@@ -82,6 +82,11 @@ async fn folds(log: &dyn Log, seen: &Seen, now: Hash, auditor: &Auditor) {
     for snapshot in &seen.snapshots {
         shortened.push(State::decode(&snapshot.bytes).expect("I10: a snapshot can be decoded"));
     }
+    for seq in log.snapshots().await.expect("the log can be read") {
+        let kept = log.snapshot(seq).await.expect("the log can be read");
+        let kept = kept.and_then(|kept| State::decode(&kept.bytes).ok());
+        shortened.push(kept.expect("I10: a snapshot of the board can be decoded"));
+    }
     let mut changes = Changes::default();
     loop {
         let batches = log.read(whole.seq().next(), READ_LEN).await.expect("the log can be read");

@@ -35,21 +35,27 @@ fn the_list_names_every_figure_and_the_page_explains_each() {
         .filter(|name| name.contains('.'))
         .collect();
     assert_eq!(listed, explained);
-    assert!(listed.len() >= 14, "{listed:?}");
+    assert!(listed.len() >= 15, "{listed:?}");
 }
 
 #[test]
-fn an_answer_has_its_seven_fields() {
+fn an_answer_has_its_eight_fields() {
     let found = answers(&["--scale", "0.01", "memory.hops", "sqlite.chain"]);
     let names: Vec<&str> = found.iter().map(|one| one["figure"].as_str().unwrap()).collect();
     assert_eq!(names, ["memory.hops", "sqlite.chain"]);
     for one in &found {
         let fields: Vec<&str> = one.as_object().unwrap().keys().map(String::as_str).collect();
-        assert_eq!(fields, ["baseline", "figure", "holds", "runs", "target", "unit", "value"]);
+        assert_eq!(
+            fields,
+            ["baseline", "figure", "holds", "ratio", "runs", "target", "unit", "value"]
+        );
         // What was measured at another size says nothing about the target.
         assert_eq!(one["holds"], Value::Null);
         assert_eq!(one["runs"].as_array().unwrap().len(), 1);
-        assert!(one["value"].as_f64().unwrap() > 0.0 && one["baseline"].as_f64().unwrap() > 0.0);
+        let [value, baseline, ratio] = ["value", "baseline", "ratio"].map(|of| one[of].as_f64());
+        let (value, baseline) = (value.unwrap(), baseline.unwrap());
+        assert!(value > 0.0 && baseline > 0.0);
+        assert!((ratio.unwrap() - value / baseline).abs() < 0.01, "{one}");
     }
     assert_eq!(found[0]["target"], "at least 150000");
     assert_eq!(found[1]["target"], "at most 1.3 times the baseline");
@@ -57,7 +63,13 @@ fn an_answer_has_its_seven_fields() {
 
 #[test]
 fn parts_that_are_processes_of_their_own_answer() {
-    let names = ["matching.10k.alone", "matching.same.field", "recovery.100k", "waiting.bytes"];
+    let names = [
+        "matching.10k.alone",
+        "matching.same.field",
+        "recovery.100k",
+        "recovery.100k.clean",
+        "waiting.bytes",
+    ];
     let found = answers(&[&["--scale", "0.1"][..], &names].concat());
     assert_eq!(found.len(), names.len());
     for (one, name) in found.iter().zip(names) {

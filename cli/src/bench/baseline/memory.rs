@@ -1,8 +1,11 @@
 //! The baseline of a board in memory: one loop, in one task, that puts the same batches, rows and
-//! payloads into the same kinds of lists and maps as the log in memory has. Nothing is copied, and
-//! nothing is checked.
+//! payloads into the same kinds of lists and maps as the log in memory has: lists in segments, which
+//! never move what is in them, and places and short lists as small as the log's. It is given
+//! envelopes as the log is, behind a pointer. Nothing is copied, and nothing is checked.
 
 use std::collections::BTreeMap;
+
+use smallvec::SmallVec;
 
 use artel::envelope::Producer;
 use artel::ids::{ActivationId, AgentNo, ArtifactId, CorrelationId, Seq, TypeNo};
@@ -15,25 +18,72 @@ use super::source::{Chunk, Part, Source, Watch};
 use crate::bench::Progress;
 use crate::bench::error::Error;
 
+/// A place in a list.
+type Place = u32;
+
+/// How many items a segment of a list has.
+const SEGMENT_LEN: usize = 1_024;
+
+/// A list that only grows, and copies nothing of it for that.
+struct List<T>(Vec<Vec<T>>);
+
+impl<T> Default for List<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T> List<T> {
+    fn len(&self) -> usize {
+        let full = self.0.len().saturating_sub(1);
+        full * SEGMENT_LEN + self.0.last().map_or(0, Vec::len)
+    }
+
+    /// # Panics
+    /// When the list has four thousand million items, which no memory holds.
+    fn next(&self) -> Place {
+        Place::try_from(self.len()).expect("memory ends before the places do")
+    }
+
+    fn push(&mut self, item: T) {
+        match self.0.last_mut().filter(|last| last.len() < SEGMENT_LEN) {
+            Some(last) => last.push(item),
+            None => {
+                let mut segment = Vec::with_capacity(SEGMENT_LEN);
+                segment.push(item);
+                self.0.push(segment);
+            }
+        }
+    }
+
+    fn get(&self, place: usize) -> Option<&T> {
+        self.0.get(place / SEGMENT_LEN)?.get(place % SEGMENT_LEN)
+    }
+
+    fn last(&self) -> Option<&T> {
+        self.0.last()?.last()
+    }
+}
+
 /// What the loop fills.
 #[derive(Default)]
 struct Store {
-    batches: Vec<Batch>,
-    artifacts: Vec<StoredArtifact>,
-    ids: BTreeMap<ArtifactId, usize>,
-    types: BTreeMap<TypeNo, Vec<usize>>,
-    agents: BTreeMap<AgentNo, Vec<usize>>,
-    tags: BTreeMap<Tag, Vec<usize>>,
+    batches: List<Batch>,
+    artifacts: List<Box<StoredArtifact>>,
+    ids: BTreeMap<ArtifactId, Place>,
+    types: BTreeMap<TypeNo, Vec<Place>>,
+    agents: BTreeMap<AgentNo, Vec<Place>>,
+    tags: BTreeMap<Tag, Vec<Place>>,
     trees: BTreeMap<CorrelationId, Tree>,
-    closed_rows: Vec<ClosedActivation>,
-    closed: BTreeMap<ActivationId, usize>,
-    worked_on: BTreeMap<Seq, Vec<ActivationId>>,
+    closed_rows: List<ClosedActivation>,
+    closed: BTreeMap<ActivationId, Place>,
+    worked_on: BTreeMap<Seq, SmallVec<[ActivationId; 2]>>,
 }
 
 #[derive(Default)]
 struct Tree {
-    artifacts: Vec<usize>,
-    closed: Vec<ActivationId>,
+    artifacts: SmallVec<[Place; 4]>,
+    closed: SmallVec<[ActivationId; 2]>,
 }
 
 /// Writes a log's rows, and says what those of the part took.
@@ -56,7 +106,9 @@ pub(crate) async fn write(
 
 impl Store {
     fn write(&mut self, chunk: Chunk, part: Part, watch: &mut Watch) {
-        let mut artifacts = chunk.artifacts.into_iter().peekable();
+        // Before the time begins: their publishers made them.
+        let artifacts: Vec<_> = chunk.artifacts.into_iter().map(Box::new).collect();
+        let mut artifacts = artifacts.into_iter().peekable();
         let mut closed = chunk.closed.into_iter().peekable();
         for batch in chunk.batches {
             let last = batch.header.last;
@@ -72,8 +124,8 @@ impl Store {
         watch.pause();
     }
 
-    fn artifact(&mut self, row: StoredArtifact) {
-        let place = self.artifacts.len();
+    fn artifact(&mut self, row: Box<StoredArtifact>) {
+        let place = self.artifacts.next();
         let envelope = &row.envelope;
         self.ids.insert(envelope.id, place);
         self.types.entry(envelope.type_no).or_default().push(place);
@@ -92,7 +144,7 @@ impl Store {
             self.worked_on.entry(input).or_default().push(row.activation);
         }
         self.trees.entry(row.correlation).or_default().closed.push(row.activation);
-        self.closed.insert(row.activation, self.closed_rows.len());
+        self.closed.insert(row.activation, self.closed_rows.next());
         self.closed_rows.push(row);
     }
 
@@ -110,14 +162,16 @@ impl Store {
             }
             for row in &chunk.artifacts {
                 let place = self.ids.get(&row.envelope.id);
-                if place.and_then(|&place| self.artifacts.get(place)) != Some(row) {
+                if place.and_then(|&place| self.artifacts.get(place as usize)).map(|kept| &**kept)
+                    != Some(row)
+                {
                     return differs(format!("the artifact with seq {}", row.seq));
                 }
                 artifacts += 1;
             }
             for row in &chunk.closed {
                 let place = self.closed.get(&row.activation);
-                if place.and_then(|&place| self.closed_rows.get(place)) != Some(row) {
+                if place.and_then(|&place| self.closed_rows.get(place as usize)) != Some(row) {
                     return differs(format!("activation {}", row.activation));
                 }
                 closed += 1;

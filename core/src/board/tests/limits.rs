@@ -243,3 +243,16 @@ impl Board {
         correlation
     }
 }
+
+/// The length that is guessed of an encoded state is near enough to choose by it how it is encoded.
+#[test]
+fn the_length_of_an_encoded_state_is_guessed() {
+    for waiting in [0, 1, 5_000] {
+        let mut board = Board::with(&[agent("one", "A")], 1);
+        for _ in 0..waiting {
+            board.publish(&[new("A")]).unwrap();
+        }
+        let (guessed, len) = (board.state.encoded_len(), board.state.encode().len());
+        assert!((len / 2..=len * 2 + 2_048).contains(&guessed), "{waiting}: {guessed} for {len}");
+    }
+}
