@@ -34,6 +34,8 @@ pub(crate) async fn run(log: Arc<dyn Log>, hub: Hub, tasks: Tasks, events: u64) 
                 tracing::debug!(%seq, "took a snapshot");
                 last = seq.max(Seq(last.get() + 1));
             }
+            // The log is closed, and what closes it leaves a snapshot.
+            Err(_) if tasks.stopping().is_cancelled() => return,
             Err(error) => {
                 tracing::warn!(error, "cannot take a snapshot; recovery will take longer");
                 // Tried again after as many events as if it had worked.
