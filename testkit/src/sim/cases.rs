@@ -171,3 +171,20 @@ impl Cases {
         Case::ALL.into_iter().filter(|&case| self.of(case) == 0).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nothing_came_to_is_missing() {
+        let mut cases = Cases::default();
+        let (last, others) = Case::ALL.split_last().unwrap();
+        others.iter().for_each(|&case| cases.count(case));
+        assert_eq!(cases.missing(), [*last]);
+        let mut more = Cases::default();
+        more.count(*last);
+        cases.add(&more);
+        assert_eq!(cases.missing(), []);
+    }
+}
