@@ -31,6 +31,9 @@ use artel_core::time::{Elapsed, Now, Timestamp};
 
 const PAYLOAD: &[u8] = br#"{"n":12345,"text":"a payload of about one hundred bytes, as the figures of the board have it ......"}"#;
 
+/// Hops of which the commands are made ahead.
+const HOPS: u64 = 64;
+
 struct Never;
 
 impl Closures for Never {
@@ -69,12 +72,24 @@ struct Board {
     beside: Beside,
     changes: Changes,
     ids: u128,
+    /// Every command that was decided, where somebody wants them.
+    recorded: Option<Vec<Command>>,
+}
+
+/// Decides a command at a moment.
+fn decide_at(
+    (state, beside, changes): (&mut State, &mut Beside, &mut Changes),
+    command: &Command,
+    elapsed: Elapsed,
+) -> Option<Decision> {
+    let now = Now { wall: Timestamp(1_000), elapsed };
+    state.decide(command, now, beside, changes).unwrap().decision
 }
 
 impl Board {
     fn with(agents: Vec<Arc<AgentDefinition>>) -> Self {
         let (state, beside, changes) = (State::default(), Beside::default(), Changes::default());
-        let mut board = Self { state, beside, changes, ids: 0 };
+        let mut board = Self { state, beside, changes, ids: 0, recorded: None };
         let process = ProcessId::from_bytes(id(1));
         board.ask(Request::TakeOver(TakeOver {
             epoch: Epoch(1),
@@ -109,14 +124,13 @@ impl Board {
 
     fn ask(&mut self, request: Request) -> Option<Decision> {
         let command = self.command(request);
-        self.decide(&command)
-    }
-
-    fn decide(&mut self, command: &Command) -> Option<Decision> {
         let elapsed = Elapsed(u64::try_from(self.ids).unwrap());
-        let now = Now { wall: Timestamp(1_000), elapsed };
-        let decided = self.state.decide(command, now, &mut self.beside, &mut self.changes);
-        decided.unwrap().decision
+        let board = (&mut self.state, &mut self.beside, &mut self.changes);
+        let decision = decide_at(board, &command, elapsed);
+        if let Some(recorded) = &mut self.recorded {
+            recorded.push(command);
+        }
+        decision
     }
 
     fn publish(&mut self, catalogue: &Catalogue, type_name: &str, producer: Producer) -> Publish {
@@ -182,7 +196,9 @@ fn matching(c: &mut Criterion) {
     let board = Board::with(agents);
     let catalogue = Catalogue::of(&board.state);
     let type_no = catalogue.type_no("In").unwrap();
-    let candidate = Candidate { type_no, producer: None, tags: &[], payload: PAYLOAD };
+    // Without any tag there would be nothing to look through.
+    let tags = ["other", "others"].map(|tag| Tag::new(tag).unwrap());
+    let candidate = Candidate { type_no, producer: None, tags: &tags, payload: PAYLOAD };
     group.throughput(Throughput::Elements(1_000));
     group.bench_function("1000 of the same type with a tag filter", |b| {
         b.iter(|| catalogue.verdicts(black_box(candidate), &Never));
@@ -190,8 +206,39 @@ fn matching(c: &mut Criterion) {
     group.finish();
 }
 
+/// Hops whose commands are made before the time begins: decide alone, with what it evolves.
 fn decide(c: &mut Criterion) {
     let mut group = c.benchmark_group("decide");
+    group.throughput(Throughput::Elements(HOPS));
+    let mut board = Board::with(vec![agent("one", "In", None)]);
+    let catalogue = Catalogue::of(&board.state);
+    let before = board.state.clone();
+    board.recorded = Some(Vec::new());
+    for _ in 0..HOPS {
+        board.hop(&catalogue);
+    }
+    let now = Elapsed(u64::try_from(board.ids).unwrap());
+    let commands = board.recorded.take().unwrap();
+    group.bench_function("hops", |b| {
+        b.iter_batched(
+            || (before.clone(), Beside::default(), Changes::default()),
+            |(mut state, mut beside, mut changes)| {
+                for command in &commands {
+                    let board = (&mut state, &mut beside, &mut changes);
+                    black_box(decide_at(board, black_box(command), now));
+                }
+                (state, beside, changes)
+            },
+            BatchSize::SmallInput,
+        );
+    });
+    group.finish();
+}
+
+/// Hops with all that the core does of them: matching, the payload's hash, envelopes, both decisions;
+/// and their encoding.
+fn whole(c: &mut Criterion) {
+    let mut group = c.benchmark_group("whole");
     group.throughput(Throughput::Elements(1));
     let mut board = Board::with(vec![agent("one", "In", None)]);
     let catalogue = Catalogue::of(&board.state);
@@ -232,5 +279,5 @@ fn evolve(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, matching, decide, evolve);
+criterion_group!(benches, matching, decide, whole, evolve);
 criterion_main!(benches);

@@ -17,7 +17,7 @@ use artel_core::board::Lease;
 use artel_core::classify::Failed;
 use artel_core::command::{AttemptOutcome, Command, Finish, Publish, Rejection, Request};
 use artel_core::content::Content;
-use artel_core::envelope::{Actor, Producer};
+use artel_core::envelope::{Actor, Envelope, Producer};
 use artel_core::ids::{AgentNo, AttemptId, CorrelationId, Seq, SessionId};
 use artel_core::log::{self, StoredArtifact};
 use artel_core::policy::ErrorKind;
@@ -25,7 +25,7 @@ use artel_core::trace::TraceContext;
 use artel_scheduler::attempt::{self, Ended};
 use artel_scheduler::{Runner, Stop};
 
-use crate::committer::{Cached, Failure, Input};
+use crate::committer::{Cached, Failure, Input, Payload};
 use crate::context::{Context, Host};
 use crate::entropy;
 use crate::program::Agent;
@@ -337,9 +337,9 @@ impl Attempts {
                     })?
                 }
             };
-            let value = match &input.value {
-                Some(value) => value.shared(),
-                None => self.decode(&input)?,
+            let value = match &input.payload {
+                Payload::Value(value) => value.shared(),
+                Payload::Json(json) => self.decode(&input.envelope, json)?,
             };
             inputs.push((input, Some(value)));
         }
@@ -362,12 +362,16 @@ impl Attempts {
         }
     }
 
-    fn decode(&self, input: &Input) -> Result<Arc<dyn Any + Send + Sync>, Failed> {
-        let type_no = input.envelope.type_no;
+    fn decode(
+        &self,
+        envelope: &Envelope,
+        json: &[u8],
+    ) -> Result<Arc<dyn Any + Send + Sync>, Failed> {
+        let type_no = envelope.type_no;
         let descriptor = self.host.submitter.program.type_of(type_no).ok_or_else(|| {
             Failed::permanent(&format!("this program does not have type {type_no} of the board"))
         })?;
-        descriptor.decode(&input.payload).map_err(|error| Failed::permanent_error(&error))
+        descriptor.decode(json).map_err(|error| Failed::permanent_error(&error))
     }
 }
 

@@ -15,15 +15,25 @@ use artel_core::event::Event;
 use artel_core::ids::Seq;
 use artel_core::log::{ArtifactRow, ClosedActivation, Outcome, StoredArtifact};
 
-/// What the place in the cache and the typed value are counted as.
+/// What the place in the cache and the parts of memory that it names are counted as, beside what is
+/// in them.
 const ENTRY_LEN: usize = 256;
 
 /// An artifact that an attempt works on.
 #[derive(Clone, Debug)]
 pub(crate) struct Input {
     pub(crate) envelope: Shared,
-    pub(crate) payload: Bytes,
-    pub(crate) value: Option<Value>,
+    pub(crate) payload: Payload,
+}
+
+/// What a handler gets of an artifact. Whoever has the value needs no bytes: to keep both would take
+/// the memory twice.
+#[derive(Clone, Debug)]
+pub(crate) enum Payload {
+    /// The value as its publisher had it.
+    Value(Value),
+    /// The canonical JSON of it.
+    Json(Bytes),
 }
 
 impl Input {
@@ -32,8 +42,7 @@ impl Input {
         let found = found?;
         Some(Self {
             envelope: Shared::Stored(Arc::new(found.envelope)),
-            payload: found.payload?,
-            value: None,
+            payload: Payload::Json(found.payload?),
         })
     }
 }
@@ -67,10 +76,10 @@ pub(crate) struct Payloads {
 #[derive(Debug)]
 struct Entry {
     input: Input,
-    /// How many activations are about it.
-    uses: usize,
-    /// What it is counted as.
-    len: usize,
+    /// How many activations are about it: four bytes, since these entries are many.
+    uses: u32,
+    /// What it is counted as, for the same reason: an artifact has 16 MiB at most, and some tags.
+    len: u32,
 }
 
 impl Payloads {
@@ -111,7 +120,7 @@ impl Payloads {
         }
         used.sort_unstable();
         for of_one in used.chunk_by(|one, next| one == next) {
-            let (seq, uses) = (of_one[0], of_one.len());
+            let (seq, uses) = (of_one[0], small(of_one.len()));
             match rows.binary_search_by_key(&seq, |row| row.seq) {
                 Ok(index) => self.keep(&rows[index], uses),
                 Err(_) => {
@@ -129,18 +138,18 @@ impl Payloads {
         }
     }
 
-    fn keep(&mut self, row: &ArtifactRow, uses: usize) {
-        let len = row.envelope().byte_len() + row.payload.bytes().len() + ENTRY_LEN;
-        let input = Input {
-            envelope: Shared::Draft(row.draft.clone()),
-            payload: row.payload.bytes().clone(),
-            value: row.value.clone(),
+    fn keep(&mut self, row: &ArtifactRow, uses: u32) {
+        let len = small(row.envelope().byte_len() + row.payload.bytes().len() + ENTRY_LEN);
+        let payload = match &row.value {
+            Some(value) => Payload::Value(value.clone()),
+            None => Payload::Json(row.payload.bytes().clone()),
         };
-        self.len += len;
+        let input = Input { envelope: Shared::Draft(row.draft.clone()), payload };
+        self.len += len as usize;
         self.entries.insert(row.seq, Entry { input, uses, len });
         while self.len > self.len_max {
             let Some((_, oldest)) = self.entries.pop_first() else { break };
-            self.len -= oldest.len;
+            self.len -= oldest.len as usize;
         }
     }
 
@@ -148,7 +157,7 @@ impl Payloads {
         let Some(entry) = self.entries.get_mut(&seq) else { return };
         entry.uses -= 1;
         if entry.uses == 0 {
-            self.len -= entry.len;
+            self.len -= entry.len as usize;
             self.entries.remove(&seq);
         }
     }
@@ -156,6 +165,11 @@ impl Payloads {
     pub(crate) fn get(&self, seq: Seq) -> Option<&Input> {
         self.entries.get(&seq).map(|entry| &entry.input)
     }
+}
+
+/// Nothing here comes near this bound: a command has 64 MiB.
+fn small(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

@@ -73,7 +73,7 @@ impl State {
         self.entry_of(activation.correlation).open += 1;
         let facts = self.facts(&activation);
         self.index.insert(id, &activation, facts, self.header.elapsed);
-        self.activations.insert(id, activation);
+        self.activations.insert(id, Box::new(activation));
     }
 
     pub(super) fn redrive(
@@ -114,7 +114,7 @@ impl State {
         changes: &mut Changes,
     ) -> Evolved {
         let id = attempt.activation;
-        let current = self.activations.get(&id).and_then(Activation::running);
+        let current = self.activation(id).and_then(Activation::running);
         if current.is_none_or(|running| running.attempt != attempt.attempt) {
             return Err(format!("attempt {attempt} does not run"));
         }

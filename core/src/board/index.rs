@@ -30,10 +30,10 @@ pub(super) struct Index {
     open: usize,
     /// What is on the agenda of agents that a program runs.
     ready: usize,
-    /// Those of these agents of which as many attempts run as may.
-    full: BTreeSet<AgentNo>,
-    /// The agents of which attempts ended lately.
-    moving: BTreeSet<AgentNo>,
+    /// Those of these agents of which as many attempts run as may, each once, in no order.
+    full: Vec<AgentNo>,
+    /// The agents of which attempts ended lately, each once, in no order.
+    moving: Vec<AgentNo>,
     pub(super) running: u32,
     sessions: BTreeMap<SessionId, u32>,
     pub(super) touched: Vec<crate::ids::CorrelationId>,
@@ -173,8 +173,11 @@ impl Index {
                 }
                 let queue = self.queue(agent);
                 queue.running -= 1;
+                let moved = queue.ended > 0;
                 queue.ended = queue.ended.saturating_add(1);
-                self.moving.insert(agent);
+                if !moved {
+                    self.moving.push(agent);
+                }
                 self.refresh_head(agent);
             }
         }
@@ -188,7 +191,11 @@ impl Index {
         let full = queue.registered && !open;
         if full != queue.full {
             queue.full = full;
-            let _ = if full { self.full.insert(agent) } else { self.full.remove(&agent) };
+            if full {
+                self.full.push(agent);
+            } else {
+                self.full.retain(|other| *other != agent);
+            }
         }
         let queue = self.queue(agent);
         if head == queue.head {
