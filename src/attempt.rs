@@ -112,7 +112,7 @@ impl Attempts {
             return Box::pin(self.failed(reporting, &failed)).await;
         };
         let inputs: Vec<Input> = inputs.into_iter().map(|(input, _)| input).collect();
-        let trace = inputs.first().and_then(|input| input.envelope.trace);
+        let trace = inputs.first().and_then(|input| input.envelope.trace.as_deref().copied());
         reporting.trace = trace;
         let stop = reporting.stop.clone();
         if let Some(trace) = trace {

@@ -123,7 +123,7 @@ impl Stored {
     /// Where it belongs in a distributed trace.
     #[must_use]
     pub fn trace(&self) -> Option<TraceContext> {
-        self.envelope().trace
+        self.envelope().trace.as_deref().copied()
     }
 
     /// The payload, canonical JSON; none when it was removed.

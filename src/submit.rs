@@ -109,7 +109,7 @@ impl Submitter {
             ordering_key,
             idempotency_key: key,
             expires_at: None,
-            trace: trace.or(origin.trace),
+            trace: trace.or(origin.trace).map(Box::new),
             payload_len,
             payload_hash: payload.hash(),
         };
@@ -205,7 +205,7 @@ impl Submitter {
                 id,
                 actor: actor.clone(),
                 correlation: first.map(|artifact| artifact.draft.envelope.correlation),
-                trace: first.and_then(|artifact| artifact.draft.envelope.trace),
+                trace: first.and_then(|artifact| artifact.draft.envelope.trace.as_deref().copied()),
                 seed: entropy::seed(&*self.entropy),
                 request: Request::Publish(publish),
             };

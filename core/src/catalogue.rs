@@ -136,16 +136,17 @@ impl Catalogue {
 
     /// Which subscriptions an artifact wakes, and why not the others of its type.
     pub fn verdicts(&self, candidate: Candidate<'_>, closures: &dyn Closures) -> Verdicts {
-        let mut verdicts = Verdicts::default();
+        let (mut verdicts, mut declined) = (Verdicts::default(), Vec::new());
         for entry in self.entries(candidate.type_no) {
             match entry.refusal(candidate, closures) {
                 None => verdicts.woken.push(entry.subscription),
-                Some(clause) if verdicts.declined.len() < Verdicts::DECLINED_MAX => {
-                    verdicts.declined.push((entry.subscription, clause));
+                Some(clause) if declined.len() < Verdicts::DECLINED_MAX => {
+                    declined.push((entry.subscription, clause));
                 }
                 Some(_) => verdicts.declined_more += 1,
             }
         }
+        verdicts.declined = declined.into();
         verdicts
     }
 }

@@ -37,8 +37,9 @@ pub struct Envelope {
     pub idempotency_key: Option<IdempotencyKey>,
     /// When it ceases to be of use.
     pub expires_at: Option<Timestamp>,
-    /// Where it belongs in a distributed trace.
-    pub trace: Option<TraceContext>,
+    /// Where it belongs in a distributed trace. Behind a pointer, since most artifacts have none and
+    /// envelopes are kept by the hundred thousand.
+    pub trace: Option<Box<TraceContext>>,
     /// How many bytes the payload has.
     pub payload_len: u32,
     /// The hash of salt and payload.
@@ -111,7 +112,7 @@ pub struct Verdicts {
     /// The subscriptions that the artifact wakes, ascending.
     pub woken: SmallVec<[SubscriptionNo; 4]>,
     /// Those that it does not wake and why, ascending, at most [`Verdicts::DECLINED_MAX`].
-    pub declined: Vec<(SubscriptionNo, Clause)>,
+    pub declined: Box<[(SubscriptionNo, Clause)]>,
     /// How many more declined than are listed.
     pub declined_more: u32,
 }

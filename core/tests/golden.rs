@@ -81,14 +81,14 @@ fn full() -> Envelope {
         ordering_key: Some(OrderingKey::new("customer 9").unwrap()),
         idempotency_key: Some(IdempotencyKey::new("order 12").unwrap()),
         expires_at: Some(Timestamp(1_800_000_000_000)),
-        trace: Some(TraceContext { trace_id: [4; 16], span_id: [5; 8], flags: 1 }),
+        trace: Some(Box::new(TraceContext { trace_id: [4; 16], span_id: [5; 8], flags: 1 })),
         ..envelope(2, Producer::Agent { agent: AgentNo(0), attempt: attempt(7, 1) })
     }
 }
 
 fn committed(envelope: Envelope, woken: &[u32]) -> Event {
     let woken = woken.iter().copied().map(SubscriptionNo).collect();
-    let declined = vec![(SubscriptionNo(1), Clause::Filter)];
+    let declined = Box::new([(SubscriptionNo(1), Clause::Filter)]);
     let verdicts = Verdicts { woken, declined, declined_more: 3 };
     Event::ArtifactCommitted(Arc::new(Draft { envelope, verdicts }))
 }

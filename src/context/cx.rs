@@ -135,7 +135,7 @@ impl Context {
     /// attempt returns belongs there too.
     #[must_use]
     pub fn trace(&self) -> Option<TraceContext> {
-        self.inner.inputs.first()?.envelope.trace
+        self.inner.inputs.first()?.envelope.trace.as_deref().copied()
     }
 
     /// When this attempt began, by the board's wall clock: the time that a handler should reckon

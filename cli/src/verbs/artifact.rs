@@ -97,7 +97,7 @@ async fn detail(
         artifact: describe::artifact(stored),
         type_version: state.type_record(envelope.type_no).map_or(0, |record| record.version),
         expires_at: envelope.expires_at.map(times::millis),
-        trace: envelope.trace.as_ref().map(describe::trace),
+        trace: envelope.trace.as_deref().map(describe::trace),
         payload_len: envelope.payload_len,
         payload_hash: envelope.payload_hash.to_string(),
         made_from: show::bare(reader, stored.causes()).await?,

@@ -144,7 +144,7 @@ proptest! {
             let more = declined.len().saturating_sub(64);
             declined.truncate(64);
             let expected =
-                Verdicts { woken: woken.into(), declined, declined_more: u32::try_from(more).unwrap() };
+                Verdicts { woken: woken.into(), declined: declined.into(), declined_more: u32::try_from(more).unwrap() };
             prop_assert_eq!(verdicts, expected);
         }
     }

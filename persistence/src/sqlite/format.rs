@@ -151,7 +151,7 @@ mod tests {
             ordering_key: Some("order".parse().unwrap()),
             idempotency_key: Some("once".parse().unwrap()),
             expires_at: Some(Timestamp(-1)),
-            trace: Some(TraceContext { trace_id: [4; 16], span_id: [5; 8], flags: 1 }),
+            trace: Some(Box::new(TraceContext { trace_id: [4; 16], span_id: [5; 8], flags: 1 })),
             payload_len: 100,
             payload_hash: Hash([6; 32]),
         };
