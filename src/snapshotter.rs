@@ -8,8 +8,8 @@ use artel_core::ids::Seq;
 use artel_core::log::{Log, Snapshot};
 use artel_eventbus::{Extent, Hub};
 
-use crate::committer::{Loaded, load};
-use crate::tasks::{Tasks, compute};
+use crate::committer::{Loaded, load_behind};
+use crate::tasks::{Tasks, Urgency, compute};
 
 /// Follows the log until the tasks are told to stop, and takes a snapshot after every so many events.
 pub(crate) async fn run(log: Arc<dyn Log>, hub: Hub, tasks: Tasks, events: u64) {
@@ -47,12 +47,13 @@ pub(crate) async fn run(log: Arc<dyn Log>, hub: Hub, tasks: Tasks, events: u64) 
 
 /// Folds the log up to `until` and stores the fold.
 async fn take(log: &dyn Log, until: Seq) -> Result<Seq, String> {
-    let loaded = load(log, until).await.map_err(|error| error.to_string())?;
+    let loaded = load_behind(log, until).await.map_err(|error| error.to_string())?;
     let seq = loaded.state.seq();
     if seq <= loaded.snapshot {
         return Ok(seq);
     }
-    let snapshot = compute(loaded.state.encoded_len(), move || encode(&loaded)).await;
+    let (urgency, len) = (Urgency::of_background(), loaded.state.encoded_len());
+    let snapshot = compute(urgency, len, move || encode(&loaded)).await;
     let snapshot = snapshot.ok_or("the fold could not be encoded")?;
     log.put_snapshot(snapshot).await.map_err(|error| error.to_string())?;
     Ok(seq)

@@ -2,8 +2,10 @@
 //! leaves the process alone.
 
 use std::panic::AssertUnwindSafe;
+use std::thread;
 
 use futures_util::FutureExt;
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -33,9 +35,30 @@ impl Tasks {
     }
 }
 
+/// Whether anybody waits for work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Urgency {
+    /// Somebody does.
+    Soon,
+    /// Nobody does: it is to be in nobody's way.
+    Whenever,
+}
+
+impl Urgency {
+    /// Of work that nobody waits for. On a runtime of one thread it is done like other work: what
+    /// happens there must not depend on how soon another thread gets the processor.
+    pub(crate) fn of_background() -> Self {
+        match Handle::current().runtime_flavor() {
+            RuntimeFlavor::CurrentThread => Self::Soon,
+            _ => Self::Whenever,
+        }
+    }
+}
+
 /// Does work on so many bytes that it may take the processor for long: little of it where it is, and
 /// more on a thread that may be blocked. None when it panicked there, or the runtime ends.
 pub(crate) async fn compute<T: Send + 'static>(
+    urgency: Urgency,
     len: usize,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Option<T> {
@@ -43,9 +66,31 @@ pub(crate) async fn compute<T: Send + 'static>(
         return Some(work());
     }
     #[expect(clippy::disallowed_methods, reason = "this is where tasks are started")]
-    let handle = tokio::task::spawn_blocking(work);
-    handle.await.ok()
+    let handle = match urgency {
+        Urgency::Soon => tokio::task::spawn_blocking(|| Some(work())),
+        Urgency::Whenever => tokio::task::spawn_blocking(|| behind(work)),
+    };
+    handle.await.ok().flatten()
 }
+
+/// Does work on a thread that gets the processor when nothing else of the process wants it. It is a
+/// thread of its own because a priority that was lowered cannot be raised again, and whatever a thread
+/// starts inherits it.
+fn behind<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let work = || {
+        // Where that is refused, or the system knows no such thing of a single thread, nothing is
+        // lost but time.
+        #[cfg(target_os = "linux")]
+        rustix::process::setpriority_process(None, LOWEST_PRIORITY).ok();
+        work()
+    };
+    let thread = thread::Builder::new().name("artel-behind".to_owned()).spawn(work);
+    thread.ok()?.join().ok()
+}
+
+/// The lowest priority of a thread on Linux.
+#[cfg(target_os = "linux")]
+const LOWEST_PRIORITY: i32 = 19;
 
 impl Spawn for Tasks {
     fn spawn(&self, name: &'static str, job: Job) {

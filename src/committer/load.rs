@@ -6,12 +6,15 @@ use artel_core::board::{Changes, Inconsistent, State};
 use artel_core::hash::Hash;
 use artel_core::ids::Seq;
 use artel_core::log::{self, Log, Snapshot};
-use artel_core::record::{self, Batch, Decision};
+use artel_core::record::{self, Batch, BatchHeader, Decision};
 
-use crate::tasks::{AT_ONCE_LEN, compute};
+use crate::tasks::{AT_ONCE_LEN, Urgency, compute};
 
 /// How many bytes of the log are read at a time.
 const READ_LEN: usize = 4 * 1024 * 1024;
+
+/// The same where it is to be in nobody's way: reading keeps the processor from others, too.
+const BEHIND_LEN: usize = 128 * 1024;
 
 /// A log that cannot be folded.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +82,26 @@ pub(crate) async fn load(log: &dyn Log, until: Seq) -> Result<Loaded, LoadError>
     load_and_show(log, until, until, |_, _| {}).await
 }
 
+/// The same, in nobody's way.
+pub(crate) async fn load_behind(log: &dyn Log, until: Seq) -> Result<Loaded, LoadError> {
+    let urgency = Urgency::of_background();
+    if urgency == Urgency::Soon {
+        return load(log, until).await;
+    }
+    let mut loaded = newest_snapshot(log, until, urgency).await?;
+    loop {
+        let after = loaded.state.seq();
+        let batches = read(log, after, BEHIND_LEN).await?;
+        let len = batches.iter().map(|batch| batch.bytes.len()).sum::<usize>();
+        let goes_on = batches.last().is_some_and(|batch| batch.header.last < until);
+        let fold = move || fold_all(&mut loaded, batches, until).map(|()| loaded);
+        loaded = compute(urgency, len, fold).await.ok_or(LoadError::CutOff { after })??;
+        if !goes_on {
+            return Ok(loaded);
+        }
+    }
+}
+
 /// Folds a log up to its end, or to the last batch that ends at or before `until`, and shows `seen`
 /// every decision `after` a seq, with the seq of its first event: a snapshot beyond it, whoever left
 /// it there, is not gone on from.
@@ -88,7 +111,7 @@ pub(crate) async fn load_and_show(
     after: Seq,
     mut seen: impl FnMut(Seq, &Decision) + Send,
 ) -> Result<Loaded, LoadError> {
-    let mut loaded = newest_snapshot(log, until.min(after)).await?;
+    let mut loaded = newest_snapshot(log, until.min(after), Urgency::Soon).await?;
     let mut show = |first: Seq, decision: &Decision| {
         if first > after {
             seen(first, decision);
@@ -98,12 +121,12 @@ pub(crate) async fn load_and_show(
     Ok(loaded)
 }
 
-async fn newest_snapshot(log: &dyn Log, until: Seq) -> Result<Loaded, LoadError> {
+async fn newest_snapshot(log: &dyn Log, until: Seq, urgency: Urgency) -> Result<Loaded, LoadError> {
     let read = |source| LoadError::Read { after: Seq(0), source };
     if let Some(Snapshot { seq, batch_hash: hash, bytes, .. }) =
         log.snapshot(until).await.map_err(read)?
     {
-        let decoded = compute(bytes.len(), move || State::decode(&bytes)).await;
+        let decoded = compute(urgency, bytes.len(), move || State::decode(&bytes)).await;
         match decoded.ok_or(LoadError::CutOff { after: Seq(0) })? {
             Ok(state) if state.seq() == seq => return Ok(Loaded { state, hash, snapshot: seq }),
             Ok(_) => tracing::warn!(%seq, "a snapshot has another seq; folding"),
@@ -128,10 +151,7 @@ pub(crate) async fn fold(
         if after >= until {
             return Ok(());
         }
-        let batches = log
-            .read(after.next(), READ_LEN)
-            .await
-            .map_err(|source| LoadError::Read { after, source })?;
+        let batches = read(log, after, READ_LEN).await?;
         if batches.is_empty() {
             return Ok(());
         }
@@ -150,6 +170,11 @@ pub(crate) async fn fold(
     }
 }
 
+async fn read(log: &dyn Log, after: Seq, len: usize) -> Result<Vec<Batch>, LoadError> {
+    let read = log.read(after.next(), len).await;
+    read.map_err(|source| LoadError::Read { after, source })
+}
+
 async fn fold_batch(
     loaded: &mut Loaded,
     batch: Batch,
@@ -157,22 +182,51 @@ async fn fold_batch(
 ) -> Result<(), LoadError> {
     let after = loaded.state.seq();
     let header = batch.header;
-    if header.first != after.next() || header.previous != loaded.hash {
-        return Err(LoadError::Chain { after, first: header.first });
-    }
-    let decisions = compute(batch.bytes.len(), move || batch.decisions()).await;
+    loaded.check_chain(&header)?;
+    let decisions = compute(Urgency::Soon, batch.bytes.len(), move || batch.decisions()).await;
     let decisions = decisions
         .ok_or(LoadError::CutOff { after })?
         .map_err(|source| LoadError::Batch { after, source })?;
-    let mut changes = Changes::default();
-    for decision in decisions {
-        let first = loaded.state.seq().next();
-        seen(first, &decision);
-        loaded
-            .state
-            .apply(&decision, &mut changes)
-            .map_err(|source| LoadError::Inconsistent { after, source })?;
+    loaded.apply(&header, decisions, seen)
+}
+
+fn fold_all(loaded: &mut Loaded, batches: Vec<Batch>, until: Seq) -> Result<(), LoadError> {
+    for batch in batches {
+        let (after, header) = (loaded.state.seq(), batch.header);
+        if header.last > until {
+            break;
+        }
+        loaded.check_chain(&header)?;
+        let decisions = batch.decisions().map_err(|source| LoadError::Batch { after, source })?;
+        loaded.apply(&header, decisions, &mut |_, _| {})?;
     }
-    loaded.hash = header.hash;
     Ok(())
+}
+
+impl Loaded {
+    fn check_chain(&self, header: &BatchHeader) -> Result<(), LoadError> {
+        let after = self.state.seq();
+        if header.first != after.next() || header.previous != self.hash {
+            return Err(LoadError::Chain { after, first: header.first });
+        }
+        Ok(())
+    }
+
+    fn apply(
+        &mut self,
+        header: &BatchHeader,
+        decisions: Vec<Decision>,
+        seen: &mut impl FnMut(Seq, &Decision),
+    ) -> Result<(), LoadError> {
+        let after = self.state.seq();
+        let mut changes = Changes::default();
+        for decision in decisions {
+            seen(self.state.seq().next(), &decision);
+            self.state
+                .apply(&decision, &mut changes)
+                .map_err(|source| LoadError::Inconsistent { after, source })?;
+        }
+        self.hash = header.hash;
+        Ok(())
+    }
 }

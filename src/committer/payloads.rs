@@ -32,8 +32,8 @@ pub(crate) struct Input {
 pub(crate) enum Payload {
     /// The value as its publisher had it.
     Value(Value),
-    /// The canonical JSON of it.
-    Json(Bytes),
+    /// The canonical JSON of it, behind a pointer: where many wait, nearly all have a value.
+    Json(Box<Bytes>),
 }
 
 impl Input {
@@ -42,7 +42,7 @@ impl Input {
         let found = found?;
         Some(Self {
             envelope: Shared::Stored(Arc::new(found.envelope)),
-            payload: Payload::Json(found.payload?),
+            payload: Payload::Json(Box::new(found.payload?)),
         })
     }
 }
@@ -142,7 +142,7 @@ impl Payloads {
         let len = small(row.envelope().byte_len() + row.payload.bytes().len() + ENTRY_LEN);
         let payload = match &row.value {
             Some(value) => Payload::Value(value.clone()),
-            None => Payload::Json(row.payload.bytes().clone()),
+            None => Payload::Json(Box::new(row.payload.bytes().clone())),
         };
         let input = Input { envelope: Shared::Draft(row.draft.clone()), payload };
         self.len += len as usize;

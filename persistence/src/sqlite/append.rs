@@ -43,8 +43,9 @@ pub(super) async fn append(log: &SqliteLog, append: Append) -> Result<(), Error>
     }
     // From here on the ownership is in doubt until the outcome is known. If the caller goes away in
     // between, it stays so, and the next append is refused until the board is owned again.
-    let arguments = arguments(&checked);
+    let (arguments, len) = arguments(&checked);
     drop(checked);
+    log.write_ahead.count(len);
     let mut writer = match write_ahead::writer(log).await {
         Ok(writer) => writer,
         Err(error) => {
@@ -139,7 +140,8 @@ fn rarely() -> String {
     )
 }
 
-fn arguments(checked: &Checked) -> SqliteArguments {
+/// What the statement is given, and about how many bytes that is.
+fn arguments(checked: &Checked) -> (SqliteArguments, usize) {
     let Append { batch, rows } = &checked.append;
     let header = &batch.header;
     let mut arguments = SqliteArguments::default();
@@ -151,11 +153,13 @@ fn arguments(checked: &Checked) -> SqliteArguments {
     add(&mut arguments, &header.hash.0[..]);
     add(&mut arguments, &batch.bytes[..]);
     add(&mut arguments, checked.earliest.as_millis());
+    let mut len = batch.bytes.len();
     for bulk in pack(rows) {
+        len += bulk.rows.len() + bulk.data.len();
         add(&mut arguments, bulk.rows);
         add(&mut arguments, bulk.data);
     }
-    arguments
+    (arguments, len)
 }
 
 fn add<'t>(

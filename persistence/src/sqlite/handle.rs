@@ -153,6 +153,7 @@ impl Log for SqliteLog {
         // The writer goes last: SQLite then moves the write-ahead file into the file and removes
         // it, which a connection that only reads cannot do.
         self.readers.close().await;
+        self.write_ahead.close().await;
         self.writer.close().await;
         self.owning.close();
     }

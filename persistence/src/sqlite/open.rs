@@ -52,10 +52,11 @@ fn log(path: PathBuf, synchronous: Synchronous, read_only: bool) -> SqliteLog {
     let place = path.display().to_string();
     let readers = Connections::new(&place, reading_options(&path), String::new(), READERS);
     let setup = format!("{}\n{}", bulk::setup(), append::setup());
-    let writer = Connections::new(&place, writing_options(&path, synchronous), setup, 1);
+    let writing = writing_options(&path, synchronous);
+    let writer = Connections::new(&place, writing.clone(), setup, 1);
     SqliteLog {
         place,
-        write_ahead: WriteAhead::of(&path),
+        write_ahead: WriteAhead::of(&path, writing),
         path,
         synchronous,
         read_only,
@@ -87,6 +88,8 @@ pub(super) fn writing_options(path: &Path, synchronous: Synchronous) -> SqliteCo
         .synchronous(synchronous)
         // Where the operating system has a flush that reaches the disk itself, FULL means that.
         .pragma("fullfsync", "ON")
+        // No append moves what is in the write-ahead file: see there.
+        .pragma("wal_autocheckpoint", "0")
         .pragma("cache_size", format!("-{WRITER_CACHE_KIB}"))
         .thread_name(|number| format!("artel-write-{number}"))
         .disable_statement_logging()

@@ -18,7 +18,7 @@ use super::{read, write_ahead};
 const KEPT: u32 = 2;
 
 /// Bytes of a part.
-const PART_LEN: usize = 256 * 1024;
+const PART_LEN: usize = 32 * 1024;
 
 /// How many parts are cleared away at once.
 const PARTS_CLEARED: u64 = 4;
@@ -45,6 +45,7 @@ pub(super) async fn put(log: &SqliteLog, snapshot: Snapshot) -> Result<(), Error
     clear(log).await?;
     for (number, part) in (0_i64..).zip(snapshot.bytes.chunks(PART_LEN)) {
         let insert = "INSERT INTO snapshot_part (seq, part, bytes) VALUES (?1, ?2, ?3)";
+        log.write_ahead.count(part.len());
         write(log, sqlx::query(insert).bind(seq).bind(number).bind(part)).await?;
     }
     let insert = "INSERT INTO snapshot (seq, batch_hash, state_hash) VALUES (?1, ?2, ?3)";

@@ -8,6 +8,10 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Executor, Row};
 /// Pages that the writer keeps, in KiB: as many as the board's writer.
 const CACHE_KIB: u32 = 32 * 1024;
 
+/// After how many pages in the write-ahead file the loop moves them into the file: about as many as a
+/// board lets come together.
+const WRITE_AHEAD_PAGES: u32 = 5_000;
+
 /// A connection that reads the board's file. What it sorts lies in tables of its own.
 pub(super) async fn reader(board: &Path) -> Result<SqliteConnection, sqlx::Error> {
     SqliteConnectOptions::new()
@@ -31,6 +35,7 @@ pub(super) async fn writer(path: &Path, url: &str) -> Result<SqliteConnection, s
         .synchronous(synchronous)
         .pragma("fullfsync", "ON")
         .pragma("cache_size", format!("-{CACHE_KIB}"))
+        .pragma("wal_autocheckpoint", WRITE_AHEAD_PAGES.to_string())
         .disable_statement_logging()
         .connect()
         .await
