@@ -61,6 +61,30 @@ pub enum Request {
     CancelActivations(Vec<ActivationId>),
 }
 
+impl Request {
+    /// The artifacts that it brings, if it brings any.
+    #[must_use]
+    pub fn artifacts(&self) -> &[NewArtifact] {
+        match self {
+            Self::Publish(publish) => &publish.artifacts,
+            Self::Finish(finish) => match &finish.outcome {
+                AttemptOutcome::Done(publish) => &publish.artifacts,
+                AttemptOutcome::Failed(_) | AttemptOutcome::Released => &[],
+            },
+            Self::TakeOver(_)
+            | Self::Register(_)
+            | Self::OpenSession(_)
+            | Self::EndSession(_)
+            | Self::RecordStep(_)
+            | Self::Elapse
+            | Self::Redrive(_)
+            | Self::DropDead(_)
+            | Self::CancelCorrelation(_)
+            | Self::CancelActivations(_) => &[],
+        }
+    }
+}
+
 /// The beginning of an ownership.
 #[derive(Clone, Debug)]
 pub struct TakeOver {

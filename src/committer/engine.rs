@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use artel_core::board::{Beside, Changes, State};
 use artel_core::catalogue::Catalogue;
-use artel_core::command::{Answer, AttemptOutcome, Command, NewArtifact, Request};
+use artel_core::command::{Answer, Command, NewArtifact, Request};
 use artel_core::event::Event;
 use artel_core::hash::Hash;
 use artel_core::ids::{CorrelationId, Epoch, ProcessId, SessionId};
@@ -136,9 +136,10 @@ impl Engine {
 
     /// Whether the batch in the making takes this submission.
     pub(super) fn has_room_for(&self, submission: &Submission) -> bool {
-        match submission {
-            Submission::Command(pending) => self.has_room_for_command(&pending.command),
-            _ => self.has_room(),
+        if let Submission::Command(pending) = submission {
+            self.has_room_for_command(&pending.command)
+        } else {
+            self.has_room()
         }
     }
 
@@ -282,15 +283,7 @@ impl Engine {
 
 /// Bytes that a command brings: envelopes, payloads, other contents.
 fn command_len(command: &Command) -> usize {
-    let artifacts = match &command.request {
-        Request::Publish(publish) => &publish.artifacts[..],
-        Request::Finish(finish) => match &finish.outcome {
-            AttemptOutcome::Done(publish) => &publish.artifacts[..],
-            AttemptOutcome::Failed(_) | AttemptOutcome::Released => &[],
-        },
-        _ => &[],
-    };
-    let artifacts = artifacts.iter().map(NewArtifact::byte_len);
+    let artifacts = command.request.artifacts().iter().map(NewArtifact::byte_len);
     content_len(command) + artifacts.sum::<usize>()
 }
 

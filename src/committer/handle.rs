@@ -75,21 +75,19 @@ impl Submission {
 
     /// What it counts as beside others: a publish for each of its artifacts.
     pub(super) fn weight(&self) -> usize {
-        match self {
-            Self::Command(pending) => match &pending.command.request {
-                Request::Publish(publish) => publish.artifacts.len().max(1),
-                _ => 1,
-            },
-            _ => 1,
+        if let Self::Command(pending) = self
+            && let Request::Publish(publish) = &pending.command.request
+        {
+            publish.artifacts.len().max(1)
+        } else {
+            1
         }
     }
 
     /// Whether an attempt comes to its end with it.
     pub(super) fn ends_attempt(&self) -> bool {
-        match self {
-            Self::Command(pending) => matches!(pending.command.request, Request::Finish(_)),
-            _ => false,
-        }
+        let Self::Command(pending) = self else { return false };
+        matches!(pending.command.request, Request::Finish(_))
     }
 }
 

@@ -99,10 +99,11 @@ async fn a_large_state_is_kept_and_gone_on_from() {
     let (board, log) = process(&store, 1, 6_000).await;
     board.agent("hangs").on::<Order>().concurrency(1).run(hangs);
     let running = board.start().await.unwrap();
-    let mut kept = None;
-    while kept.is_none() {
+    let mut kept = Vec::new();
+    // The second goes on from the first.
+    while kept.len() < 2 {
         running.publish_many((0..500).map(order)).await.unwrap();
-        kept = running.log().snapshots().await.unwrap().last().copied();
+        kept = running.log().snapshots().await.unwrap();
     }
     let live = running.state_hash().await.unwrap();
     log.crash();
@@ -111,5 +112,5 @@ async fn a_large_state_is_kept_and_gone_on_from() {
     let reader = Reader::of(store.open()).await.unwrap();
     assert!(reader.state().encode().len() > 64 * 1024, "it is no large state");
     assert_eq!((reader.state().seq(), reader.state().hash()), live);
-    assert_eq!(reader.verify(|_| {}).await.unwrap().snapshot, kept);
+    assert_eq!(reader.verify(|_| {}).await.unwrap().snapshot, kept.last().copied());
 }

@@ -126,16 +126,13 @@ async fn outputs(reader: &Reader) -> Hash {
     let mut text = String::new();
     while let Some(entry) = tail.next().await.expect("the log can be read") {
         text.push_str(&format!("{entry:?}\n"));
-        match &entry.event {
-            Event::ArtifactCommitted(draft) => {
-                if let Producer::Agent { attempt, .. } = draft.envelope.producer {
-                    made.entry(attempt).or_default().insert(entry.command);
-                }
-            }
-            Event::AttemptEnded { attempt, end: AttemptEnd::Done, .. } => {
-                done.insert(*attempt, entry.command);
-            }
-            _ => {}
+        if let Event::ArtifactCommitted(draft) = &entry.event
+            && let Producer::Agent { attempt, .. } = draft.envelope.producer
+        {
+            made.entry(attempt).or_default().insert(entry.command);
+        }
+        if let Event::AttemptEnded { attempt, end: AttemptEnd::Done, .. } = entry.event {
+            done.insert(attempt, entry.command);
         }
     }
     for (attempt, commands) in made {
