@@ -79,9 +79,16 @@ impl Reader {
     /// Folds what has been appended since.
     ///
     /// # Errors
-    /// When the log cannot be read or folded; the reader is then of no further use.
+    /// When the log cannot be read or folded, or no longer has what was folded of it; the reader is
+    /// then of no further use.
     pub async fn refresh(&mut self) -> Result<(), LoadError> {
         fold(&*self.log, &mut self.loaded, Seq(u64::MAX), &mut |_, _| {}).await?;
+        let folded = self.loaded.state.seq();
+        let head = self.log.head().await;
+        let head = head.map_err(|source| LoadError::Read { after: folded, source })?;
+        if head.seq < folded || (head.seq == folded && head.hash != self.loaded.hash) {
+            return Err(LoadError::Regressed { folded, end: head.seq });
+        }
         self.names = Arc::new(Catalogue::of(&self.loaded.state));
         Ok(())
     }

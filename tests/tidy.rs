@@ -235,7 +235,7 @@ mod rules {
     #[test]
     fn mutants_fit_the_tree() {
         let says = "Each edit of tests/mutants/*.toml finds its text in the tree, once, and each \
-                    mutant has an edit that switches it.";
+                    mutant has an edit that switches it, and a row in docs/internals/proof.md.";
         let do_this = "Write the edit anew for the text that the guard has now; `dev/mutants \
                        --only NAME` sees whether it is still found.";
         expect_none(&proof::misfits(&TREE), says, do_this);

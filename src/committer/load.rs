@@ -49,6 +49,17 @@ pub enum LoadError {
         /// Its first event.
         first: Seq,
     },
+    /// The log no longer has what was folded of it.
+    #[error(
+        "the log was folded up to seq {folded}, and now ends with seq {end} or has something else \
+         there: it was replaced, or an older copy was put in its place; open it anew"
+    )]
+    Regressed {
+        /// What had been folded.
+        folded: Seq,
+        /// Where the log ends.
+        end: Seq,
+    },
     /// The thread that worked on it ended before its work did.
     #[error("the fold of the log after seq {after} was cut off")]
     CutOff {
@@ -82,9 +93,12 @@ pub(crate) async fn load(log: &dyn Log, until: Seq) -> Result<Loaded, LoadError>
     load_and_show(log, until, until, |_, _| {}).await
 }
 
-/// The same, in nobody's way.
-pub(crate) async fn load_behind(log: &dyn Log, until: Seq) -> Result<Loaded, LoadError> {
-    let urgency = Urgency::of_background();
+/// The same, in nobody's way where nobody waits for it.
+pub(crate) async fn load_at(
+    log: &dyn Log,
+    until: Seq,
+    urgency: Urgency,
+) -> Result<Loaded, LoadError> {
     if urgency == Urgency::Soon {
         return load(log, until).await;
     }

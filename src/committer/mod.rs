@@ -21,7 +21,7 @@ pub(crate) use engine::Identity;
 pub(crate) use handle::{Committer, Failure, Look, Pending, Status, Submission};
 pub(crate) use inbox::channel;
 pub use load::LoadError;
-pub(crate) use load::{Loaded, fold, load, load_behind};
+pub(crate) use load::{Loaded, fold, load, load_at};
 pub(crate) use payloads::{Input, Payload};
 pub use recover::TakeOverError;
 pub(crate) use run::{Start, start};

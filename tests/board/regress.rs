@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use artel::{LoadError, MemoryStore, Reader};
 use artel_core::ids::{CommandId, Seq};
 use artel_core::record::{Batch, Encoder, Place};
 use artel_testkit::{Fault, FaultyLog};
 
 use super::prefixes::{copy, store};
-use super::set_up::{Order, SECOND, on, order};
+use super::set_up::{Order, SECOND, end, on, order};
 
 /// A batch behind another one, with the decisions of this one, but by another command.
 fn forged(batch: &Batch, after: &Batch) -> Batch {
@@ -22,6 +23,40 @@ fn forged(batch: &Batch, after: &Batch) -> Batch {
     let last = Seq(first.get() + header.last.get() - header.first.get());
     let (epoch, at, previous) = (header.epoch, header.at, after.header.hash);
     Batch::seal(Place { epoch, first, last, at, previous }, encoder.take())
+}
+
+/// What a log is replaced by that has all of these batches but the last, and so many others behind
+/// them.
+async fn regressed(mut batches: Vec<Batch>, forgeries: u32) -> MemoryStore {
+    let last = batches.pop().unwrap();
+    for _ in 0..forgeries {
+        let forgery = forged(&last, batches.last().unwrap());
+        batches.push(forgery);
+    }
+    copy(&batches).await
+}
+
+/// I10: a reader that goes on with a log that went back says so, and does not take the old for new.
+#[tokio::test(start_paused = true)]
+async fn a_log_that_went_back_stops_its_reader() {
+    for (forgeries, name) in [(0, "it is shorter"), (1, "its end differs"), (2, "it went on")] {
+        let first = store();
+        let board = on(first.open()).await;
+        board.type_of::<Order>();
+        let running = board.start().await.unwrap();
+        running.publish(order(1)).await.unwrap();
+        end(running).await;
+        let log = Arc::new(FaultyLog::new(first.open()));
+        let mut reader = Reader::of(log.clone()).await.unwrap();
+        reader.refresh().await.unwrap();
+        let batches = first.open().read(Seq(1), usize::MAX).await.unwrap();
+        log.replace(regressed(batches, forgeries).await.open());
+        let error = reader.refresh().await.expect_err(name);
+        match forgeries {
+            0 | 1 => assert!(matches!(error, LoadError::Regressed { .. }), "{name}: {error}"),
+            _ => assert!(matches!(error, LoadError::Chain { .. }), "{name}: {error}"),
+        }
+    }
 }
 
 /// I1: an owner that takes its board over again, and finds that the log ends before what it knows as
@@ -38,13 +73,8 @@ async fn a_log_that_went_back_stops_its_owner() {
             running.publish(order(size)).await.unwrap();
         }
         let known = running.durable();
-        let mut batches = first.open().read(Seq(1), usize::MAX).await.unwrap();
-        let last = batches.pop().unwrap();
-        for _ in 0..forgeries {
-            let forgery = forged(&last, batches.last().unwrap());
-            batches.push(forgery);
-        }
-        let other = copy(&batches).await;
+        let batches = first.open().read(Seq(1), usize::MAX).await.unwrap();
+        let other = regressed(batches, forgeries).await;
         let before = other.open().head().await.unwrap();
         log.replace(other.open());
         log.fail([Fault::Lost]);

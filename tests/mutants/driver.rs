@@ -43,7 +43,16 @@ struct Options {
     target: PathBuf,
     list: bool,
     check: bool,
-    json: bool,
+    format: Format,
+}
+
+/// How what was found is told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Text,
+    Json,
+    /// As rows of the table in docs/internals/proof.md.
+    Markdown,
 }
 
 fn options() -> Option<Options> {
@@ -53,14 +62,15 @@ fn options() -> Option<Options> {
         target: PathBuf::from("target"),
         list: false,
         check: false,
-        json: false,
+        format: Format::Text,
     };
     let mut arguments = std::env::args().skip(1).peekable();
     while let Some(name) = arguments.next() {
         match name.as_str() {
             "--list" => options.list = true,
             "--check" => options.check = true,
-            "--json" => options.json = true,
+            "--json" => options.format = Format::Json,
+            "--markdown" => options.format = Format::Markdown,
             "--seeds" => options.seeds = arguments.next()?.parse().ok()?,
             "--target" => options.target = arguments.next()?.into(),
             "--only" => {
@@ -76,7 +86,9 @@ fn options() -> Option<Options> {
 
 fn main() -> ExitCode {
     let Some(options) = options() else {
-        eprintln!("usage: dev/mutants [--list | --check] [--only NAME…] [--seeds N] [--json]");
+        eprintln!(
+            "usage: dev/mutants [--list | --check] [--only NAME…] [--seeds N] [--json | --markdown]"
+        );
         return ExitCode::from(2);
     };
     match run(&options) {
@@ -127,8 +139,11 @@ fn run(options: &Options) -> Result<bool, String> {
             }
         }
     }
-    if !options.json {
-        println!("{} mutants, {survived} survived, {} not judged", mutants.len(), broken.len());
+    let sum =
+        format!("{} mutants, {survived} survived, {} not judged", mutants.len(), broken.len());
+    match options.format {
+        Format::Text => println!("{sum}"),
+        Format::Json | Format::Markdown => eprintln!("{sum}"),
     }
     if broken.is_empty() {
         return Ok(survived == 0);
@@ -295,15 +310,26 @@ impl<'a> Copy<'a> {
     fn tell(&self, mutant: &Mutant, by: Option<&str>, took: Duration) {
         let Mutant { name, guard, protects, .. } = mutant;
         let seconds = took.as_secs_f64();
-        if self.options.json {
-            let found = by.map_or_else(|| "null".to_owned(), |by| format!("{by:?}"));
-            println!(
-                "{{\"mutant\": {name:?}, \"invariant\": {protects:?}, \"guard\": {guard:?}, \
-                 \"found\": {found}, \"seconds\": {seconds:.1}}}"
-            );
-        } else {
-            let by = by.unwrap_or("SURVIVED");
-            println!("{protects:4} {name:24} {guard:72} {by:60} {seconds:5.1} s");
+        match self.options.format {
+            Format::Json => {
+                let found = by.map_or_else(|| "null".to_owned(), |by| format!("{by:?}"));
+                println!(
+                    "{{\"mutant\": {name:?}, \"invariant\": {protects:?}, \"guard\": {guard:?}, \
+                     \"found\": {found}, \"seconds\": {seconds:.1}}}"
+                );
+            }
+            Format::Markdown => {
+                let by = by.unwrap_or("nobody");
+                let by = match by.split_once(": ") {
+                    Some((seed, _)) if seed.starts_with("seed ") => seed.to_owned(),
+                    _ => format!("`{by}`"),
+                };
+                println!("| {protects} | {guard} | {by} |");
+            }
+            Format::Text => {
+                let by = by.unwrap_or("SURVIVED");
+                println!("{protects:4} {name:24} {guard:72} {by:60} {seconds:5.1} s");
+            }
         }
     }
 }

@@ -2,13 +2,15 @@
 //! every mutant still fits the tree.
 
 use super::finding::{Rule, Spot};
-use super::mutants::{FOLDER, Table};
+use super::mutants::{FOLDER, Mutant, Table};
 use super::tree::Tree;
 
 /// Where simulations are made.
 const TESTKIT: &str = "testkit/src/";
 /// Where a simulation is.
 const SIMULATION_FOLDER: &str = "testkit/src/sim/";
+/// Where each mutant is told of.
+const PROOF: &str = "docs/internals/proof.md";
 /// How a simulation gets its boards.
 const RUNTIME: &str = "Board::builder";
 /// What a board is made of, and what only the core may define: what such functions begin with.
@@ -54,6 +56,12 @@ fn simulation(tree: &Tree) -> Vec<Spot> {
 pub(crate) fn misfits(tree: &Tree) -> Vec<Spot> {
     let read = |path: &str| tree.get(path).map(|file| file.text.clone());
     let fits = Table::read(read).and_then(|table| {
+        let told = read(PROOF).unwrap_or_default();
+        let row = |mutant: &&Mutant| format!("| {} | {} |", mutant.protects, mutant.guard);
+        if let Some(mutant) = table.mutant.iter().find(|mutant| !told.contains(&row(mutant))) {
+            let row = row(&mutant);
+            return Err(format!("{PROOF} has no row `{row}` (`dev/mutants --markdown` prints it)"));
+        }
         table.apply(read, |_| "true".to_owned()).map(drop).map_err(|wrong| wrong.join("\n  "))
     });
     fits.err().map(|wrong| Spot::line(FOLDER, 1, wrong)).into_iter().collect()

@@ -303,6 +303,7 @@ fn mutants_that_do_not_fit_are_found() {
         let files = [
             ("Cargo.toml", "[package]\nname = \"artel\"\n"),
             ("src/a.rs", "//! Here.\nfn a() { one(); one(); two(); }\n"),
+            ("docs/internals/proof.md", "| I1 | b | seed 0 |\n"),
             ("tests/mutants/core.toml", core.as_str()),
             ("tests/mutants/logs.toml", ""),
             ("tests/mutants/owner.toml", ""),
@@ -315,6 +316,9 @@ fn mutants_that_do_not_fit_are_found() {
     let twice = format!("{mutant}{}", edit("one();", "OFF(a)"));
     assert_eq!(misfit(twice), "src/a.rs: has `one();` 2 times, an edit wants it once");
     assert_eq!(misfit(mutant.to_owned()), "no edit switches the mutant `a`");
+    let untold = fits.replace("\"b\"", "\"d\"");
+    let says = "docs/internals/proof.md has no row `| I1 | d |`";
+    assert!(misfit(untold).starts_with(says));
     let unknown = format!("{fits}{}", edit("fn a()", "OFF(c)"));
     assert_eq!(misfit(unknown), "there is no mutant `c`");
 }
