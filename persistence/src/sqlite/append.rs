@@ -56,10 +56,15 @@ pub(super) async fn append(log: &SqliteLog, append: Append) -> Result<(), Error>
     // The first word of the outcome is all of it. Whoever waits for the end of the answer as well is
     // woken up twice.
     let done = writer.connection().fetch_many(sqlx::query_with(INSERT, arguments)).try_next().await;
-    let Err(error) = done else {
-        writer.give_back();
-        log.owning.settle(header.epoch);
-        return Ok(());
+    let error = match done {
+        Ok(Some(_)) => {
+            writer.give_back();
+            log.owning.settle(header.epoch);
+            return Ok(());
+        }
+        // The thread of the connection ended before it had said anything.
+        Ok(None) => sqlx::Error::WorkerCrashed,
+        Err(error) => error,
     };
     let error = match refusal(&error).map(str::to_owned) {
         None => appending(&log.place, error),

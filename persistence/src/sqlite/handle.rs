@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
+use tokio::sync::Semaphore;
 
 use artel_core::ids::{ActivationId, ArtifactId, CorrelationId, Epoch, Seq};
 use artel_core::log::{
@@ -31,6 +32,8 @@ pub(crate) struct SqliteLog {
     /// One: SQLite has one writer at a time, and would make a second one poll.
     pub(super) writer: Connections,
     pub(super) write_ahead: WriteAhead,
+    /// A snapshot is kept at a time.
+    pub(super) snapshots: Semaphore,
     pub(super) owning: Owning,
     pub(super) closed: AtomicBool,
 }

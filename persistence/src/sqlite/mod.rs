@@ -1,5 +1,6 @@
-//! The log in a file, by SQLite: one file in write-ahead mode, one connection that writes and a few
-//! that only read, each with a thread of its own, so that no async thread waits for a disk.
+//! The log in a file, by SQLite: one file in write-ahead mode, one connection that writes, one
+//! that moves the write-ahead file into the file beside it, and a few that only read, each with a
+//! thread of its own, so that no async thread waits for a disk.
 //!
 //! ```text
 //!   artel.db         head (one row) · batch · artifact · closed · content · … ; docs/adr/0002

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row};
+use tokio::sync::Semaphore;
 
 use artel_core::log::Error;
 use artel_core::record::genesis;
@@ -62,6 +63,7 @@ fn log(path: PathBuf, synchronous: Synchronous, read_only: bool) -> SqliteLog {
         read_only,
         readers,
         writer,
+        snapshots: Semaphore::new(1),
         owning: Owning::default(),
         closed: AtomicBool::new(false),
     }
@@ -202,4 +204,38 @@ async fn fill(draft: &Path, board: &CreateBoard) -> Result<(), sqlx::Error> {
         .execute(&mut connection)
         .await?;
     connection.close().await
+}
+
+#[cfg(test)]
+mod tests {
+    use artel_core::ids::Incarnation;
+    use artel_core::names::BoardName;
+    use sqlx::Row;
+
+    use super::*;
+
+    async fn number(connection: &mut SqliteConnection, pragma: &str) -> i64 {
+        let row = connection.fetch_one(AssertSqlSafe(format!("PRAGMA {pragma}"))).await;
+        row.unwrap().get(0)
+    }
+
+    /// SQLITE-1, LOG-1, I1: an append is flushed before it is acknowledged, and so is what is moved out
+    /// of the write-ahead file; in the weaker mode neither is.
+    #[tokio::test]
+    async fn what_is_appended_is_flushed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("board.db");
+        let (board, incarnation) = (BoardName::new("b").unwrap(), Incarnation::from_bytes([1; 16]));
+        for (synchronous, says) in [(Synchronous::Full, 2), (Synchronous::Normal, 1)] {
+            let mode = Mode::Create(CreateBoard { board: board.clone(), incarnation, dev: false });
+            let log = open(File { path: path.clone(), synchronous }, mode).await.unwrap();
+            let mut writer = log.writer.check_out().await.unwrap();
+            let mut mover = log.write_ahead.options().connect().await.unwrap();
+            for connection in [writer.connection(), &mut mover] {
+                assert_eq!(number(connection, "synchronous").await, says);
+                assert_eq!(number(connection, "fullfsync").await, 1);
+                assert_eq!(number(connection, "wal_autocheckpoint").await, 0);
+            }
+        }
+    }
 }

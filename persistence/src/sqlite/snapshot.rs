@@ -25,8 +25,10 @@ const PARTS_CLEARED: u64 = 4;
 
 const BATCH: &str = "SELECT 1 FROM batch WHERE last = ?1 AND hash = ?2";
 
+/// Up to this seq: another process may be about to keep one of a later moment.
 const CLEAR: &str = "DELETE FROM snapshot_part WHERE rowid IN \
-     (SELECT rowid FROM snapshot_part WHERE seq NOT IN (SELECT seq FROM snapshot) LIMIT ?1)";
+     (SELECT rowid FROM snapshot_part \
+     WHERE seq <= ?1 AND seq NOT IN (SELECT seq FROM snapshot) LIMIT ?2)";
 
 /// Those whose batch is in the log, the newest first.
 const SNAPSHOTS: &str = "SELECT s.seq, s.batch_hash, s.state_hash \
@@ -41,8 +43,10 @@ pub(super) async fn put(log: &SqliteLog, snapshot: Snapshot) -> Result<(), Error
         let head = read::head(log).await?.seq;
         return Err(Error::Conflict { expected: snapshot.seq, head });
     }
+    // One at a time: each clears away what has no row, and so what another one is about to write.
+    let _turn = log.snapshots.acquire().await.map_err(|_| log.writer.closed_error())?;
     write(log, sqlx::query("DELETE FROM snapshot WHERE seq = ?1").bind(seq)).await?;
-    clear(log).await?;
+    clear(log, seq).await?;
     for (number, part) in (0_i64..).zip(snapshot.bytes.chunks(PART_LEN)) {
         let insert = "INSERT INTO snapshot_part (seq, part, bytes) VALUES (?1, ?2, ?3)";
         log.write_ahead.count(part.len());
@@ -57,7 +61,7 @@ pub(super) async fn put(log: &SqliteLog, snapshot: Snapshot) -> Result<(), Error
     let drop_old = "DELETE FROM snapshot WHERE seq NOT IN \
          (SELECT seq FROM snapshot ORDER BY seq DESC LIMIT ?1)";
     write(log, sqlx::query(drop_old).bind(KEPT)).await?;
-    clear(log).await
+    clear(log, seq).await
 }
 
 pub(super) async fn newest(log: &SqliteLog, until: Seq) -> Result<Option<Snapshot>, Error> {
@@ -89,9 +93,9 @@ pub(super) async fn kept(log: &SqliteLog) -> Result<Vec<Seq>, Error> {
 }
 
 /// Removes parts that belong to no snapshot.
-async fn clear(log: &SqliteLog) -> Result<(), Error> {
+async fn clear(log: &SqliteLog, until: i64) -> Result<(), Error> {
     let limit = integer(PARTS_CLEARED);
-    while write(log, sqlx::query(CLEAR).bind(limit)).await? == PARTS_CLEARED {}
+    while write(log, sqlx::query(CLEAR).bind(until).bind(limit)).await? == PARTS_CLEARED {}
     Ok(())
 }
 

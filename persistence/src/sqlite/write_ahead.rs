@@ -19,7 +19,6 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row};
 use artel_core::log::Error;
 
 use super::connections::CheckedOut;
-use super::error::reading;
 use super::file::beside;
 use super::handle::SqliteLog;
 use super::open::BUSY_TIMEOUT;
@@ -83,6 +82,8 @@ enum Stage {
     Filling(Option<SqliteConnection>),
     /// The connection moves, for the so-manieth time.
     Passing(Pass, u32),
+    /// Nothing is moved any more.
+    Closed,
 }
 
 /// What comes of moving: the connection, and how many pages the write-ahead file has.
@@ -100,6 +101,12 @@ impl WriteAhead {
         }
     }
 
+    /// The options of the connection that moves.
+    #[cfg(test)]
+    pub(super) const fn options(&self) -> &SqliteConnectOptions {
+        &self.options
+    }
+
     /// Counts what is about to be appended.
     pub(super) fn count(&self, bytes: usize) {
         self.moving().appended += bytes as u64 + APPEND_LEN;
@@ -107,14 +114,27 @@ impl WriteAhead {
 
     /// Waits until nothing is moved any more, and lets the connection go.
     pub(super) async fn close(&self) {
-        let stage = std::mem::replace(&mut self.moving().stage, Stage::Filling(None));
-        let connection = match stage {
-            Stage::Filling(connection) => connection,
-            Stage::Passing(pass, _) => pass.await.ok().map(|(connection, _)| connection),
-        };
-        if let Some(connection) = connection {
+        if let Some(connection) = self.stop(Stage::Closed).await {
             // An error here has no consequence: who closes the file last moves what is left.
             connection.close().await.ok();
+        }
+    }
+
+    /// Waits for what is being moved, and says which connection did it.
+    async fn stop(&self, next: Stage) -> Option<SqliteConnection> {
+        let stage = std::mem::replace(&mut self.moving().stage, next);
+        match stage {
+            Stage::Filling(connection) => connection,
+            Stage::Passing(pass, _) => pass.await.ok().map(|(connection, _)| connection),
+            Stage::Closed => None,
+        }
+    }
+
+    /// Takes a connection back, unless nothing is to be moved any more.
+    fn resume(&self, connection: Option<SqliteConnection>) {
+        let stage = &mut self.moving().stage;
+        if !matches!(stage, Stage::Closed) {
+            *stage = Stage::Filling(connection);
         }
     }
 
@@ -139,6 +159,7 @@ impl Moving {
         loop {
             let (connection, number) = match &mut self.stage {
                 Stage::Filling(_) if self.appended < self.due => return false,
+                Stage::Closed => return false,
                 Stage::Filling(connection) => (connection.take(), 1),
                 Stage::Passing(pass, number) => match pass.now_or_never() {
                     None => return false,
@@ -201,21 +222,33 @@ async fn pass(
     Ok((connection, u64::try_from(frames).unwrap_or(0)))
 }
 
-/// Waits for the connection that writes, and keeps the write-ahead file within its bound.
+/// Waits for the connection that writes, and keeps the write-ahead file within its bound. That it
+/// cannot be moved is no reason not to write: whatever is wrong there, a write meets it itself.
 pub(super) async fn writer(log: &SqliteLog) -> Result<CheckedOut<'_>, Error> {
     let mut writer = log.writer.check_out().await?;
     let write_ahead = &log.write_ahead;
-    let cannot = |error| reading("make room in", &log.place, error);
-    if write_ahead.len() >= write_ahead.limit.load(Ordering::Relaxed) {
+    let begun = if write_ahead.len() >= write_ahead.limit.load(Ordering::Relaxed) {
+        // Two that move would be in each other's way.
+        let connection = write_ahead.stop(Stage::Filling(None)).await;
+        write_ahead.resume(connection);
         let begun = begin_anew(writer.connection(), "TRUNCATE", WAIT_MS);
         // Our own readers wait for the moment that this takes, so that it is a short one.
-        let anew = log.readers.hold_back(begun).await.map_err(cannot)?;
+        let begun = log.readers.hold_back(begun).await;
         let limit = LEN_MAX.max(write_ahead.len() + STEP_LEN);
         write_ahead.limit.store(limit, Ordering::Relaxed);
-        write_ahead.moving().overran(anew);
+        write_ahead.moving().overran(matches!(begun, Ok(true)));
+        begun
     } else if write_ahead.go_on() {
-        let anew = begin_anew(writer.connection(), "RESTART", 0).await.map_err(cannot)?;
-        write_ahead.moving().began(anew);
+        let begun = begin_anew(writer.connection(), "RESTART", 0).await;
+        write_ahead.moving().began(matches!(begun, Ok(true)));
+        begun
+    } else {
+        return Ok(writer);
+    };
+    if begun.is_err() {
+        // It may be left with another patience than it had.
+        drop(writer);
+        writer = log.writer.check_out().await?;
     }
     Ok(writer)
 }

@@ -63,6 +63,7 @@ macro_rules! log_conformance {
                     every_listing_of_closed_activations_agrees_with_a_map;
                 snapshot:
                     the_newest_snapshot_up_to_a_seq_is_found,
+                    snapshots_can_be_kept_at_the_same_time,
                     a_snapshot_can_be_replaced,
                     a_snapshot_belongs_to_a_batch,
                     a_snapshot_is_kept_while_appends_go_on;

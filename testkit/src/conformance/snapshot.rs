@@ -56,6 +56,31 @@ pub async fn a_snapshot_can_be_replaced<F: LogFactory>(factory: &F) {
     }
 }
 
+/// LOG-43: snapshots that are kept at the same time do not harm each other, whichever ends first.
+pub async fn snapshots_can_be_kept_at_the_same_time<F: LogFactory>(factory: &F) {
+    let (_place, log) = fresh(factory).await;
+    let mut scribe = Scribe::own(&log).await;
+    let mut snapshots = Vec::new();
+    for number in 1..=2 {
+        scribe.publish(&[Sample::new(number)]).await;
+        snapshots.push(snapshot(&scribe, vec![number as u8; 700_000]));
+    }
+    let [first, second] = [0, 1].map(|number| log.put_snapshot(snapshots[number].clone()));
+    let second = async {
+        // Later, so that a part of the first one is there.
+        for _ in 0..20 {
+            log.head().await.unwrap();
+        }
+        second.await
+    };
+    let (first, second) = tokio::join!(first, second);
+    first.and(second).unwrap();
+    for snapshot in snapshots {
+        let found = log.snapshot(snapshot.seq).await.unwrap();
+        assert!(found.as_ref() == Some(&snapshot), "it is not as it was kept");
+    }
+}
+
 /// LOG-44: a snapshot that is of no batch of the log is refused.
 pub async fn a_snapshot_belongs_to_a_batch<F: LogFactory>(factory: &F) {
     let (_place, log) = fresh(factory).await;
