@@ -40,6 +40,12 @@ impl Pending {
         self.reply.is_some() && !matches!(self.command.request, Request::Elapse)
     }
 
+    /// Whether it is a publish whose publisher has left without an answer: nobody was promised it.
+    pub(super) fn is_abandoned(&self) -> bool {
+        matches!(self.command.request, Request::Publish(_))
+            && self.reply.as_ref().is_some_and(oneshot::Sender::is_closed)
+    }
+
     /// Answers whoever waits, if anybody does and has not left.
     pub(super) fn answer(self, answer: Result<Answer, Failure>) {
         if let Some(reply) = self.reply {

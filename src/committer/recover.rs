@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use artel_core::board::Activation;
 use artel_core::command::{Answer, Command, Request, TakeOver};
 use artel_core::envelope::Actor;
@@ -63,6 +65,40 @@ pub enum TakeOverError {
         /// Where the log ends.
         found: Seq,
     },
+}
+
+/// How long after an append that failed the next one to fail is no longer the same trouble.
+const LULL: Duration = Duration::from_secs(10);
+
+const fn longer(wait: Duration) -> Duration {
+    let (first, longest) = BACKOFF;
+    let wait = wait.saturating_mul(2);
+    if wait.as_nanos() < first.as_nanos() {
+        first
+    } else if wait.as_nanos() > longest.as_nanos() {
+        longest
+    } else {
+        wait
+    }
+}
+
+/// Appends that fail one after the other. A log may let itself be owned and read, and store nothing:
+/// where the disk is full, say.
+#[derive(Debug, Default)]
+pub(super) struct Trouble {
+    last: Option<Instant>,
+    wait: Duration,
+}
+
+impl Trouble {
+    /// An append failed: how long to wait before the board is owned anew. Not at all the first time.
+    fn again(&mut self) -> Duration {
+        let now = Instant::now();
+        let same = self.last.is_some_and(|last| now.duration_since(last) < LULL);
+        self.wait = if same { longer(self.wait) } else { Duration::ZERO };
+        self.last = Some(now);
+        self.wait
+    }
 }
 
 /// Owns the board anew, then reads its log. `waiting` says whether somebody waits for an answer
@@ -147,11 +183,17 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
     ) -> Result<(), Arc<str>> {
         self.inbox.status.send_replace(Status::Recovering);
         let refused = matches!(error, log::Error::Unstorable { .. });
+        let fenced =
+            matches!(error, log::Error::Fenced { .. }).then(|| Arc::from(error.to_string()));
+        // A refusal says what is wrong; otherwise the same may go wrong again at once.
+        let wait = if refused { Duration::ZERO } else { self.trouble.again() };
         // What the board said to itself is said anew by the new ownership.
-        let others = |(pending, _): (Box<Pending>, _)| pending.others().then_some(pending);
+        let others = |(pending, _): (Box<Pending>, _)| {
+            (pending.others() && !pending.is_abandoned()).then_some(pending)
+        };
         let mut pending: Vec<Box<Pending>> =
             failed.commands.into_iter().filter_map(others).collect();
-        if refused && pending.len() > 1 {
+        if (refused || !wait.is_zero()) && pending.len() > 1 {
             // They may be decided again at once, or come back once they were looked up anew.
             self.engine.alone = self.engine.alone.max(pending.len());
         }
@@ -173,7 +215,12 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
         // Looks saw a state that may never have been: they look again.
         drop((failed.looks, building.looks));
 
-        let taken = match self.take_over_patiently().await {
+        let taken = match fenced {
+            // Somebody else had the board since, and may have it no more: it is not taken back.
+            Some(why) => Err(why),
+            None => self.take_over_patiently(wait).await,
+        };
+        let taken = match taken {
             Ok(taken) => taken,
             Err(why) => {
                 self.again = pending.split_off(unwritten).into();
@@ -183,15 +230,22 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
                 return Err(why);
             }
         };
-        self.resume(taken, pending);
+        // What fails again by itself lets others go first.
+        let last = !wait.is_zero() && unwritten == 1;
+        let suspect = if last { Some(pending.remove(0)) } else { None };
+        self.resume(taken, pending, suspect);
         self.inbox.status.send_replace(Status::Open);
         tracing::info!(epoch = %self.engine.epoch, seq = %self.durable.seq, "the board goes on");
         Ok(())
     }
 
-    async fn take_over_patiently(&mut self) -> Result<Taken, Arc<str>> {
-        let (mut wait, longest) = BACKOFF;
+    async fn take_over_patiently(&mut self, mut wait: Duration) -> Result<Taken, Arc<str>> {
         loop {
+            let abandoned = self.inbox.abandoned.cancelled();
+            if !wait.is_zero() && tokio::time::timeout(wait, abandoned).await.is_ok() {
+                return Err("it was given up while its log was away".into());
+            }
+            wait = longer(wait);
             match take_over(&*self.log, &self.identity, self.durable, true).await {
                 Ok(taken) => return Ok(taken),
                 // Somebody else has the board: this process lost it, and must not wait to take it back.
@@ -211,22 +265,25 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
                     return Err(chain.into());
                 }
             }
-            let abandoned = self.inbox.abandoned.cancelled();
-            if tokio::time::timeout(wait, abandoned).await.is_ok() {
-                return Err("it was given up while its log was away".into());
-            }
-            wait = (wait * 2).min(longest);
         }
     }
 
-    fn resume(&mut self, taken: Taken, pending: impl IntoIterator<Item = Box<Pending>>) {
+    /// Goes on with what was found: answers what landed, and decides the rest again; a `suspect`
+    /// behind everything that others want.
+    fn resume(
+        &mut self,
+        taken: Taken,
+        pending: impl IntoIterator<Item = Box<Pending>>,
+        suspect: Option<Box<Pending>>,
+    ) {
         let Taken { ownership, loaded, found } = taken;
         let before = &mut self.engine;
         let (clock, bounds) = (before.clock.clone(), *before.state.bounds());
         let mut engine = Engine::new(loaded, ownership.epoch, clock, bounds);
         engine.beside = std::mem::take(&mut before.beside);
         let landed = found.values().map(|(first, events)| (*first, &events[..]));
-        engine.beside.recovered(&engine.state, self.durable.seq, landed);
+        let executing = self.outlets.dispatcher.attempts().into_iter().collect();
+        engine.beside.recovered(&engine.state, self.durable.seq, &executing, landed);
         engine.waiters = std::mem::take(&mut before.waiters);
         engine.alone = before.alone;
         self.engine = engine;
@@ -244,8 +301,13 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
         self.engine.ask();
         self.forget_the_time();
         self.begin_epoch(&ownership);
-        for pending in pending {
+        if suspect.is_some() {
+            self.waiting.extend(std::iter::from_fn(|| self.inbox.try_take()));
+        }
+        let suspects = suspect.into_iter().map(|pending| (pending, true));
+        for (pending, suspect) in suspects.chain(pending.into_iter().map(|it| (it, false))) {
             match found.get(&pending.command.id) {
+                None if suspect => self.waiting.push_back(Submission::Command(pending)),
                 None => self.again.push_back(pending),
                 Some((first, events)) => {
                     let beside = &self.engine.beside;

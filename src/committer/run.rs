@@ -19,7 +19,7 @@ use super::batch::Delivery;
 use super::deliver::{Cached, Outlets};
 use super::engine::{Engine, Identity};
 use super::inbox::{Inbox, TAKE, Taken};
-use super::recover::Durable;
+use super::recover::{Durable, Trouble};
 use super::{Failure, Pending, Status, Submission};
 use crate::clock::BoardClock;
 use crate::entropy::Entropy;
@@ -49,6 +49,7 @@ pub(super) struct Loop<R: Runner<Inputs = Cached>> {
     /// Submissions that were taken when the batch in the making had no room for them.
     pub(super) waiting: VecDeque<Submission>,
     closing: Option<oneshot::Sender<()>>,
+    pub(super) trouble: Trouble,
 }
 
 struct InFlight {
@@ -87,6 +88,7 @@ pub(crate) async fn start<R: Runner<Inputs = Cached>>(
         inbox,
         waiting: VecDeque::new(),
         closing: None,
+        trouble: Trouble::default(),
     };
     committer.begin_epoch(&taken.ownership);
     let clock = committer.engine.clock.clone();

@@ -81,7 +81,8 @@ struct Plan {
     faults: VecDeque<Fault>,
     late: Option<Append>,
     too_late: Option<Append>,
-    refused: Option<Vec<u8>>,
+    /// What becomes of appends that bring these bytes.
+    poison: Option<(Vec<u8>, Fault)>,
     death: Option<Death>,
     delay: Duration,
     read_delay: Duration,
@@ -116,10 +117,10 @@ impl Plan {
         self.largest = self.largest.max(len);
     }
 
-    fn refuses(&self, append: &Append) -> bool {
-        let Some(refused) = &self.refused else { return false };
-        let has = |bytes: &[u8]| bytes.windows(refused.len()).any(|window| window == refused);
-        append.rows.artifacts.iter().any(|row| has(row.payload.bytes()))
+    fn poisoned(&self, append: &Append) -> Option<Fault> {
+        let (poison, fault) = self.poison.as_ref()?;
+        let has = |bytes: &[u8]| bytes.windows(poison.len()).any(|window| window == poison);
+        append.rows.artifacts.iter().any(|row| has(row.payload.bytes())).then_some(*fault)
     }
 }
 
@@ -153,7 +154,12 @@ impl FaultyLog {
 
     /// Every append of an artifact whose payload has these bytes is refused from here on.
     pub fn refuse(&self, bytes: impl Into<Vec<u8>>) {
-        self.plan().refused = Some(bytes.into());
+        self.plan().poison = Some((bytes.into(), Fault::Refused));
+    }
+
+    /// Every append of an artifact whose payload has these bytes is lost from here on.
+    pub fn lose(&self, bytes: impl Into<Vec<u8>>) {
+        self.plan().poison = Some((bytes.into(), Fault::Lost));
     }
 
     /// Every append takes this long from here on, before anything happens to it.
@@ -345,8 +351,8 @@ impl Log for FaultyLog {
         let (fault, death) = {
             let mut plan = self.plan();
             plan.note(&append);
-            let refused = plan.refuses(&append).then_some(Fault::Refused);
-            let fault = refused.or_else(|| plan.faults.pop_front()).unwrap_or(Fault::None);
+            let poisoned = plan.poisoned(&append);
+            let fault = poisoned.or_else(|| plan.faults.pop_front()).unwrap_or(Fault::None);
             (fault, plan.dies())
         };
         if let Some(landed) = death {

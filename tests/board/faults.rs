@@ -164,6 +164,35 @@ async fn refused_content_is_found_out_when_it_comes_back() {
     end(running).await;
 }
 
+/// REC-3: where a log takes everything but one append, whoever brought that one hears that the log is
+/// away, everybody else goes on, and the board does not try in a loop, nor once nobody waits for it.
+#[tokio::test(start_paused = true)]
+async fn an_append_that_is_always_lost_stops_nobody_else() {
+    let (board, log) = memory().await;
+    board.type_of::<Order>();
+    let running = board.start().await.unwrap();
+    log.lose("poison");
+    let poison = running.publish(Order { colour: "poison".to_owned(), size: 1 });
+    let others = async {
+        for size in 0..20 {
+            tokio::time::sleep(SECOND).await;
+            let publishes = (0..4).map(|n| running.publish(order(4 * size + n)));
+            assert!(join_all(publishes).await.iter().all(Result::is_ok));
+        }
+    };
+    let (poison, ()) = tokio::join!(poison, others);
+    assert_eq!(poison.unwrap_err().code(), "unavailable");
+    let (tried, _) = log.appends();
+    assert!(tried < 150, "{tried} appends for 20 seconds and 80 publishes");
+    running.publish(order(99)).await.unwrap();
+    let (before, _) = log.appends();
+    running.publish(order(100)).await.unwrap();
+    tokio::time::sleep(SECOND * 60).await;
+    assert!(log.appends().0 <= before + 3, "{} appends after {before}", log.appends().0);
+    log.lose("nothing");
+    end(running).await;
+}
+
 /// LIMIT-5: an append has 16 MiB, or one command.
 #[tokio::test(start_paused = true)]
 async fn an_append_is_bounded() {

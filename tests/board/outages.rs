@@ -215,30 +215,44 @@ async fn a_start_that_is_dropped_lets_go() {
     assert!(again.expect("the board is free").shutdown().await.complete);
 }
 
-/// OWN-4: an owner that was fenced off by another one steps down, and does not take the board back.
+/// OWN-4: an owner that was fenced off by another one steps down, and does not take the board back,
+/// also when that one has gone.
 #[tokio::test]
 async fn a_fenced_owner_steps_down() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("board.db");
-    let url = format!("sqlite:{}", path.display());
-    let start = async || {
-        let board = Board::open(url.clone()).await.unwrap();
-        board.type_of::<Order>();
-        board.start().await
-    };
-    let first = start().await.unwrap();
-    first.publish(order(1)).await.unwrap();
-    // What no program does, and people do: the lock is removed under its owner.
-    std::fs::remove_file(format!("{}-owner", path.display())).unwrap();
-    let second = start().await.unwrap();
-    second.publish(order(2)).await.unwrap();
-    first.publish(order(3)).await.unwrap_err();
-    let why = first.stopped().await;
-    assert!(why.contains("is owned by"), "{why}");
-    second.publish(order(4)).await.unwrap();
-    drop(first);
-    assert_eq!(second.artifacts(&Query::of::<Order>()).await.unwrap().artifacts.len(), 3);
-    end(second).await;
+    for gone in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("board.db");
+        let url = format!("sqlite:{}", path.display());
+        let start = async || {
+            let board = Board::open(url.clone()).await.unwrap();
+            board.type_of::<Order>();
+            board.start().await
+        };
+        let first = start().await.unwrap();
+        first.publish(order(1)).await.unwrap();
+        // What no program does, and people do: the lock is removed under its owner.
+        std::fs::remove_file(format!("{}-owner", path.display())).unwrap();
+        let second = start().await.unwrap();
+        second.publish(order(2)).await.unwrap();
+        let second = if gone {
+            assert!(second.shutdown().await.complete);
+            None
+        } else {
+            Some(second)
+        };
+        first.publish(order(3)).await.unwrap_err();
+        let why = first.stopped().await;
+        assert!(why.contains("was fenced off"), "{why}");
+        let second = match second {
+            Some(second) => second,
+            None => start().await.unwrap(),
+        };
+        second.publish(order(4)).await.unwrap();
+        drop(first);
+        let listing = second.artifacts(&Query::of::<Order>()).await.unwrap();
+        assert_eq!(listing.artifacts.len(), 3);
+        assert!(second.shutdown().await.complete);
+    }
 }
 
 /// LOAD-2: a backlog slows those down who ask for more, and starves nobody: a thousand publishes

@@ -49,21 +49,24 @@ impl Beside {
     }
 
     /// Brings what is kept in line with the state that a recovery found. Slots are forgotten that
-    /// are held by attempts which run on, and so are the ids and keys of artifacts that are not on
+    /// are held by attempts which run on, or which no executor has: their start was decided and
+    /// never left, so that nobody would let go of them. So are the ids and keys of artifacts that are not on
     /// the board: those up to `durable` are, and those that were `found` after it. What is kept
     /// serves answers to commands from before; look-ups from before are refused.
     pub fn recovered<'a>(
         &mut self,
         state: &State,
         durable: Seq,
+        executing: &BTreeSet<AttemptId>,
         found: impl IntoIterator<Item = (Seq, &'a [Event])>,
     ) {
         for held in self.holding.values_mut() {
             held.retain(|held| {
-                state
+                let ended = state
                     .activation(held.activation)
                     .and_then(super::Activation::running)
-                    .is_none_or(|running| running.attempt != held.attempt)
+                    .is_none_or(|running| running.attempt != held.attempt);
+                ended && executing.contains(held)
             });
         }
         let mut landed = BTreeMap::new();

@@ -1,7 +1,7 @@
 //! I4: ids and idempotency keys stand for what they first stood for, whatever was looked up when,
 //! over restarts and recoveries, against a list of everything that is on the board.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
@@ -250,7 +250,7 @@ impl World {
                 (at, &one.events[..])
             })
             .collect();
-        self.desk.beside.recovered(&self.desk.state, before, found);
+        self.desk.beside.recovered(&self.desk.state, before, &BTreeSet::new(), found);
         self.horizon = self.desk.state.seq();
         self.durable = landed;
     }

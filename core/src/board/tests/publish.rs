@@ -1,5 +1,7 @@
 //! Publishing: what is woken, what is the same publish, what is refused.
 
+use std::collections::BTreeSet;
+
 use super::*;
 
 /// ART-1: a publish is one decision with the artifact, what it wakes, and what a permit takes.
@@ -105,7 +107,7 @@ fn receipts_are_made_again_after_a_recovery() {
     board.log.pop();
     board.state = landed;
     let found = found.iter().map(|(first, events)| (*first, &events[..]));
-    board.beside.recovered(&board.state, durable, found);
+    board.beside.recovered(&board.state, durable, &BTreeSet::new(), found);
     let events = &board.log.last().unwrap().events;
     let again = board.state.answer(&command, first, events, &board.beside);
     assert_eq!(again, Some(answer));

@@ -1,5 +1,7 @@
 //! Taking over: what becomes of attempts of a dead owner, and what clocks that jump may do.
 
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::event::{AttemptEnd, LEVEL};
 
@@ -51,9 +53,31 @@ fn a_slot_is_held_by_no_attempt_that_runs_on() {
     board.state = before;
     board.log.truncate(decisions);
     board.closed.clear();
-    board.beside.recovered(&board.state, board.state.seq(), []);
+    let executing = BTreeSet::from([lease.attempt]);
+    board.beside.recovered(&board.state, board.state.seq(), &executing, []);
     board.done(&lease, &[]).unwrap();
     assert_eq!(board.leases.len(), 1);
+}
+
+/// I13: the slot of an attempt that was decided and ended, and never begun, is held by nobody, whether
+/// its start and its end landed or were lost.
+#[test]
+fn a_slot_is_held_by_no_attempt_that_never_began() {
+    for landed in [false, true] {
+        let mut board = Board::with(&[agent("one", "A"), agent("two", "B")], 1);
+        let (before, decisions) = (board.state.clone(), board.log.len());
+        board.publish(&[new("A")]).unwrap();
+        let lease = board.leased();
+        board.ask(Request::CancelActivations(vec![lease.attempt.activation])).unwrap();
+        if !landed {
+            board.state = before;
+            board.log.truncate(decisions);
+            board.closed.clear();
+        }
+        board.beside.recovered(&board.state, board.state.seq(), &BTreeSet::new(), []);
+        board.publish(&[new("B")]).unwrap();
+        assert_eq!(board.leases.len(), 1, "landed: {landed}");
+    }
 }
 
 /// TIME-3: a wall clock that goes back never makes a commit time fall, and moves no timer; a jump

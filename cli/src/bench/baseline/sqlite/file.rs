@@ -8,10 +8,6 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Executor, Row};
 /// Pages that the writer keeps, in KiB: as many as the board's writer.
 const CACHE_KIB: u32 = 32 * 1024;
 
-/// After how many pages in the write-ahead file the loop moves them into the file: about as many as a
-/// board lets come together.
-const WRITE_AHEAD_PAGES: u32 = 5_000;
-
 /// A connection that reads the board's file. What it sorts lies in tables of its own.
 pub(super) async fn reader(board: &Path) -> Result<SqliteConnection, sqlx::Error> {
     SqliteConnectOptions::new()
@@ -22,8 +18,8 @@ pub(super) async fn reader(board: &Path) -> Result<SqliteConnection, sqlx::Error
         .await
 }
 
-/// A connection to a fresh file, with the settings of the connection that writes a board.
-pub(super) async fn writer(path: &Path, url: &str) -> Result<SqliteConnection, sqlx::Error> {
+/// How a fresh file is written: with the settings of the connection that writes a board.
+pub(super) fn writing(path: &Path, url: &str) -> SqliteConnectOptions {
     let synchronous = match url.split_once('?') {
         Some((_, parameters)) if parameters.contains("normal") => SqliteSynchronous::Normal,
         Some(_) | None => SqliteSynchronous::Full,
@@ -35,10 +31,8 @@ pub(super) async fn writer(path: &Path, url: &str) -> Result<SqliteConnection, s
         .synchronous(synchronous)
         .pragma("fullfsync", "ON")
         .pragma("cache_size", format!("-{CACHE_KIB}"))
-        .pragma("wal_autocheckpoint", WRITE_AHEAD_PAGES.to_string())
+        .pragma("wal_autocheckpoint", "0")
         .disable_statement_logging()
-        .connect()
-        .await
 }
 
 /// Makes the board's tables and indexes in the fresh file, and the row that says where the log ends.

@@ -4,11 +4,12 @@ use std::path::Path;
 
 use futures_util::TryStreamExt;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection};
-use sqlx::{Arguments, AssertSqlSafe, Connection, Executor};
+use sqlx::{Arguments, AssertSqlSafe, ConnectOptions, Connection, Executor};
 
 use artel::Board;
 use artel::record::Batch;
 
+use super::moves::Moves;
 use super::read::{Ahead, Chunk, number};
 use super::records::{NUMBERS, Records, select};
 use super::rows::TABLES;
@@ -43,17 +44,20 @@ pub(crate) async fn write(
     progress.begin("baseline", log.head().await?.seq.get());
     let path = place::baseline(board);
     let mut reader = file::reader(board).await?;
-    let mut writer = file::writer(&path, url).await?;
+    let options = file::writing(&path, url);
+    let mut writer = options.connect().await?;
     file::copy_schema(&mut reader, &mut writer).await?;
     writer.execute(AssertSqlSafe(setup())).await?;
     let mut ahead = Ahead::new(&*log, reader).await?;
+    let mut moves = Moves::by(&options).await?;
     let mut watch = Watch::default();
     while let Some(chunk) = ahead.next().await? {
         let last = chunk.batches.last().map_or(0, |batch| batch.header.last.get());
-        write_chunk(&mut writer, chunk, part, &mut watch).await?;
+        write_chunk((&mut writer, &mut moves), chunk, part, &mut watch).await?;
         progress.reach(last);
     }
     drop(ahead);
+    moves.close().await?;
     let rows = compare::compare(&mut writer, board).await?;
     writer.close().await?;
     log.close().await;
@@ -88,7 +92,7 @@ fn setup() -> String {
 }
 
 async fn write_chunk(
-    writer: &mut SqliteConnection,
+    (writer, moves): (&mut SqliteConnection, &mut Moves),
     chunk: Chunk,
     part: Part,
     watch: &mut Watch,
@@ -108,6 +112,7 @@ async fn write_chunk(
             arguments.add(records.data).map_err(sqlx::Error::Encode)?;
         }
         writer.fetch_many(sqlx::query_with(INSERT, arguments)).try_next().await?;
+        moves.go_on(writer).await?;
     }
     watch.pause();
     Ok(())
