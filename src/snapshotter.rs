@@ -13,7 +13,7 @@ use crate::tasks::{Tasks, Urgency, compute};
 
 /// How many snapshots' events may have come together before the next one is urgent. A busy process
 /// may leave work that is in nobody's way no processor at all, and recovery would take ever longer.
-const LATE: u64 = 10;
+const LATE: u64 = 4;
 
 /// Follows the log until the tasks are told to stop, and takes a snapshot after every so many events.
 pub(crate) async fn run(log: Arc<dyn Log>, hub: Hub, tasks: Tasks, events: u64) {
@@ -33,9 +33,13 @@ pub(crate) async fn run(log: Arc<dyn Log>, hub: Hub, tasks: Tasks, events: u64) 
             changed = durable.wait_for(due) => changed.map(|extent| extent.durable),
         };
         let Ok(until) = changed else { return };
-        let late = until.get() >= last.get().saturating_add(events.saturating_mul(LATE));
-        let urgency = if late { Urgency::Soon } else { Urgency::of_background() };
-        match take(&*log, until, urgency).await {
+        let late = last.get().saturating_add(events.saturating_mul(LATE));
+        let now = durable.clone();
+        let urgency = move || {
+            let late = now.borrow().durable.get() >= late;
+            if late { Urgency::Soon } else { Urgency::of_background() }
+        };
+        match take(&*log, until, &urgency).await {
             Ok(seq) => {
                 tracing::debug!(%seq, "took a snapshot");
                 last = seq.max(Seq(last.get() + 1));
@@ -52,13 +56,17 @@ pub(crate) async fn run(log: Arc<dyn Log>, hub: Hub, tasks: Tasks, events: u64) 
 }
 
 /// Folds the log up to `until` and stores the fold.
-async fn take(log: &dyn Log, until: Seq, urgency: Urgency) -> Result<Seq, String> {
+async fn take(
+    log: &dyn Log,
+    until: Seq,
+    urgency: &(dyn Fn() -> Urgency + Sync),
+) -> Result<Seq, String> {
     let loaded = load_at(log, until, urgency).await.map_err(|error| error.to_string())?;
     let seq = loaded.state.seq();
     if seq <= loaded.snapshot {
         return Ok(seq);
     }
-    let snapshot = compute(urgency, loaded.state.encoded_len(), move || encode(&loaded)).await;
+    let snapshot = compute(urgency(), loaded.state.encoded_len(), move || encode(&loaded)).await;
     let snapshot = snapshot.ok_or("the fold could not be encoded")?;
     log.put_snapshot(snapshot).await.map_err(|error| error.to_string())?;
     Ok(seq)

@@ -93,23 +93,23 @@ pub(crate) async fn load(log: &dyn Log, until: Seq) -> Result<Loaded, LoadError>
     load_and_show(log, until, until, |_, _| {}).await
 }
 
-/// The same, in nobody's way where nobody waits for it.
+/// The same in nobody's way, as far as it is not urgent, which is asked before each piece.
 pub(crate) async fn load_at(
     log: &dyn Log,
     until: Seq,
-    urgency: Urgency,
+    urgency: &(dyn Fn() -> Urgency + Sync),
 ) -> Result<Loaded, LoadError> {
-    if urgency == Urgency::Soon {
+    if Urgency::of_background() == Urgency::Soon {
         return load(log, until).await;
     }
-    let mut loaded = newest_snapshot(log, until, urgency).await?;
+    let mut loaded = newest_snapshot(log, until, urgency()).await?;
     loop {
         let after = loaded.state.seq();
         let batches = read(log, after, BEHIND_LEN).await?;
         let len = batches.iter().map(|batch| batch.bytes.len()).sum::<usize>();
         let goes_on = batches.last().is_some_and(|batch| batch.header.last < until);
         let fold = move || fold_all(&mut loaded, batches, until).map(|()| loaded);
-        loaded = compute(urgency, len, fold).await.ok_or(LoadError::CutOff { after })??;
+        loaded = compute(urgency(), len, fold).await.ok_or(LoadError::CutOff { after })??;
         if !goes_on {
             return Ok(loaded);
         }

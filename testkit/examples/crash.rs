@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use artel_testkit::crash::{Campaign, Program};
+use artel_testkit::crash::{Campaign, Program, Report};
 use tokio::time::Instant;
 
 const USAGE: &str = "usage: crash --dir DIR [--kills N] [--seed S] [--keep] [--json] -- COMMAND…";
@@ -40,6 +40,19 @@ fn options() -> Result<Options, String> {
     Ok(Options { campaign: Campaign { program, dir, kills, seed, keep }, json })
 }
 
+/// After how many kills every check has something to look at.
+const ENOUGH: u64 = 25;
+
+/// Whether every check had something to look at: what looks at nothing holds, and proves nothing.
+fn looked(report: &Report) -> bool {
+    let idle = report.idle();
+    if report.kills < ENOUGH || idle.is_empty() {
+        return true;
+    }
+    eprintln!("error: {idle:?} looked at nothing in {} kills", report.kills);
+    false
+}
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let Options { campaign, json } = match options() {
@@ -56,11 +69,11 @@ async fn main() -> ExitCode {
     let holds = match &ran {
         Ok(report) if json => {
             println!("{}", report.json());
-            report.holds()
+            report.holds() && looked(report)
         }
         Ok(report) => {
             println!("seed {seed}, {seconds} s\n\n{report}");
-            report.holds()
+            report.holds() && looked(report)
         }
         Err(error) => {
             eprintln!("error: {error}");

@@ -143,6 +143,29 @@ async fn a_cancel_of_unknown_outcome_stops_its_handler() {
     }
 }
 
+/// REC-6, I1: a handler goes on until its cancel is in the log.
+#[tokio::test(start_paused = true)]
+async fn a_handler_is_not_stopped_before_its_cancel_is_durable() {
+    let (board, log) = memory().await;
+    let gone: Arc<AtomicU32> = Arc::default();
+    board.agent("hangs").on::<Order>().timeout(HOUR).shared_state(gone.clone()).run(hangs);
+    let running = board.start().await.unwrap();
+    let receipt = running.publish(order(1)).await.unwrap();
+    tokio::time::sleep(SECOND).await;
+    log.delay(SECOND * 10);
+    let operator = running.operator("ann", "no longer needed").unwrap();
+    let early = async {
+        tokio::time::sleep(SECOND * 5).await;
+        gone.load(Ordering::SeqCst)
+    };
+    let (cancelled, early) = tokio::join!(operator.cancel(receipt.correlation), early);
+    cancelled.unwrap();
+    log.delay(SECOND * 0);
+    tokio::time::sleep(SECOND).await;
+    assert_eq!((early, gone.load(Ordering::SeqCst)), (0, 1));
+    end(running).await;
+}
+
 /// STOP-3: a board that stops for good drops its handlers, ends its tails, and says of what was
 /// being written that it may be there.
 #[tokio::test(start_paused = true)]

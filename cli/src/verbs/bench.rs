@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::args::Bench;
+use crate::args::{Bench, Rate};
 use crate::bench::{self, Latency, Measured, Progress};
 use crate::config::Config;
 use crate::error::Error;
@@ -76,7 +76,8 @@ fn report(url: &str, args: &Bench, measured: &Measured) -> wire::Bench {
         settle: args.settle,
         value,
         baseline,
-        ratio: baseline.map(|baseline| value / baseline),
+        // At a given rate the value is that rate, and says nothing of what the board can do.
+        ratio: baseline.filter(|_| args.rate == Rate::Max).map(|baseline| value / baseline),
         baseline_rows: measured.baseline.map(|baseline| baseline.rows),
         took_ms: millis(measured.took),
         publish_ms: measured.publish.as_ref().map(latency),
@@ -122,7 +123,8 @@ fn tell(report: &wire::Bench, out: &mut Output) -> Result<(), Error> {
         (Some(baseline), Some(ratio)) => {
             format!("{baseline:.0} a second; the board does {:.0} % of it", ratio * 100.0)
         }
-        _ => "left out".to_owned(),
+        (Some(baseline), None) => format!("{baseline:.0} a second"),
+        (None, _) => "left out".to_owned(),
     };
     let mut fields = vec![
         ("log", report.log.clone()),

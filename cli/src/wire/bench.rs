@@ -36,7 +36,7 @@ pub(crate) struct Bench {
     pub(crate) value: f64,
     /// Hops a second whose rows a bare loop writes to the same kind of log.
     pub(crate) baseline: Option<f64>,
-    /// The value over the baseline.
+    /// The value over the baseline; none at a given rate, which says nothing of what a board can do.
     pub(crate) ratio: Option<f64>,
     /// Rows that the baseline wrote and that were then found to be those of the log, the warm-up's
     /// included.

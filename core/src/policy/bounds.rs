@@ -28,7 +28,8 @@ pub struct Bounds {
     pub inbox_len: usize,
     /// Bytes of payloads and envelopes that are kept at hand.
     pub cache_len: usize,
-    /// Events after which there is a new snapshot; recovery folds at most about as many.
+    /// Events after which there is a new snapshot; recovery folds about as many, or some four times as
+    /// many behind a process that was busy.
     pub snapshot_events: u64,
 }
 

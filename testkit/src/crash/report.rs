@@ -53,6 +53,13 @@ impl Report {
         self.verdicts.failed().is_empty()
     }
 
+    /// The checks that had nothing to look at: a few kills may give them nothing, and a program that
+    /// keeps no ledger or has no result never does.
+    #[must_use]
+    pub fn idle(&self) -> Vec<Check> {
+        Check::ALL.into_iter().filter(|&check| self.verdicts.of(check).looked_at == 0).collect()
+    }
+
     /// Adds what one board came to.
     pub(super) fn count(&mut self, place: &str, outcome: Outcome) {
         let last = outcome.last_artifact;
