@@ -2,18 +2,18 @@
 //! thrown away, the board is owned anew, and only then is the log's end read. Waiting callers are
 //! answered by what is found there, or their commands are decided again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use artel_core::board::Activation;
-use artel_core::command::{Answer, Command, Request, TakeOver};
+use artel_core::command::{Answer, AttemptOutcome, Command, Finish, Request, TakeOver};
 use artel_core::envelope::Actor;
 use artel_core::event::Event;
 use artel_core::hash::Hash;
-use artel_core::ids::{CommandId, Seq};
+use artel_core::ids::{AttemptId, CommandId, Seq};
 use artel_core::log::{self, Claim, Log, Ownership};
 use artel_core::record::{Batch, Decision};
 use artel_scheduler::Runner;
@@ -69,6 +69,10 @@ pub enum TakeOverError {
 
 /// How long after an append that failed the next one to fail is no longer the same trouble.
 const LULL: Duration = Duration::from_secs(10);
+
+/// How long after its start was decided an attempt may still begin when that turns out to be in the
+/// log.
+const LATE: Duration = Duration::from_secs(1);
 
 const fn longer(wait: Duration) -> Duration {
     let (first, longest) = BACKOFF;
@@ -290,7 +294,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
         self.durable = Durable { seq: self.engine.state.seq(), hash: self.engine.hash };
         self.outlets.hub.advance(self.durable.seq);
         // Only what the log has may leave: what the new ownership decides is not durable yet.
-        self.start_and_stop();
+        let late = self.start_and_stop();
         self.settle_waiters();
         let catalogue = artel_core::catalogue::Catalogue::of(&self.engine.state);
         self.outlets.catalogue.send_replace(Arc::new(catalogue));
@@ -301,6 +305,11 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
         self.engine.ask();
         self.forget_the_time();
         self.begin_epoch(&ownership);
+        for attempt in late {
+            let outcome = AttemptOutcome::Released;
+            let finish = Request::Finish(Finish { attempt, outcome, report: None });
+            self.engine.decide(Pending::own(self.own_command(finish)));
+        }
         if suspect.is_some() {
             self.waiting.extend(std::iter::from_fn(|| self.inbox.try_take()));
         }
@@ -346,8 +355,10 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
     }
 
     /// Starts attempts that the log has and nobody runs, since their start was not known to be
-    /// appended, and stops those that the log has ended.
-    fn start_and_stop(&self) {
+    /// appended, and stops those that the log has ended. Returns those that are not started because
+    /// much of their time is over: they are to be given back, so that trouble with the log uses up no
+    /// retry of theirs.
+    fn start_and_stop(&self) -> Vec<AttemptId> {
         let state = &self.engine.state;
         for attempt in self.outlets.dispatcher.attempts() {
             let running = state.activation(attempt.activation).and_then(Activation::running);
@@ -359,9 +370,18 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
             activation.running().is_some_and(|running| running.session == self.identity.session)
         });
         let leases: Vec<_> = mine.filter_map(|(id, _)| state.lease_of(id)).collect();
+        let executing: BTreeSet<_> = self.outlets.dispatcher.attempts().into_iter().collect();
+        let now = self.engine.clock.now().elapsed;
+        let mut late = Vec::new();
         for lease in leases {
-            self.outlets.start(&self.engine, lease);
+            let attempt = lease.attempt;
+            if executing.contains(&attempt) || now.since(lease.started) <= LATE {
+                self.outlets.start(&self.engine, lease);
+            } else {
+                late.push(attempt);
+            }
         }
+        late
     }
 
     /// Whoever waits for a tree of work of which, as it turns out, nothing is open, asks the store.

@@ -123,6 +123,32 @@ async fn what_was_finished_during_an_outage_counts() {
     }
 }
 
+/// REC-5: an attempt whose start landed and was not known to have, before an outage that is longer than
+/// its time, uses up no retry, and runs after it.
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_could_not_begin_uses_up_no_retry() {
+    let (board, log) = memory().await;
+    let ran: Arc<AtomicU64> = Arc::default();
+    let agent = board.agent("slow").on::<Order>().timeout(SECOND * 15).retry(Retry::never());
+    agent.shared_state(ran.clone()).run(slow);
+    let running = board.start().await.unwrap();
+    log.away(65);
+    log.fail([Fault::Landed]);
+    let publication = Publication::new(order(1)).idempotency_key("one");
+    assert_eq!(running.publish(publication).await.unwrap_err().code(), "unavailable");
+    let publication = Publication::new(order(1)).idempotency_key("one");
+    let receipt = loop {
+        match running.publish(publication.clone()).await {
+            Ok(receipt) => break receipt,
+            Err(error) => assert_eq!(error.code(), "unavailable"),
+        }
+    };
+    assert!(receipt.duplicate);
+    assert_eq!(running.settled(receipt.correlation).await.unwrap(), Status::Done);
+    assert_eq!(ran.load(Ordering::SeqCst), 1);
+    end(running).await;
+}
+
 /// REC-6: what the log has ended is stopped, also when that was known only after a recovery.
 #[tokio::test(start_paused = true)]
 async fn a_cancel_of_unknown_outcome_stops_its_handler() {
@@ -160,7 +186,7 @@ async fn a_handler_is_not_stopped_before_its_cancel_is_durable() {
     };
     let (cancelled, early) = tokio::join!(operator.cancel(receipt.correlation), early);
     cancelled.unwrap();
-    log.delay(SECOND * 0);
+    log.delay(Duration::ZERO);
     tokio::time::sleep(SECOND).await;
     assert_eq!((early, gone.load(Ordering::SeqCst)), (0, 1));
     end(running).await;

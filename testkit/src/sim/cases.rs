@@ -49,6 +49,8 @@ pub enum Case {
     Lost,
     /// An attempt was given back.
     Released,
+    /// An attempt was given back by the board: it could not begin in time.
+    NeverBegan,
     /// An attempt was cancelled.
     Cancelled,
     /// What an attempt returned found no room on the agenda of the board, or of an agent.
@@ -77,7 +79,7 @@ pub enum Case {
 }
 
 /// How many cases there are.
-const LEN: usize = 47;
+const LEN: usize = 48;
 
 impl Case {
     /// Every one.
@@ -112,6 +114,7 @@ impl Case {
         Self::Failed(ErrorKind::InvalidOutput.as_str()),
         Self::Lost,
         Self::Released,
+        Self::NeverBegan,
         Self::Cancelled,
         Self::NoRoom { of_agent: false },
         Self::NoRoom { of_agent: true },

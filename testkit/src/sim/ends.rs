@@ -87,6 +87,9 @@ fn who(audit: &mut Audit, ended: &Ended, decision: &Decision) {
         AttemptEnd::Failed(ErrorKind::Timeout) => decision.elapsed >= running.deadline,
         AttemptEnd::Failed(_) => by_itself,
         AttemptEnd::Lost => matches!(decision.actor, Actor::Board),
+        AttemptEnd::Released if decision.actor == Actor::Board => {
+            never_began(audit, ended, decision)
+        }
         AttemptEnd::Released => by_itself || matches!(decision.actor, Actor::Program(_)),
         AttemptEnd::Cancelled => {
             let activation = attempt.activation;
@@ -100,6 +103,14 @@ fn who(audit: &mut Audit, ended: &Ended, decision: &Decision) {
             "I6: {attempt} ended as {end:?} at {at}, and {actor:?} says so"
         ));
     }
+}
+
+/// Whether an attempt is one that the board may give back: its start was known to be in the log only
+/// long after it had been decided.
+fn never_began(audit: &mut Audit, ended: &Ended, decision: &Decision) -> bool {
+    audit.cases.count(Case::NeverBegan);
+    let waited = decision.elapsed.since(ended.running.started);
+    waited > Duration::from_secs(1) && ended.returned.is_none()
 }
 
 /// What the policy makes of a failure.
