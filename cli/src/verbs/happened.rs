@@ -248,7 +248,17 @@ fn work(event: &Event, agent: Option<String>, state: &State) -> wire::Happened {
         Event::DeadLetterDropped { activation } => {
             wire::Happened::DeadLetterDropped { activation: describe::number(*activation), agent }
         }
-        _ => wire::Happened::CorrelationCancelled {},
+        Event::CorrelationCancelled { .. } => wire::Happened::CorrelationCancelled {},
+        Event::BoardCreated { .. }
+        | Event::OwnerChanged { .. }
+        | Event::ClockJumped { .. }
+        | Event::TypeRegistered { .. }
+        | Event::AgentDefined { .. }
+        | Event::AgentRetired { .. }
+        | Event::SessionOpened { .. }
+        | Event::SessionEnded { .. }
+        | Event::ArtifactCommitted(_)
+        | Event::ActivationCreated { .. } => happened(event, agent, state),
     }
 }
 

@@ -158,7 +158,16 @@ fn work(happened: &Happened) -> (&'static str, String) {
             let inputs: Vec<String> = input_seqs.iter().map(ToString::to_string).collect();
             ("activation created", format!("{agent} on {}", inputs.join(", ")))
         }
-        _ => ("correlation cancelled", String::new()),
+        Happened::CorrelationCancelled {} => ("correlation cancelled", String::new()),
+        Happened::BoardCreated { .. }
+        | Happened::OwnerChanged { .. }
+        | Happened::ClockJumped { .. }
+        | Happened::TypeRegistered { .. }
+        | Happened::AgentDefined { .. }
+        | Happened::AgentRetired { .. }
+        | Happened::SessionOpened { .. }
+        | Happened::SessionEnded { .. }
+        | Happened::ArtifactCommitted { .. } => board(happened),
     }
 }
 

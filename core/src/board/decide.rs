@@ -324,9 +324,9 @@ fn receipts<'a>(
 ) -> Option<Vec<Receipt>> {
     let mut committed = (0..)
         .zip(events)
-        .filter_map(|(index, event)| match event {
-            Event::ArtifactCommitted(draft) => Some((draft, Seq(first.get() + index))),
-            _ => None,
+        .filter_map(|(index, event)| {
+            let Event::ArtifactCommitted(draft) = event else { return None };
+            Some((draft, Seq(first.get() + index)))
         })
         .peekable();
     let mut named = BTreeMap::new();

@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use futures_util::TryStreamExt;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, Sqlite};
+use sqlx::{AssertSqlSafe, Executor, Sqlite};
 
 use artel_core::content::Content;
 use artel_core::envelope::Envelope;
@@ -68,8 +69,8 @@ pub(super) async fn artifact(
 ) -> Result<Option<StoredArtifact>, Error> {
     let sql = format!("SELECT {ARTIFACT} FROM artifact a WHERE a.id = ?1");
     let query = sqlx::query(AssertSqlSafe(sql)).bind(&id.as_bytes()[..]);
-    let rows = fetch(log, query).await?;
-    rows.first().map(|row| format::artifact(&log.place, row, 0)).transpose()
+    let row = first(log, query).await?;
+    row.map(|row| format::artifact(&log.place, &row, 0)).transpose()
 }
 
 pub(super) async fn artifacts_at(
@@ -104,8 +105,8 @@ pub(super) async fn closed(
 ) -> Result<Option<ClosedActivation>, Error> {
     let query = sqlx::query("SELECT activation, body FROM closed WHERE activation = ?1")
         .bind(integer(activation.0.get()));
-    let rows = fetch(log, query).await?;
-    rows.first().map(|row| closed_row(&log.place, row, 0)).transpose()
+    let row = first(log, query).await?;
+    row.map(|row| closed_row(&log.place, &row, 0)).transpose()
 }
 
 pub(super) async fn correlation(
@@ -113,9 +114,8 @@ pub(super) async fn correlation(
     correlation: CorrelationId,
 ) -> Result<ClosedWork, Error> {
     let query = sqlx::query(CORRELATION).bind(&correlation.as_bytes()[..]);
-    let rows = fetch(log, query).await?;
-    let [row] = &rows[..] else {
-        let problem = format!("it has {} heads", rows.len());
+    let Some(row) = &first(log, query).await? else {
+        let problem = "it has no head".to_owned();
         return Err(Error::Damaged { place: log.place.clone(), problem });
     };
     let dead: i64 = get(&log.place, row, 2)?;
@@ -136,6 +136,21 @@ pub(super) fn closed_row(
     let activation = seq(place, row, column)?;
     decode(get(place, row, column + 1)?)
         .map_err(|problem| damaged(place, "closed activation", activation, &problem))
+}
+
+/// Runs a query that has one row at most. Whoever waits for the end of the answer as well is woken up
+/// twice.
+async fn first(
+    log: &SqliteLog,
+    query: sqlx::query::Query<'_, Sqlite, sqlx::sqlite::SqliteArguments>,
+) -> Result<Option<SqliteRow>, Error> {
+    let mut reader = log.readers.check_out().await?;
+    let answer = reader.connection().fetch_many(query).try_next().await;
+    // Without a word the thread of the connection has ended, and nothing is known.
+    let answer = answer.and_then(|answer| answer.ok_or(sqlx::Error::WorkerCrashed));
+    let answer = answer.map_err(|error| reading("read", &log.place, error))?;
+    reader.give_back();
+    Ok(answer.right())
 }
 
 /// Runs a query on a connection that reads.

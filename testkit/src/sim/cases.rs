@@ -177,7 +177,60 @@ impl Cases {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+
+    /// How many cases a kind has. Without a wildcard, so that a new kind is not left out of [`Case::ALL`].
+    fn kinds(case: Case) -> (u8, usize) {
+        match case {
+            Case::Fault(fault) => match fault {
+                Fault::None
+                | Fault::Lost
+                | Fault::Landed
+                | Fault::LandsLate
+                | Fault::ComesLate
+                | Fault::Repeated
+                | Fault::Refused => (0, 7),
+            },
+            Case::DiedAtAppend(_) => (1, 2),
+            Case::DiedAtRest => (2, 1),
+            Case::DiedAtStart => (3, 1),
+            Case::ShutDown => (4, 1),
+            Case::Recovered => (5, 1),
+            Case::AnsweredFromLog => (6, 1),
+            Case::Snapshot => (7, 1),
+            Case::ClockJumped => (8, 1),
+            Case::AgentRetired => (9, 1),
+            Case::Duplicate => (10, 1),
+            Case::AgendaFull { .. } => (11, 2),
+            Case::TreeFull => (12, 1),
+            Case::Unstorable => (13, 1),
+            Case::Failed(_) => (14, 6),
+            Case::Lost => (15, 1),
+            Case::Released => (16, 1),
+            Case::NeverBegan => (17, 1),
+            Case::Cancelled => (18, 1),
+            Case::NoRoom { .. } => (19, 2),
+            Case::RoomMade => (20, 1),
+            Case::Dead(_) => (21, 6),
+            Case::LateResult => (22, 1),
+            Case::KeyTaken => (23, 1),
+            Case::StepReused => (24, 1),
+            Case::StepsFull => (25, 1),
+            Case::Redriven => (26, 1),
+            Case::Dropped => (27, 1),
+            Case::TreeCancelled => (28, 1),
+        }
+    }
+
+    #[test]
+    fn every_case_is_among_all() {
+        let kinds: BTreeSet<(u8, usize)> = Case::ALL.into_iter().map(kinds).collect();
+        assert_eq!(kinds.iter().map(|(_, count)| count).sum::<usize>(), LEN);
+        assert!(kinds.into_iter().map(|(kind, _)| kind).eq(0..29));
+        assert_eq!(Case::ALL.into_iter().collect::<BTreeSet<_>>().len(), LEN);
+    }
 
     #[test]
     fn what_nothing_came_to_is_missing() {
