@@ -49,10 +49,10 @@ impl Beside {
     }
 
     /// Brings what is kept in line with the state that a recovery found. Slots are forgotten that
-    /// are held by attempts which run on, or which no executor has: their start was decided and
-    /// never left, so that nobody would let go of them. So are the ids and keys of artifacts that are not on
-    /// the board: those up to `durable` are, and those that were `found` after it. What is kept
-    /// serves answers to commands from before; look-ups from before are refused.
+    /// are held by attempts which run on, or which are not `executing`: their start was decided and
+    /// never left, so that nobody would let go of them. So are the ids and keys of artifacts that
+    /// are not on the board: those up to `durable` are, and those that were `found` after it. What
+    /// is kept serves answers to commands from before; look-ups from before are refused.
     pub fn recovered<'a>(
         &mut self,
         state: &State,

@@ -87,8 +87,8 @@ impl Bulk {
 }
 
 /// How many numbers the table of numbers has, from 0 on. Two of them together count the records, up
-/// to sixteen million: eight times as many as one command can close. A recursive query would count them as well, through a table of its own that is made
-/// for each query and takes in each number.
+/// to sixteen million: eight times as many as one command can close. A recursive query would count
+/// them as well, through a table of its own that is made for each query and takes in each number.
 const NUMBERS: u32 = 4096;
 
 /// What a connection has to do before it runs such a query: make the table of numbers.

@@ -32,7 +32,7 @@ pub(crate) struct SqliteLog {
     /// One: SQLite has one writer at a time, and would make a second one poll.
     pub(super) writer: Connections,
     pub(super) write_ahead: WriteAhead,
-    /// A snapshot is kept at a time.
+    /// One snapshot is kept at a time: what a second one clears away may be a part of the first.
     pub(super) snapshots: Semaphore,
     pub(super) owning: Owning,
     pub(super) closed: AtomicBool,

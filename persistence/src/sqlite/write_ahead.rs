@@ -138,6 +138,7 @@ impl WriteAhead {
         }
     }
 
+    /// Goes on with what is moved; says whether it is time for the writer to move what is left.
     fn go_on(&self) -> bool {
         self.moving().go_on(&self.options)
     }
