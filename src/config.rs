@@ -20,9 +20,15 @@ pub fn board_url(named: Option<&str>) -> String {
     url_of(board.unwrap_or_else(|| BOARD_URL.to_owned()))
 }
 
+/// Kinds of logs. One of them alone is a URL that lacks its colon, and hardly the name of a file.
+const KINDS: [&str; 4] = ["memory", "sqlite", "postgres", "redis"];
+
 /// Takes what has no scheme for the path of a file. A single letter before a colon is the drive of
-/// a path, not a scheme.
+/// a path, not a scheme. The bare name of a kind of log stays as it is, so that it is refused.
 fn url_of(board: String) -> String {
+    if KINDS.contains(&board.as_str()) {
+        return board;
+    }
     let scheme = board.split_once(':').map_or("", |(scheme, _)| scheme);
     let is_scheme = scheme.len() > 1
         && scheme.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -70,6 +76,8 @@ mod tests {
         assert_eq!(url("sqlite:review.db"), "sqlite:review.db");
         assert_eq!(url("postgres://host/db"), "postgres://host/db");
         assert_eq!(url("memory:"), "memory:");
+        assert_eq!(url("memory"), "memory", "to be refused: the colon was forgotten");
+        assert_eq!(url("./memory"), "sqlite:./memory");
     }
 
     #[test]
