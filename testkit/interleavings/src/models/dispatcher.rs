@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use async_trait::async_trait;
 use shuttle::future::block_on;
 use shuttle::thread;
 use smallvec::smallvec;
@@ -38,7 +37,6 @@ struct Counting {
     until_stopped: bool,
 }
 
-#[async_trait]
 impl Runner for Counting {
     type Inputs = ();
 
