@@ -42,6 +42,31 @@ show() {
   tail -n "$lines_max" "$1" | sed 's/^/    /' >&2
 }
 
+# Ends the script: the command line is wrong.
+misused() {
+  die "$1; dev/$program --help says what may be written" 2
+}
+
+# Compiles what is run next: with cargo's own progress on a terminal, else with a word where it takes
+# long.
+compile() {
+  if [[ -t 2 ]]; then
+    cargo build --locked "$@"
+    return
+  fi
+  local build waited=0
+  cargo build --quiet --locked "$@" &
+  build=$!
+  while kill -0 "$build" 2>/dev/null && ((waited < 30)); do
+    sleep 0.1
+    waited=$((waited + 1))
+  done
+  if kill -0 "$build" 2>/dev/null; then
+    printf '%s: compiling, which takes some minutes the first time\n' "$program" >&2
+  fi
+  wait "$build"
+}
+
 # Makes sure that there is a cargo.
 need_cargo() {
   command -v cargo >/dev/null ||

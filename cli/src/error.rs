@@ -190,6 +190,10 @@ impl Error {
     pub(crate) fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Partly { source, .. } => return source.hint(),
+            Self::Bench(error) => {
+                let hint = error.hint().map(ToOwned::to_owned);
+                return hint.or_else(|| self.log().and_then(log_hint));
+            }
             Self::NotFound { what: "activation", .. } => {
                 "`artel activation ls` lists activations; an activation's id is the seq of the \
                  event that created it"

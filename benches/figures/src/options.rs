@@ -51,8 +51,9 @@ impl Asked {
                 }
                 "--scale" => {
                     let percent = arguments.next().and_then(|percent| percent.parse().ok());
-                    let percent = percent.filter(|percent| (0.0..=100.0).contains(percent));
-                    asked.how.percent = percent.ok_or("--scale takes a percentage up to 100")?;
+                    let percent = percent.filter(|&percent| percent > 0.0 && percent <= 100.0);
+                    let wrong = "--scale takes a percentage above 0 and up to 100, without a sign";
+                    asked.how.percent = percent.ok_or(wrong)?;
                 }
                 name => asked.figures.push(named(name)?),
             }

@@ -1,6 +1,6 @@
 //! Why a run of the load generator came to nothing.
 
-use artel::{PublishError, ReadError, StartError, log};
+use artel::{OpenError, PublishError, ReadError, StartError, log};
 
 use crate::error::exit;
 
@@ -11,6 +11,8 @@ pub(crate) enum Error {
     Exists { place: String },
     #[error("--board names a board that is there; a bench makes its own, where --log says")]
     Board,
+    #[error("cannot make the scratch board")]
+    Open(#[source] Box<OpenError>),
     #[error("cannot start the scratch board")]
     Start(#[source] Box<StartError>),
     #[error("cannot publish an input")]
@@ -25,7 +27,7 @@ pub(crate) enum Error {
     ReadBack(#[from] log::Error),
     #[cfg(feature = "sqlite")]
     #[error("cannot read back what the scratch board wrote")]
-    Reopen(#[source] Box<artel::OpenError>),
+    Reopen(#[source] Box<OpenError>),
     #[error("cannot remove what the bench left at `{place}`")]
     Remove { place: String, source: std::io::Error },
     #[cfg(feature = "sqlite")]
@@ -42,19 +44,44 @@ impl From<StartError> for Error {
 }
 
 impl Error {
-    pub(crate) const fn exit(&self) -> u8 {
+    /// The next step.
+    pub(crate) fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Exists { .. } => {
+                Some("name another path, or remove what is there and the files beside it")
+            }
+            Self::Board => Some("leave --board out; --log says where the scratch board lies"),
+            Self::Open(_) if self.is_url() => {
+                Some("write --log memory: (with the colon), or --log sqlite:PATH")
+            }
+            Self::Open(_) => {
+                Some("see whether the folder is there, and whether this user may write to it")
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether what --log says is no place of a log.
+    fn is_url(&self) -> bool {
+        let Self::Open(error) = self else { return false };
+        matches!(**error, OpenError::Log { source: log::Error::Url { .. }, .. })
+    }
+
+    pub(crate) fn exit(&self) -> u8 {
         match self {
             Self::Exists { .. } => exit::REFUSED,
             Self::Board => exit::USAGE,
+            Self::Open(_) if self.is_url() => exit::USAGE,
             Self::Differs { .. } => exit::NO,
             _ => exit::UNREADABLE,
         }
     }
 
-    pub(crate) const fn code(&self) -> &'static str {
+    pub(crate) fn code(&self) -> &'static str {
         match self {
             Self::Exists { .. } => "bench-exists",
             Self::Board => "usage",
+            Self::Open(_) if self.is_url() => "usage",
             Self::Differs { .. } => "bench-differs",
             _ => "bench",
         }

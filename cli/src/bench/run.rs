@@ -55,7 +55,8 @@ pub(crate) async fn run(
 ) -> Result<Measured, crate::error::Error> {
     let place = Place::of(url);
     place.refuse_taken()?;
-    let board = Board::builder(url).name("bench").program("artel-bench").open().await?;
+    let opened = Board::builder(url).name("bench").program("artel-bench").open().await;
+    let board = opened.map_err(|error| Error::Open(Box::new(error)))?;
     let measured = measure(url, board, args, progress).await;
     if let Place::File(path) = &place
         && !args.keep

@@ -25,7 +25,11 @@ pub(super) async fn bench(args: &Bench, config: &Config, out: &mut Output) -> Re
     if out.json {
         return Ok(out.json(&report)?);
     }
-    tell(&report, out)
+    tell(&report, out)?;
+    if let Some(path) = url.strip_prefix("sqlite:").filter(|_| args.keep) {
+        out.line(&format!("kept: {path}, and the files beside it whose names begin so"))?;
+    }
+    Ok(())
 }
 
 /// A bar, which is drawn on terminals only.
@@ -42,9 +46,10 @@ impl Bar {
 
 impl Progress for Bar {
     fn begin(&self, what: &'static str, len: u64) {
-        self.0.set_message(what);
-        self.0.set_length(len);
+        // Not the new name with how far the one before it was.
         self.0.set_position(0);
+        self.0.set_length(len);
+        self.0.set_message(what);
         self.0.reset_eta();
     }
 
@@ -59,6 +64,7 @@ fn report(url: &str, args: &Bench, measured: &Measured) -> wire::Bench {
     let all = measured.hops + measured.warm_up;
     wire::Bench {
         log: url.to_owned(),
+        optimised: !cfg!(debug_assertions),
         hops: measured.hops,
         warm_up_hops: measured.warm_up,
         payload: args.payload,
@@ -164,5 +170,11 @@ fn tell(report: &wire::Bench, out: &mut Output) -> Result<(), Error> {
         ]);
     }
     out.table(&table)?;
+    if !report.optimised {
+        out.line("")?;
+        out.line(
+            "this program was built without optimisation; figures of a release build mean more",
+        )?;
+    }
     Ok(())
 }

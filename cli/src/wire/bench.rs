@@ -8,6 +8,8 @@ use serde::Serialize;
 pub(crate) struct Bench {
     /// Where the scratch board lay.
     pub(crate) log: String,
+    /// Whether the program was built with optimisation; figures of one that was not say little.
+    pub(crate) optimised: bool,
     /// How many inputs were published while it was measured.
     pub(crate) hops: u64,
     /// How many were published before, to warm up.

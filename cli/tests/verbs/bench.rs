@@ -181,8 +181,15 @@ fn a_wrong_value_is_refused_before_anything_is_made() {
         assert!(ran.err.contains(says), "{args:?}: {}", ran.err);
     }
     let ran = run(folder.path(), &["--log", "postgres://a:secret@h/x"]);
-    assert_eq!(ran.code, Some(3));
+    assert_eq!(ran.code, Some(2));
     assert!(ran.err.contains("has no backend") && !ran.err.contains("secret"), "{}", ran.err);
+    for (log, hint) in [
+        ("memory", "write --log memory: (with the colon)"),
+        ("sqlite:nowhere/a.db", "see whether the folder is there"),
+    ] {
+        let ran = run(folder.path(), &["--log", log]);
+        assert!(ran.err.contains(hint), "{log}: {}", ran.err);
+    }
     assert!(files(folder.path()).is_empty());
 }
 

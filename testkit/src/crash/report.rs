@@ -91,7 +91,7 @@ impl Report {
             ("processes", "processes", self.processes),
             ("kills", "kills", self.kills),
             ("kills_in_window", "kills between first and last commit", self.in_window),
-            ("kills_in_window_percent", "the same, in a hundred", percent),
+            ("kills_in_window_percent", "of a hundred kills, so many there", percent),
             ("kills_at_take_over", "kills at take-over", self.at_take_over),
             ("stopped", "processes stopped first", self.stopped),
             ("went_on", "stopped ones that went on", self.went_on),

@@ -29,7 +29,9 @@ fn the_list_names_every_figure_and_the_page_explains_each() {
     let page =
         std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/benchmarks.md"));
     let page = page.unwrap();
-    let explained: Vec<&str> = page
+    let (explained, measured) = page.split_once("### What was measured").unwrap();
+    assert!(listed.iter().all(|name| measured.contains(&format!("| `{name}` |"))));
+    let explained: Vec<&str> = explained
         .lines()
         .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
         .filter(|name| name.contains('.'))
@@ -87,7 +89,7 @@ fn people_get_a_line_and_what_is_not_known_is_refused() {
     for (wrong, says) in [
         (&["memory.hop"][..], "there is no figure `memory.hop`"),
         (&["--runs", "0"], "--runs takes a number above 0"),
-        (&["--scale", "200"], "--scale takes a percentage up to 100"),
+        (&["--scale", "200"], "--scale takes a percentage above 0 and up to 100"),
     ] {
         let output = figures(wrong);
         let err = String::from_utf8(output.stderr).unwrap();
