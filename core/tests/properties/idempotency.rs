@@ -293,19 +293,23 @@ proptest! {
     }
 }
 
+/// How much a board is let remember here, so that more than that is quickly published.
+const REMEMBERED: usize = 500;
+
 proptest! {
-    #![proptest_config(cases(2))]
+    #![proptest_config(cases(64))]
 
     /// More is published than the board remembers by itself: an old look-up is refused, never
     /// believed.
     #[test]
-    fn what_is_forgotten_is_looked_up_again(extra in 1..5_000_usize, probe in 0..65_536_usize) {
+    fn what_is_forgotten_is_looked_up_again(extra in 1..200_usize, probe in 0..REMEMBERED) {
         let mut desk = Desk::with(&[], 0);
+        desk.beside.recent.keep(REMEMBERED);
         let key = |n: usize| New { key: Some(format!("k{n}")), ..new("A") };
         let old = LookedUp { as_of: desk.state.seq(), ..LookedUp::default() };
-        let total = 65_536 + extra;
+        let total = REMEMBERED + extra;
         let all: Vec<New> = (0..total).map(key).collect();
-        for some in all.chunks(9_000) {
+        for some in all.chunks(90) {
             desk.publish_new(some).unwrap();
         }
         let before = desk.log.len();
