@@ -17,14 +17,15 @@ use artel_core::command::{
     TakeOver, TypeRegistration,
 };
 use artel_core::content::Content;
-use artel_core::definition::{AgentDefinition, Filter, SubscriptionDefinition};
+use artel_core::definition::{AgentDefinition, Filter, Limits, SubscriptionDefinition, Wakes};
 use artel_core::envelope::{Actor, Clause, Draft, Envelope, Producer, Verdicts, Visibility};
 use artel_core::hash::Salt;
 use artel_core::ids::{
     ArtifactId, CommandId, CorrelationId, Epoch, Incarnation, ProcessId, SessionId, SubscriptionNo,
 };
+use artel_core::key::{BadKey, KeyOf};
 use artel_core::log::LookedUp;
-use artel_core::names::{AgentName, BoardName, ProgramName, QueueName, Tag, TypeName};
+use artel_core::names::{AgentName, BoardName, OrderingKey, ProgramName, QueueName, Tag, TypeName};
 use artel_core::policy::Retry;
 use artel_core::record::{Decision, Encoder};
 use artel_core::time::{Elapsed, Now, Timestamp};
@@ -40,6 +41,10 @@ impl Closures for Never {
     fn evaluate(&self, _: SubscriptionNo) -> Result<bool, Clause> {
         Ok(false)
     }
+
+    fn key(&self, _: SubscriptionNo) -> Result<Option<OrderingKey>, BadKey> {
+        Ok(None)
+    }
 }
 
 fn id(n: u128) -> [u8; 16] {
@@ -52,17 +57,26 @@ fn agent(name: &str, on: &str, tag: Option<&str>) -> Arc<AgentDefinition> {
         subscriptions: vec![SubscriptionDefinition {
             types: vec![TypeName::new(on).unwrap()],
             from: Vec::new(),
+            not_from: Vec::new(),
+            self_trigger: false,
             tags_all: tag.map(|tag| Tag::new(tag).unwrap()).into_iter().collect(),
             tags_any: Vec::new(),
             filter: Filter::All,
             priority: 5,
+            key: KeyOf::default(),
+            ordered: None,
+            after: 0,
+            wakes: Wakes::AtOnce,
         }],
         outputs: Vec::new(),
         retry: Retry::default(),
         attempt_timeout: AgentDefinition::ATTEMPT_TIMEOUT,
         total_timeout: None,
         concurrency: 256,
+        key_concurrency: None,
         dead_letter_queue: QueueName::new(name).unwrap(),
+        limits: Limits::default(),
+        dependencies: Vec::new(),
     })
 }
 
@@ -104,7 +118,11 @@ impl Board {
             version: 1,
             schema: "{}".into(),
         });
-        board.ask(Request::Register(Registration { types: types.into(), agents }));
+        board.ask(Request::Register(Registration {
+            types: types.into(),
+            agents,
+            ..Registration::default()
+        }));
         let session = SessionId::from_bytes(id(3));
         board.ask(Request::OpenSession(OpenSession { session, process, slots: 256 }));
         board
@@ -137,7 +155,8 @@ impl Board {
         self.ids += 1;
         let type_no = catalogue.type_no(type_name).unwrap();
         let payload = Content::new(Salt([1; 16]), Bytes::from_static(PAYLOAD));
-        let candidate = Candidate { type_no, producer: None, tags: &[], payload: PAYLOAD };
+        let candidate =
+            Candidate { type_no, producer: None, tags: &[], payload: PAYLOAD, ordering_key: None };
         let verdicts = catalogue.verdicts(candidate, &Never);
         let envelope = Envelope {
             id: ArtifactId::from_bytes(id(self.ids)),
@@ -151,6 +170,7 @@ impl Board {
             visibility: Visibility::Public,
             ordering_key: None,
             idempotency_key: None,
+            not_before: None,
             expires_at: None,
             trace: None,
             payload_len: 100,
@@ -187,7 +207,8 @@ fn matching(c: &mut Criterion) {
         let board = Board::with(agents);
         let catalogue = Catalogue::of(&board.state);
         let type_no = catalogue.type_no("In").unwrap();
-        let candidate = Candidate { type_no, producer: None, tags: &[], payload: PAYLOAD };
+        let candidate =
+            Candidate { type_no, producer: None, tags: &[], payload: PAYLOAD, ordering_key: None };
         group.bench_function(format!("one of {unrelated} unrelated"), |b| {
             b.iter(|| -> Verdicts { catalogue.verdicts(black_box(candidate), &Never) });
         });
@@ -198,7 +219,8 @@ fn matching(c: &mut Criterion) {
     let type_no = catalogue.type_no("In").unwrap();
     // Without any tag there would be nothing to look through.
     let tags = ["other", "others"].map(|tag| Tag::new(tag).unwrap());
-    let candidate = Candidate { type_no, producer: None, tags: &tags, payload: PAYLOAD };
+    let candidate =
+        Candidate { type_no, producer: None, tags: &tags, payload: PAYLOAD, ordering_key: None };
     group.throughput(Throughput::Elements(1_000));
     group.bench_function("1000 of the same type with a tag filter", |b| {
         b.iter(|| catalogue.verdicts(black_box(candidate), &Never));

@@ -7,17 +7,16 @@ use std::time::Duration;
 
 use smol_str::SmolStr;
 
-use artel_core::artifact::{Artifact, TypeDescriptor, descriptor};
-use artel_core::classify::Classifier;
-use artel_core::definition::{AgentDefinition, Filter, SubscriptionDefinition};
-use artel_core::names::{AgentName, QueueName, Tag, TypeName};
+use artel_core::artifact::{Artifact, descriptor};
+use artel_core::key::OnDead;
 use artel_core::outputs::IntoOutputs;
-use artel_core::policy::{ErrorKind, Retry};
-use artel_core::predicate::Condition;
+use artel_core::policy::{Breaker, ErrorKind, RateLimit, Retry};
+use artel_core::predicate::{Condition, Field};
 
 use crate::board::Board;
 use crate::handler::{Erased, Handler};
-use crate::program::{Agent, Closure};
+use crate::options::{Key, Options, Selector, define};
+use crate::program::{Agent, Closure, KeyClosure};
 
 /// An agent that is being declared. Nothing happens before [`run`](Subscribed::run), and what is
 /// wrong is said by [`Board::start`].
@@ -36,47 +35,6 @@ pub struct Subscribed<'a, T, S = ()> {
     state: Arc<S>,
     options: Options,
     marker: PhantomData<fn() -> T>,
-}
-
-struct Options {
-    from: Vec<SmolStr>,
-    tags_all: Vec<SmolStr>,
-    tags_any: Vec<SmolStr>,
-    filter: Option<Selector>,
-    second_filter: bool,
-    priority: u8,
-    outputs: Vec<TypeDescriptor>,
-    retry: Retry,
-    timeout: Duration,
-    total_timeout: Option<Duration>,
-    concurrency: u32,
-    queue: Option<SmolStr>,
-    classifier: Option<Box<Classifier>>,
-}
-
-enum Selector {
-    Fields(Condition),
-    Closure(Closure),
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            from: Vec::new(),
-            tags_all: Vec::new(),
-            tags_any: Vec::new(),
-            filter: None,
-            second_filter: false,
-            priority: SubscriptionDefinition::PRIORITY,
-            outputs: Vec::new(),
-            retry: Retry::default(),
-            timeout: AgentDefinition::ATTEMPT_TIMEOUT,
-            total_timeout: None,
-            concurrency: AgentDefinition::CONCURRENCY,
-            queue: None,
-            classifier: None,
-        }
-    }
 }
 
 impl<T, S> std::fmt::Debug for Subscribed<'_, T, S> {
@@ -106,6 +64,48 @@ impl<'a, T: Artifact, S: Send + Sync + 'static> Subscribed<'a, T, S> {
     /// Only artifacts that this agent made, or another one that is named.
     pub fn from(mut self, agent: impl Into<SmolStr>) -> Self {
         self.options.from.push(agent.into());
+        self
+    }
+
+    /// Only artifacts that this agent, and every other one that is named, did not make.
+    pub fn not_from(mut self, agent: impl Into<SmolStr>) -> Self {
+        self.options.not_from.push(agent.into());
+        self
+    }
+
+    /// Also artifacts that the agent made itself, which do not wake it otherwise. What it makes of its own
+    /// work goes one deeper each time, and ends as a dead letter with the reason `loop` at the depth limit.
+    pub const fn self_trigger(mut self) -> Self {
+        self.options.self_trigger = true;
+        self
+    }
+
+    /// Holds the first `matches` until the last of them is there. Then they go through, one activation
+    /// each, and so do all later ones.
+    pub const fn after(mut self, matches: u64) -> Self {
+        self.options.after = matches;
+        self
+    }
+
+    /// Wakes the agent when no further match came for so long, with the last one; those before it expire.
+    /// Each key has a time of its own where artifacts have one: their own ordering key, unless
+    /// [`key`](Self::key) or [`key_field`](Self::key_field) says otherwise.
+    pub const fn quiet(mut self, time: Duration) -> Self {
+        self.options.quiet = Some(time);
+        self
+    }
+
+    /// Wakes the agent on a match only when it has become so old, unless an artifact of a type that is
+    /// named with [`without`](Self::without) has come to its tree of work meanwhile. Then it expires.
+    pub const fn older_than(mut self, age: Duration) -> Self {
+        self.options.older_than = Some(age);
+        self
+    }
+
+    /// Names a type that a match must not be followed by before it is [old](Self::older_than) enough, and
+    /// another one each time.
+    pub fn without<U: Artifact>(mut self) -> Self {
+        self.options.without.push(descriptor::<U>());
         self
     }
 
@@ -144,6 +144,52 @@ impl<'a, T: Artifact, S: Send + Sync + 'static> Subscribed<'a, T, S> {
     /// 0 to 9, higher first; each step is worth 30 s of waiting. 5 unless it is set.
     pub const fn priority(mut self, priority: u8) -> Self {
         self.options.priority = priority;
+        self
+    }
+
+    /// Works on activations with the same key one at a time, in the order of their artifacts. The key
+    /// is the artifact's own ordering key, unless [`key`](Self::key) or
+    /// [`key_field`](Self::key_field) says otherwise; what has none is in no order. While the oldest
+    /// one waits, for a retry or whatever it is, it holds back its key and nothing else. When it dies,
+    /// its key goes on.
+    pub const fn ordered(mut self) -> Self {
+        self.options.ordered = Some(OnDead::Continue);
+        self
+    }
+
+    /// As [`ordered`](Self::ordered), but a dead letter stops its key until it is redriven or dropped.
+    pub const fn ordered_strictly(mut self) -> Self {
+        self.options.ordered = Some(OnDead::Stop);
+        self
+    }
+
+    /// What the key of an artifact is, where the agent is [ordered](Self::ordered) or
+    /// [bounded by key](Self::concurrency_per_key); none is no key. It should be quick and must not
+    /// depend on anything but the artifact. One that panics, or gives what cannot be an ordering key
+    /// (1 to 512 bytes without control characters), makes a dead letter with the reason `bad-key`.
+    pub fn key<K: Into<SmolStr>>(
+        mut self,
+        key: impl Fn(&T) -> Option<K> + Send + Sync + 'static,
+    ) -> Self {
+        let closure: KeyClosure =
+            Arc::new(move |value| value.downcast_ref().and_then(&key).map(Into::into));
+        self.options.key = Key::Closure(closure);
+        self
+    }
+
+    /// The field that the key of an artifact is in, such as `Review::fields().customer`: text, a number
+    /// or a truth value. Any process can work it out.
+    pub fn key_field<V: ?Sized>(mut self, field: &Field<V>) -> Self {
+        let (path, optional) = field.place();
+        self.options.key = Key::Field { path: path.clone(), optional };
+        self
+    }
+
+    /// How many attempts of the agent with the same key may run at once, at least 1. Without it, as
+    /// many as of the agent. The key is the artifact's own ordering key, unless [`key`](Self::key) or
+    /// [`key_field`](Self::key_field) says otherwise; what has none is not counted.
+    pub const fn concurrency_per_key(mut self, attempts: u32) -> Self {
+        self.options.key_concurrency = Some(attempts);
         self
     }
 
@@ -192,6 +238,27 @@ impl<'a, T: Artifact, S: Send + Sync + 'static> Subscribed<'a, T, S> {
         self
     }
 
+    /// Holds attempts back while too many fail; see [`Breaker`]. What waits stays on the agenda and
+    /// uses up no attempts. Without it, nothing is held back.
+    pub fn breaker(mut self, breaker: Breaker) -> Self {
+        self.options.limits.breaker = Some(breaker);
+        self
+    }
+
+    /// How often attempts of the agent may begin; see [`RateLimit`]. Without it, as often as there
+    /// is work.
+    pub const fn rate_limit(mut self, rate: RateLimit) -> Self {
+        self.options.limits.rate = Some(rate);
+        self
+    }
+
+    /// Names something that attempts of the agent depend on, and another one each time. It is
+    /// declared with [`Board::dependency`]; what holds it back holds the agent back too.
+    pub fn depends_on(mut self, dependency: impl Into<SmolStr>) -> Self {
+        self.options.dependencies.push(dependency.into());
+        self
+    }
+
     /// Where the agent's dead letters are listed; under its name unless it is set.
     pub fn dead_letter_queue(mut self, queue: impl Into<SmolStr>) -> Self {
         self.options.queue = Some(queue.into());
@@ -220,76 +287,15 @@ impl<'a, T: Artifact, S: Send + Sync + 'static> Subscribed<'a, T, S> {
         H::Outputs::declare(&mut options.outputs);
         let classifier = options.classifier.take();
         let erased = Arc::new(Erased::<H, T, S, Form>::new(handler, state, classifier));
-        let closure = match &options.filter {
-            Some(Selector::Closure(closure)) => Some(closure.clone()),
-            Some(Selector::Fields(_)) | None => None,
-        };
+        let functions = options.functions();
         let mut types = options.outputs.clone();
         types.push(descriptor::<T>());
+        types.extend(options.without.iter().cloned());
         let agent = define(&name, T::NAME, options).map(|definition| Agent {
             definition: Arc::new(definition),
             handler: erased,
-            closures: vec![closure],
+            functions: vec![functions],
         });
         board.declare(&name, agent, types);
     }
-}
-
-/// Checks an agent's options and makes its definition.
-fn define(name: &str, type_name: &str, options: Options) -> Result<AgentDefinition, String> {
-    let says = |problem: String| format!("agent `{name}`: {problem}");
-    let bad = |error: artel_core::names::Error| says(error.to_string());
-    if options.priority > SubscriptionDefinition::PRIORITY_MAX {
-        return Err(says(format!("priority is {}, allowed are 0 to 9", options.priority)));
-    }
-    if options.concurrency == 0 {
-        return Err(says("concurrency is 0, so nothing would ever run; use at least 1".to_owned()));
-    }
-    if options.timeout.is_zero() {
-        return Err(says("the time-out is zero, so every attempt would fail".to_owned()));
-    }
-    if options.second_filter {
-        return Err(says("it has two filters; write one that says both".to_owned()));
-    }
-    let filter = match options.filter {
-        None => Filter::All,
-        Some(Selector::Closure(_)) => Filter::Closure { label: SmolStr::new_static("closure") },
-        Some(Selector::Fields(condition)) => {
-            Filter::Fields(condition.build().map_err(|error| says(error.to_string()))?)
-        }
-    };
-    let agent_name = AgentName::new(name).map_err(|error| error.to_string())?;
-    let subscription = SubscriptionDefinition {
-        types: vec![TypeName::new(type_name).map_err(bad)?],
-        from: parse_all(options.from, AgentName::new).map_err(bad)?,
-        tags_all: parse_all(options.tags_all, Tag::new).map_err(bad)?,
-        tags_any: parse_all(options.tags_any, Tag::new).map_err(bad)?,
-        filter,
-        priority: options.priority,
-    };
-    let outputs = options.outputs.iter().map(|output| output.name().clone());
-    let queue = options.queue.unwrap_or_else(|| name.into());
-    Ok(AgentDefinition {
-        name: agent_name,
-        subscriptions: vec![subscription],
-        outputs: sorted(outputs.collect()),
-        retry: options.retry,
-        attempt_timeout: options.timeout,
-        total_timeout: options.total_timeout,
-        concurrency: options.concurrency,
-        dead_letter_queue: QueueName::new(queue).map_err(bad)?,
-    })
-}
-
-fn parse_all<N: Ord, E>(
-    texts: Vec<SmolStr>,
-    parse: impl Fn(SmolStr) -> Result<N, E>,
-) -> Result<Vec<N>, E> {
-    texts.into_iter().map(parse).collect::<Result<Vec<_>, _>>().map(sorted)
-}
-
-fn sorted<N: Ord>(mut names: Vec<N>) -> Vec<N> {
-    names.sort_unstable();
-    names.dedup();
-    names
 }

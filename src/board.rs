@@ -16,6 +16,7 @@ use artel_persistence::{CreateBoard, OpenOptions};
 use crate::agent::AgentBuilder;
 use crate::clock::SystemClock;
 use crate::config;
+use crate::dependency::Dependency;
 use crate::entropy::{self, Entropy, OsEntropy};
 use crate::error::{OpenError, StartError};
 use crate::program::{Agent, Program};
@@ -229,6 +230,25 @@ impl Board {
     /// Declares an agent. Its name is how the board knows it again after a restart.
     pub fn agent(&self, name: impl Into<SmolStr>) -> AgentBuilder<'_> {
         AgentBuilder::new(self, name.into())
+    }
+
+    /// Declares something that agents depend on; they name it with
+    /// [`depends_on`](crate::Subscribed::depends_on).
+    pub fn dependency(&self, dependency: Dependency) {
+        let mut declared = self.declared.lock().unwrap_or_else(PoisonError::into_inner);
+        match dependency.define() {
+            Err(problem) => declared.problems.push(problem),
+            Ok(definition) => {
+                let name = definition.name.clone();
+                let before = declared.program.dependencies.insert(name, Arc::new(definition));
+                if let Some(before) = before {
+                    let name = &before.name;
+                    let problem =
+                        format!("dependency `{name}` is declared twice; use another name");
+                    declared.problems.push(problem);
+                }
+            }
+        }
     }
 
     /// Declares a type that the program publishes and none of its agents names.

@@ -320,6 +320,14 @@ pub enum OperateError {
     /// An activation does not exist, or is not what the command needs.
     #[error("there is no dead letter {0}; `artel dlq ls` lists those there are")]
     NoDeadLetter(ActivationId),
+    /// An agent or a dependency that the board does not know was asked for.
+    #[error("the board has no {what} `{name}`; `artel board show` lists those there are")]
+    Unknown {
+        /// "agent" or "dependency".
+        what: &'static str,
+        /// What was asked for.
+        name: String,
+    },
     /// The store could not be asked.
     #[error("cannot look the dead letters up")]
     LookUp(#[source] log::Error),
@@ -346,6 +354,7 @@ impl OperateError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::NoDeadLetter(_) => "no-dead-letter",
+            Self::Unknown { .. } => "unknown-name",
             Self::LookUp(source) => source.code(),
             Self::Rejected(rejection) => rejection.code(),
             Self::Operator(_) => "name",
@@ -362,7 +371,9 @@ impl OperateError {
             Self::LookUp(source) => source.retryable(),
             Self::Rejected(rejection) => rejection.retryable(),
             Self::Unavailable(_) | Self::Interrupted(_) => true,
-            Self::NoDeadLetter(_) | Self::Operator(_) | Self::Stopped(_) => false,
+            Self::NoDeadLetter(_) | Self::Unknown { .. } | Self::Operator(_) | Self::Stopped(_) => {
+                false
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use artel_core::catalogue::Catalogue;
 use artel_core::event::{AttemptEnd, Event, Next};
 use artel_core::ids::{ActivationId, AgentNo, AttemptNo, CorrelationId, Seq, SubscriptionNo};
 use artel_core::log::{ClosedActivation, Log, Outcome};
-use artel_core::names::{AgentName, QueueName, StepName};
+use artel_core::names::{AgentName, OrderingKey, QueueName, StepName};
 use artel_core::time::Timestamp;
 
 use crate::error::ReadError;
@@ -30,6 +30,8 @@ pub struct ActivationView {
     pub inputs: Vec<Seq>,
     /// The tree of work it belongs to.
     pub correlation: CorrelationId,
+    /// What it is ordered or counted by.
+    pub key: Option<OrderingKey>,
     /// What has become of it.
     pub standing: Standing,
     /// How many attempts it has had.
@@ -87,6 +89,7 @@ impl ActivationView {
             subscription: activation.subscription,
             inputs: activation.inputs.to_vec(),
             correlation: activation.correlation,
+            key: activation.key.clone(),
             standing,
             attempts: activation.attempts,
             queue: definition.dead_letter_queue.clone(),
@@ -103,6 +106,7 @@ impl ActivationView {
             subscription: closed.subscription,
             inputs: closed.inputs.to_vec(),
             correlation: closed.correlation,
+            key: closed.key,
             standing: Standing::Closed { outcome: closed.outcome, at: closed.at },
             attempts: closed.attempts,
             queue: definition.dead_letter_queue.clone(),
@@ -167,7 +171,13 @@ impl ActivationView {
                 | Event::ActivationClosed { .. }
                 | Event::ActivationRedriven(_)
                 | Event::DeadLetterDropped { .. }
-                | Event::CorrelationCancelled { .. } => {}
+                | Event::CorrelationCancelled { .. }
+                | Event::DependencyDefined { .. }
+                | Event::BreakerOpened { .. }
+                | Event::BreakerHalfOpened { .. }
+                | Event::BreakerClosed { .. }
+                | Event::Paused { .. }
+                | Event::Resumed { .. } => {}
             }
         }
         Ok(attempts)

@@ -10,11 +10,13 @@ mod clock;
 mod committer;
 mod config;
 mod context;
+mod dependency;
 mod entropy;
 mod error;
 mod handler;
 mod history;
 mod operator;
+mod options;
 mod program;
 mod publication;
 mod query;
@@ -33,11 +35,13 @@ pub use artel_core::artifact::{Artifact, Checked, ErasedArtifact, PayloadError, 
 pub use artel_core::classify::{Causes, Classify, Error, Failed, ResultExt, kind_of};
 pub use artel_core::command::{Receipt, Rejection};
 pub use artel_core::outputs::{IntoOutputs, OutputSink};
-pub use artel_core::policy::{Backoff, Bounds, ErrorKind, Jitter, Retry, limits};
+pub use artel_core::policy::{
+    Backoff, Bounds, Breaker, ErrorKind, Jitter, RateLimit, Retry, Trip, limits,
+};
 pub use artel_core::trace::{TraceContext, TraceError};
 pub use artel_core::{
-    board as state, definition, envelope, event, hash, ids, log, names, predicate, record, schema,
-    time,
+    board as state, definition, envelope, event, hash, ids, key, log, names, predicate, record,
+    schema, time,
 };
 pub use artel_eventbus::{Entry, Tail, TailError};
 pub use artel_macros::{Artifact, Outputs};
@@ -50,6 +54,7 @@ pub use caretaker::{CaretakeError, Caretaker};
 pub use clock::SystemClock;
 pub use config::board_url;
 pub use context::{BoardView, Context};
+pub use dependency::Dependency;
 pub use entropy::{Entropy, OsEntropy};
 pub use error::{
     LoadError, OpenError, OperateError, PublishError, ReadError, StartError, TakeOverError,

@@ -2,10 +2,12 @@
 
 use smol_str::SmolStr;
 
+use artel_core::board::State;
 use artel_core::command::{Answer, Command, DeadLetterRef, Rejection, Request};
 use artel_core::envelope::Actor;
-use artel_core::ids::{ActivationId, CorrelationId};
-use artel_core::names::OperatorName;
+use artel_core::event::{Metered, Pausable};
+use artel_core::ids::{ActivationId, AgentNo, CorrelationId, DependencyNo};
+use artel_core::names::{AgentName, DependencyName, OperatorName};
 
 use crate::committer::Failure;
 use crate::entropy;
@@ -43,9 +45,22 @@ impl<'a> Operator<'a> {
     /// activation, and never a second success.
     ///
     /// # Errors
-    /// When one of them is no dead letter, or the board does not answer.
+    /// When one of them is no dead letter, younger ones of its ordering key may have run since, or the
+    /// board does not answer.
     pub async fn redrive(&self, ids: &[ActivationId]) -> Result<u32, OperateError> {
         self.dead_letters(ids, Request::Redrive).await
+    }
+
+    /// As [`redrive`](Self::redrive), also where younger ones of an ordering key may have run since.
+    ///
+    /// # Errors
+    /// When one of them is no dead letter, or the board does not answer.
+    pub async fn redrive_out_of_order(&self, ids: &[ActivationId]) -> Result<u32, OperateError> {
+        let request = |letters: Vec<DeadLetterRef>| {
+            let all = letters.into_iter().map(|it| DeadLetterRef { out_of_order: true, ..it });
+            Request::Redrive(all.collect())
+        };
+        self.dead_letters(ids, request).await
     }
 
     /// Gives dead letters up: all or none. They stay on record and are never tried again.
@@ -74,6 +89,116 @@ impl<'a> Operator<'a> {
         changed(self.command(None, Request::CancelActivations(ids.to_vec())).await)
     }
 
+    /// Leases nothing more on the whole board, until it is resumed. What runs goes on, and what is
+    /// published waits. Says whether that changed anything.
+    ///
+    /// # Errors
+    /// When the board does not answer.
+    pub async fn pause_board(&self) -> Result<bool, OperateError> {
+        self.turn(Request::Pause(Pausable::Board)).await
+    }
+
+    /// Leases work on the board again. Says whether that changed anything.
+    ///
+    /// # Errors
+    /// When the board does not answer.
+    pub async fn resume_board(&self) -> Result<bool, OperateError> {
+        self.turn(Request::Resume(Pausable::Board)).await
+    }
+
+    /// Leases nothing more of an agent, until it is resumed. Says whether that changed anything.
+    ///
+    /// # Errors
+    /// When there is no such agent, or the board does not answer.
+    pub async fn pause_agent(&self, name: &str) -> Result<bool, OperateError> {
+        let agent = self.agent(name).await?;
+        self.turn(Request::Pause(Pausable::Agent(agent))).await
+    }
+
+    /// Leases work of an agent again. Says whether that changed anything.
+    ///
+    /// # Errors
+    /// When there is no such agent, or the board does not answer.
+    pub async fn resume_agent(&self, name: &str) -> Result<bool, OperateError> {
+        let agent = self.agent(name).await?;
+        self.turn(Request::Resume(Pausable::Agent(agent))).await
+    }
+
+    /// Leases nothing more of a tree of work, until it is resumed or has settled. Says whether that
+    /// changed anything.
+    ///
+    /// # Errors
+    /// When nothing of it is open, or the board does not answer.
+    pub async fn pause_correlation(&self, id: CorrelationId) -> Result<bool, OperateError> {
+        self.turn(Request::Pause(Pausable::Correlation(id))).await
+    }
+
+    /// Leases work of a tree of work again. Says whether that changed anything.
+    ///
+    /// # Errors
+    /// When the board does not answer.
+    pub async fn resume_correlation(&self, id: CorrelationId) -> Result<bool, OperateError> {
+        self.turn(Request::Resume(Pausable::Correlation(id))).await
+    }
+
+    /// Opens the circuit breaker of an agent, until it is closed by hand. Says whether that changed
+    /// anything.
+    ///
+    /// # Errors
+    /// When there is no such agent, it has no breaker, or the board does not answer.
+    pub async fn open_agent_breaker(&self, name: &str) -> Result<bool, OperateError> {
+        let agent = self.agent(name).await?;
+        self.turn(Request::OpenBreaker(Metered::Agent(agent))).await
+    }
+
+    /// Closes the circuit breaker of an agent, whatever it has counted. Says whether that changed
+    /// anything.
+    ///
+    /// # Errors
+    /// When there is no such agent, it has no breaker, or the board does not answer.
+    pub async fn close_agent_breaker(&self, name: &str) -> Result<bool, OperateError> {
+        let agent = self.agent(name).await?;
+        self.turn(Request::CloseBreaker(Metered::Agent(agent))).await
+    }
+
+    /// Opens the circuit breaker of a dependency, until it is closed by hand. Says whether that
+    /// changed anything.
+    ///
+    /// # Errors
+    /// When there is no such dependency, it has no breaker, or the board does not answer.
+    pub async fn open_dependency_breaker(&self, name: &str) -> Result<bool, OperateError> {
+        let dependency = self.dependency(name).await?;
+        self.turn(Request::OpenBreaker(Metered::Dependency(dependency))).await
+    }
+
+    /// Closes the circuit breaker of a dependency, whatever it has counted. Says whether that changed
+    /// anything.
+    ///
+    /// # Errors
+    /// When there is no such dependency, it has no breaker, or the board does not answer.
+    pub async fn close_dependency_breaker(&self, name: &str) -> Result<bool, OperateError> {
+        let dependency = self.dependency(name).await?;
+        self.turn(Request::CloseBreaker(Metered::Dependency(dependency))).await
+    }
+
+    async fn turn(&self, request: Request) -> Result<bool, OperateError> {
+        changed(self.command(None, request).await).map(|count| count > 0)
+    }
+
+    async fn agent(&self, name: &str) -> Result<AgentNo, OperateError> {
+        let unknown = || OperateError::Unknown { what: "agent", name: name.to_owned() };
+        let known = AgentName::new(name).map_err(|_| unknown())?;
+        let find = move |state: &State| state.agent_named(&known).map(|(agent, _)| agent);
+        self.parts.committer.look(find).await?.ok_or_else(unknown)
+    }
+
+    async fn dependency(&self, name: &str) -> Result<DependencyNo, OperateError> {
+        let unknown = || OperateError::Unknown { what: "dependency", name: name.to_owned() };
+        let known = DependencyName::new(name).map_err(|_| unknown())?;
+        let find = move |state: &State| state.dependency_named(&known).map(|(no, _)| no);
+        self.parts.committer.look(find).await?.ok_or_else(unknown)
+    }
+
     async fn dead_letters(
         &self,
         ids: &[ActivationId],
@@ -100,7 +225,7 @@ impl<'a> Operator<'a> {
         let as_of = self.parts.hub.durable();
         let found = log.closed(id).await.map_err(OperateError::LookUp)?;
         let closed = found.ok_or(OperateError::NoDeadLetter(id))?;
-        Ok(DeadLetterRef { closed, as_of })
+        Ok(DeadLetterRef { closed, as_of, out_of_order: false })
     }
 
     async fn command(

@@ -6,32 +6,46 @@ use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, OnceLock};
 
+use smol_str::SmolStr;
+
 use artel_core::artifact::TypeDescriptor;
 use artel_core::board::State;
 use artel_core::catalogue::Closures;
 use artel_core::content::Value;
-use artel_core::definition::AgentDefinition;
+use artel_core::definition::{AgentDefinition, DependencyDefinition};
 use artel_core::envelope::Clause;
 use artel_core::ids::{AgentNo, SubscriptionNo, TypeNo};
-use artel_core::names::{AgentName, TypeName};
+use artel_core::key::BadKey;
+use artel_core::names::{AgentName, DependencyName, OrderingKey, TypeName};
 
 use crate::handler::ErasedHandler;
 
 /// A predicate of a subscription, on the typed value.
 pub(crate) type Closure = Arc<dyn Fn(&(dyn Any + Send + Sync)) -> bool + Send + Sync>;
 
+/// A key function of a subscription, on the typed value.
+pub(crate) type KeyClosure = Arc<dyn Fn(&(dyn Any + Send + Sync)) -> Option<SmolStr> + Send + Sync>;
+
+/// What of a subscription only this program has.
+#[derive(Clone, Default)]
+pub(crate) struct Functions {
+    pub(crate) filter: Option<Closure>,
+    pub(crate) key: Option<KeyClosure>,
+}
+
 /// An agent of this program.
 pub(crate) struct Agent {
     pub(crate) definition: Arc<AgentDefinition>,
     pub(crate) handler: Arc<dyn ErasedHandler>,
-    /// The closure of each subscription, in the order of the definition.
-    pub(crate) closures: Vec<Option<Closure>>,
+    /// The functions of each subscription, in the order of the definition.
+    pub(crate) functions: Vec<Functions>,
 }
 
 /// The handlers, closures and types of this program.
 #[derive(Default)]
 pub(crate) struct Program {
     pub(crate) agents: BTreeMap<AgentName, Arc<Agent>>,
+    pub(crate) dependencies: BTreeMap<DependencyName, Arc<DependencyDefinition>>,
     pub(crate) types: BTreeMap<TypeName, TypeDescriptor>,
     numbers: OnceLock<Numbers>,
 }
@@ -39,7 +53,7 @@ pub(crate) struct Program {
 #[derive(Default)]
 struct Numbers {
     agents: Vec<Option<Arc<Agent>>>,
-    closures: Vec<Option<Closure>>,
+    functions: Vec<Functions>,
     types: Vec<Option<TypeDescriptor>>,
 }
 
@@ -59,14 +73,14 @@ impl Program {
         for (_, record) in state.types() {
             numbers.types.push(self.types.get(&record.name).cloned());
         }
-        numbers.closures.resize(state.subscriptions().count(), None);
+        numbers.functions.resize(state.subscriptions().count(), Functions::default());
         for (no, record) in state.agents() {
             let Some(agent) = numbers.agents.get(no.get() as usize).and_then(Option::as_ref) else {
                 continue;
             };
-            for (subscription, closure) in record.subscriptions.iter().zip(&agent.closures) {
-                if let Some(slot) = numbers.closures.get_mut(subscription.get() as usize) {
-                    slot.clone_from(closure);
+            for (subscription, functions) in record.subscriptions.iter().zip(&agent.functions) {
+                if let Some(slot) = numbers.functions.get_mut(subscription.get() as usize) {
+                    slot.clone_from(functions);
                 }
             }
         }
@@ -82,8 +96,8 @@ impl Program {
         self.numbers.get()?.types.get(type_no.get() as usize)?.as_ref()
     }
 
-    fn closure(&self, subscription: SubscriptionNo) -> Option<&Closure> {
-        self.numbers.get()?.closures.get(subscription.get() as usize)?.as_ref()
+    fn functions(&self, subscription: SubscriptionNo) -> Option<&Functions> {
+        self.numbers.get()?.functions.get(subscription.get() as usize)
     }
 }
 
@@ -95,12 +109,26 @@ pub(crate) struct Evaluate<'a> {
 
 impl Closures for Evaluate<'_> {
     fn evaluate(&self, subscription: SubscriptionNo) -> Result<bool, Clause> {
-        let closure = self.program.closure(subscription).ok_or(Clause::FilterError)?;
+        let functions = self.program.functions(subscription);
+        let closure = functions.and_then(|it| it.filter.as_ref()).ok_or(Clause::FilterError)?;
         let value = self.value.as_any();
         std::panic::catch_unwind(AssertUnwindSafe(|| closure(value))).map_err(|panic| {
             let message = artel_scheduler::attempt::message(&*panic);
             tracing::warn!(%subscription, message, "a filter panicked; it did not match");
             Clause::FilterPanic
         })
+    }
+
+    fn key(&self, subscription: SubscriptionNo) -> Result<Option<OrderingKey>, BadKey> {
+        let functions = self.program.functions(subscription);
+        let closure = functions.and_then(|it| it.key.as_ref()).ok_or(BadKey::Panicked)?;
+        let value = self.value.as_any();
+        let key = std::panic::catch_unwind(AssertUnwindSafe(|| closure(value)));
+        let key = key.map_err(|panic| {
+            let message = artel_scheduler::attempt::message(&*panic);
+            tracing::warn!(%subscription, message, "a key function panicked; a dead letter is made");
+            BadKey::Panicked
+        })?;
+        Ok(key.map(OrderingKey::new).transpose()?)
     }
 }

@@ -1,11 +1,14 @@
 //! A publication: an artifact on its way to the board, with what its publisher says about it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use smol_str::SmolStr;
 
 use artel_core::artifact::{Artifact, ErasedArtifact};
+use artel_core::envelope::NotBefore;
 use artel_core::ids::{ArtifactId, CorrelationId};
+use artel_core::time::{Timestamp, millis_ceil};
 use artel_core::trace::TraceContext;
 
 /// An artifact to publish, with what its type does not say by itself.
@@ -20,6 +23,7 @@ pub struct Publication {
     pub(crate) idempotency_key: Option<SmolStr>,
     pub(crate) tags: Vec<SmolStr>,
     pub(crate) trace: Option<TraceContext>,
+    pub(crate) not_before: Option<NotBefore>,
 }
 
 impl std::fmt::Debug for Publication {
@@ -31,6 +35,7 @@ impl std::fmt::Debug for Publication {
             .field("idempotency_key", &self.idempotency_key)
             .field("tags", &self.tags)
             .field("trace", &self.trace)
+            .field("not_before", &self.not_before)
             .finish_non_exhaustive()
     }
 }
@@ -54,6 +59,7 @@ impl Publication {
             idempotency_key: None,
             tags: Vec::new(),
             trace: None,
+            not_before: None,
         }
     }
 
@@ -80,6 +86,20 @@ impl Publication {
     /// Adds a tag to those that the type names.
     pub fn tag(mut self, tag: impl Into<SmolStr>) -> Self {
         self.tags.push(tag.into());
+        self
+    }
+
+    /// Lets nobody work on the artifact before this moment of the wall clock. It is on the board, and can
+    /// be read, at once.
+    pub const fn not_before(mut self, at: Timestamp) -> Self {
+        self.not_before = Some(NotBefore::At(at));
+        self
+    }
+
+    /// Lets nobody work on the artifact before so much time has passed on the board's own clock, counted
+    /// from its commit, down-time included. It is on the board, and can be read, at once.
+    pub fn delay(mut self, delay: Duration) -> Self {
+        self.not_before = Some(NotBefore::After(millis_ceil(delay)));
         self
     }
 

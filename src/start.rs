@@ -186,7 +186,9 @@ async fn register(
         schema: one.schema().into(),
     });
     let agents = program.agents.values().map(|agent| agent.definition.clone());
-    let registration = Registration { types: types.collect(), agents: agents.collect() };
+    let dependencies = program.dependencies.values().cloned().collect();
+    let registration =
+        Registration { types: types.collect(), dependencies, agents: agents.collect() };
     let request = Request::Register(registration);
     match committer.owed(command(setup, request)).await {
         Ok(_) => {}

@@ -70,7 +70,8 @@ impl Submitter {
         origin: &Origin,
         new_id: impl FnOnce() -> ArtifactId,
     ) -> Result<Prepared, PublishError> {
-        let Publication { value, id, correlation, idempotency_key, tags, trace } = publication;
+        let Publication { value, id, correlation, idempotency_key, tags, trace, not_before } =
+            publication;
         let type_no = self.type_no(&*value)?;
         let known = self.program.type_of(type_no);
         let descriptor = known.ok_or_else(|| PublishError::unknown(&*value))?;
@@ -108,6 +109,7 @@ impl Submitter {
             visibility: Visibility::Public,
             ordering_key,
             idempotency_key: key,
+            not_before,
             expires_at: None,
             trace: trace.or(origin.trace).map(Box::new),
             payload_len,
@@ -142,6 +144,7 @@ impl Submitter {
             producer,
             tags: &envelope.tags,
             payload: payload.bytes(),
+            ordering_key: envelope.ordering_key.as_ref(),
         };
         let closures = Evaluate { program: &self.program, value };
         let verdicts = catalogue.verdicts(candidate, &closures);

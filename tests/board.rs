@@ -8,6 +8,7 @@ mod board {
     mod load;
     mod options;
     mod outages;
+    mod policies;
     mod prefixes;
     mod reads;
     mod regress;

@@ -3,12 +3,15 @@
 
 use serde_json::value::RawValue;
 
-use artel::definition::{Filter, SubscriptionDefinition};
+use artel::definition::{Filter, SubscriptionDefinition, Wakes};
 use artel::envelope::{Clause, Producer};
-use artel::event::Next;
+use artel::event::{Metered, Next, Pausable};
 use artel::ids::{ActivationId, AgentNo, Seq, SubscriptionNo, TypeNo};
+use artel::key::KeyOf;
 use artel::state::{Gate, State};
-use artel::{ActivationView, AttemptView, Standing, Stored, TraceContext};
+use artel::{
+    ActivationView, AttemptView, Breaker, RateLimit, Standing, Stored, TraceContext, Trip,
+};
 
 use crate::{times, wire, words};
 
@@ -88,8 +91,15 @@ pub(crate) fn bare_artifact(stored: &Stored) -> wire::Artifact {
 pub(crate) fn activation(view: &ActivationView, state: &State) -> wire::Activation {
     let (gate, not_before) = match view.standing {
         Standing::Waiting(gate) => match gate {
-            Gate::NotBefore(moment) => (Some(gate), Some(times::on_wall(state, moment))),
-            Gate::Unregistered
+            Gate::NotBefore(moment)
+            | Gate::Breaker { until: Some(moment), .. }
+            | Gate::Rate { until: moment, .. } => (Some(gate), Some(times::on_wall(state, moment))),
+            Gate::Paused(_)
+            | Gate::Breaker { until: None, .. }
+            | Gate::After(_)
+            | Gate::OrderingKey(_)
+            | Gate::KeyConcurrency
+            | Gate::Unregistered
             | Gate::Room
             | Gate::BoardConcurrency
             | Gate::AgentConcurrency
@@ -107,8 +117,10 @@ pub(crate) fn activation(view: &ActivationView, state: &State) -> wire::Activati
         subscription: view.subscription.get(),
         input_seqs: seqs(&view.inputs),
         correlation: view.correlation.to_string(),
+        key: view.key.as_ref().map(ToString::to_string),
         standing: words::standing(&view.standing),
         gate: gate.map(Gate::as_str),
+        held_by: gate.and_then(|gate| held_by(state, gate)),
         not_before: not_before.map(times::millis),
         reason: words::dead_reason(&view.standing),
         ended_at: ended,
@@ -116,6 +128,74 @@ pub(crate) fn activation(view: &ActivationView, state: &State) -> wire::Activati
         queue: view.queue.to_string(),
         steps: texts(&view.steps),
     }
+}
+
+/// Whose pause, breaker or rate limit a gate is.
+fn held_by(state: &State, gate: Gate) -> Option<String> {
+    match gate {
+        Gate::Paused(what) => Some(pausable(state, what)),
+        Gate::Breaker { of, .. } | Gate::Rate { of, .. } => {
+            let wire::Metered { kind, name } = metered(state, of);
+            Some(format!("{kind} {name}"))
+        }
+        Gate::OrderingKey(before) => Some(format!("activation {before}")),
+        Gate::Unregistered
+        | Gate::After(_)
+        | Gate::Room
+        | Gate::NotBefore(_)
+        | Gate::BoardConcurrency
+        | Gate::AgentConcurrency
+        | Gate::KeyConcurrency
+        | Gate::Permit => None,
+    }
+}
+
+/// What has a breaker or a rate limit.
+pub(crate) fn metered(state: &State, of: Metered) -> wire::Metered {
+    match of {
+        Metered::Agent(no) => wire::Metered { kind: "agent", name: agent(state, no) },
+        Metered::Dependency(no) => {
+            let record = state.dependency(no);
+            let name = record.map_or_else(|| no.to_string(), |it| it.definition.name.to_string());
+            wire::Metered { kind: "dependency", name }
+        }
+    }
+}
+
+/// What was paused.
+pub(crate) fn pausable(state: &State, what: Pausable) -> String {
+    match what {
+        Pausable::Board => "the board".to_owned(),
+        Pausable::Agent(no) => format!("agent {}", agent(state, no)),
+        Pausable::Correlation(correlation) => format!("correlation {correlation}"),
+    }
+}
+
+/// How a breaker is set.
+pub(crate) fn breaker(breaker: &Breaker) -> wire::BreakerOptions {
+    let mut options = wire::BreakerOptions {
+        consecutive_failures: None,
+        failure_percent: None,
+        minimum_calls: None,
+        window_ms: None,
+        recovery_ms: times::whole_millis(breaker.recovery_time(1)),
+        probes: breaker.probes_max(),
+    };
+    match breaker.trip() {
+        Trip::InARow(failures) => options.consecutive_failures = Some(failures),
+        Trip::Rate { percent, calls_min, window } => {
+            options.failure_percent = Some(percent);
+            options.minimum_calls = Some(calls_min);
+            options.window_ms = Some(times::whole_millis(window));
+        }
+    }
+    options
+}
+
+/// A rate limit as it is set.
+pub(crate) const fn rate_limit(rate: &RateLimit) -> wire::RateLimit {
+    let (attempts, period_ms) = (rate.permits(), rate.period_ms());
+    wire::RateLimit { attempts, period_ms, burst: rate.burst_max() }
 }
 
 pub(crate) const fn number(id: ActivationId) -> u64 {
@@ -151,10 +231,31 @@ pub(crate) fn subscription(definition: &SubscriptionDefinition) -> wire::Subscri
     wire::Subscription {
         types: texts(&definition.types),
         from: texts(&definition.from),
+        not_from: texts(&definition.not_from),
+        self_trigger: definition.self_trigger,
         tags_all: texts(&definition.tags_all),
         tags_any: texts(&definition.tags_any),
         filter: filter(&definition.filter),
         priority: definition.priority,
+        key: match &definition.key {
+            KeyOf::Own => definition.ordered.map(|_| "the artifact's own".to_owned()),
+            KeyOf::Field { path, .. } => Some(path.to_string()),
+            KeyOf::Closure { .. } => Some("a function of its program".to_owned()),
+        },
+        ordered: definition.ordered.map(words::on_dead),
+        after: definition.after,
+        quiet_ms: match &definition.wakes {
+            Wakes::Quiet(time) => Some(times::whole_millis(*time)),
+            Wakes::AtOnce | Wakes::Aged { .. } => None,
+        },
+        older_than_ms: match &definition.wakes {
+            Wakes::Aged { age, .. } => Some(times::whole_millis(*age)),
+            Wakes::AtOnce | Wakes::Quiet(_) => None,
+        },
+        without: match &definition.wakes {
+            Wakes::Aged { without, .. } => texts(without),
+            Wakes::AtOnce | Wakes::Quiet(_) => Vec::new(),
+        },
     }
 }
 
@@ -175,10 +276,28 @@ pub(crate) fn sentence(wanted: &wire::Subscription) -> String {
         }
     };
     add("from", &wanted.from, " or ");
+    add("not from", &wanted.not_from, " or ");
     add("tagged", &wanted.tags_all, " and ");
     add("tagged", &wanted.tags_any, " or ");
     if let Some(filter) = &wanted.filter {
         text.push_str(&format!(" where {filter}"));
+    }
+    if wanted.ordered.is_some() {
+        let key = wanted.key.as_deref().unwrap_or_default();
+        text.push_str(&format!(", in the order of {key}"));
+    }
+    if wanted.after > 0 {
+        text.push_str(&format!(", after {} of them", wanted.after));
+    }
+    let took = |ms| times::took(std::time::Duration::from_millis(ms));
+    if let Some(ms) = wanted.quiet_ms {
+        text.push_str(&format!(", when it was quiet for {}", took(ms)));
+    }
+    if let Some(ms) = wanted.older_than_ms {
+        text.push_str(&format!(", older than {}", took(ms)));
+    }
+    if !wanted.without.is_empty() {
+        text.push_str(&format!(" without {}", wanted.without.join(" or ")));
     }
     text
 }
@@ -189,6 +308,7 @@ pub(crate) fn asks_for(clause: Clause, wanted: Option<&wire::Subscription>) -> S
     let filter = wanted.filter.as_deref().unwrap_or("nothing");
     match clause {
         Clause::Producer => format!("made by {}", wanted.from.join(" or ")),
+        Clause::NotFrom => format!("made by nobody of {}", wanted.not_from.join(" or ")),
         Clause::SelfTrigger => "made by another agent than itself".to_owned(),
         Clause::TagsAll => format!("tagged {}", wanted.tags_all.join(" and ")),
         Clause::TagsAny => format!("tagged {}", wanted.tags_any.join(" or ")),
@@ -208,10 +328,18 @@ mod tests {
         let mut wanted = wire::Subscription {
             types: vec![text("review.Verdict")],
             from: vec![text("licence"), text("size")],
+            not_from: Vec::new(),
+            self_trigger: false,
             tags_all: vec![text("a"), text("b")],
             tags_any: Vec::new(),
             filter: Some(text("score > 80")),
             priority: 5,
+            key: None,
+            ordered: None,
+            after: 0,
+            quiet_ms: None,
+            older_than_ms: None,
+            without: Vec::new(),
         };
         assert_eq!(
             sentence(&wanted),
@@ -219,9 +347,21 @@ mod tests {
         );
         assert_eq!(asks_for(Clause::TagsAll, Some(&wanted)), "tagged a and b");
         assert_eq!(asks_for(Clause::Filter, Some(&wanted)), "score > 80");
+        wanted.not_from = vec![text("size")];
+        assert_eq!(asks_for(Clause::NotFrom, Some(&wanted)), "made by nobody of size");
         wanted.filter = None;
+        (wanted.key, wanted.ordered, wanted.after) = (Some(text("customer")), Some("stop"), 3);
         wanted.from.clear();
         wanted.tags_all.clear();
-        assert_eq!(sentence(&wanted), "review.Verdict");
+        assert_eq!(
+            sentence(&wanted),
+            "review.Verdict not from size, in the order of customer, after 3 of them"
+        );
+        (wanted.ordered, wanted.after, wanted.older_than_ms) = (None, 0, Some(90_000));
+        wanted.without = vec![text("review.Vote")];
+        assert_eq!(
+            sentence(&wanted),
+            "review.Verdict not from size, older than 1 min 30 s without review.Vote"
+        );
     }
 }

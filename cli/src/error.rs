@@ -136,7 +136,7 @@ impl Error {
             Self::NotFound { .. } | Self::Kept => exit::NO,
             Self::Bench(error) => error.exit(),
             Self::Read(ReadError::Unknown { .. }) => exit::NO,
-            Self::Operate(OperateError::NoDeadLetter(_)) => exit::NO,
+            Self::Operate(OperateError::NoDeadLetter(_) | OperateError::Unknown { .. }) => exit::NO,
             Self::NotDead { .. } | Self::Operate(OperateError::Rejected(_)) => exit::REFUSED,
             Self::Partly { source, .. } => source.exit(),
             Self::Unconfirmed | Self::NoOperator | Self::Operate(OperateError::Operator(_)) => {
@@ -211,6 +211,12 @@ impl Error {
                 activation, ..
             })) => {
                 return Some(format!("`artel activation show {activation}` shows it"));
+            }
+            Self::Operate(OperateError::Rejected(artel::Rejection::OutOfOrder { .. })) => {
+                "give --out-of-order"
+            }
+            Self::Operate(OperateError::Rejected(artel::Rejection::NoBreaker { .. })) => {
+                "`artel breaker ls` lists those there are"
             }
             Self::Operate(OperateError::Rejected(_)) => "`artel activation ls --open` lists those",
             Self::Read(ReadError::Unknown { .. }) => "`artel board show` lists types and agents",

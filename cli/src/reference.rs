@@ -16,7 +16,8 @@ const HEAD: &str = "\
 
 `artel` looks at boards and operates them. Every verb works on a board's log, whether or not a process
 owns the board, and without the program whose agents work on it. Verbs only read, except `board rm`,
-`activation cancel`, `dlq redrive` and `dlq drop`: these need a board that no process owns. The
+`pause` and `resume`, `activation cancel`, `breaker open` and `close`, `dlq redrive` and `dlq drop`:
+these need a board that no process owns. The
 program becomes its owner for a moment, records what is asked, and gives the board up; agents do what
 follows when their program starts the next time. `bench` makes a board of its own, and removes it.
 
@@ -67,16 +68,25 @@ A reader that leaves early, such as `head`, is no error.
 ";
 
 /// Each verb, and what it answers.
-const ANSWERS: [(&str, &str); 15] = [
+const ANSWERS: [(&str, &str); 24] = [
     ("board show", "board"),
     ("board verify", "verified"),
     ("board hash", "board hash"),
+    ("board pause", "turned"),
+    ("board resume", "turned"),
     ("board rm", "removed"),
+    ("agent pause", "turned"),
+    ("agent resume", "turned"),
     ("artifact ls", "artifacts"),
     ("artifact show", "artifact detail"),
+    ("correlation pause", "turned"),
+    ("correlation resume", "turned"),
     ("activation ls", "activations"),
     ("activation show", "activation detail"),
     ("activation cancel", "operated"),
+    ("breaker ls", "breakers"),
+    ("breaker open", "turned"),
+    ("breaker close", "turned"),
     ("dlq ls", "dead letters"),
     ("dlq show", "activation detail"),
     ("dlq redrive", "operated"),
@@ -113,6 +123,12 @@ fn types() -> Vec<(&'static str, Schema)> {
         ("dead letters", of::<wire::DeadLetters>()),
         ("dead letter", of::<wire::DeadLetter>()),
         ("operated", of::<wire::Operated>()),
+        ("breakers", of::<wire::Breakers>()),
+        ("breaker", of::<wire::Breaker>()),
+        ("breaker options", of::<wire::BreakerOptions>()),
+        ("rate limit", of::<wire::RateLimit>()),
+        ("metered", of::<wire::Metered>()),
+        ("turned", of::<wire::Turned>()),
         ("event", of::<wire::Event>()),
         ("actor", of::<wire::Actor>()),
         ("happened", of::<wire::Happened>()),

@@ -40,6 +40,11 @@ pub(crate) fn on_wall(state: &State, moment: Elapsed) -> Timestamp {
     Timestamp(header.at.as_millis().saturating_add(moment.saturating_sub(now)))
 }
 
+/// A duration in whole milliseconds.
+pub(crate) fn whole_millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// A duration as people read it, with as much of it as matters.
 pub(crate) fn took(duration: Duration) -> String {
     let millis = duration.as_millis();

@@ -1,7 +1,8 @@
 //! The words for what the library has as values: the same in text and in JSON, and stable.
 
 use artel::envelope::Clause;
-use artel::event::{AttemptEnd, DeadReason, Next, SessionEnd};
+use artel::event::{AttemptEnd, DeadReason, Mended, Next, SessionEnd, Tripped};
+use artel::key::OnDead;
 use artel::log::{Durability, Outcome};
 use artel::{ErrorKind, Standing};
 
@@ -22,6 +23,7 @@ pub(crate) const fn standing(standing: &Standing) -> &'static str {
             Outcome::Dead(_) => "dead",
             Outcome::Cancelled => "cancelled",
             Outcome::Dropped(_) => "dropped",
+            Outcome::Expired => "expired",
         },
     }
 }
@@ -44,12 +46,14 @@ pub(crate) const fn reason(reason: DeadReason) -> &'static str {
         DeadReason::TotalTimeout => "total-timeout",
         DeadReason::Loop => "loop",
         DeadReason::Limit => "limit",
+        DeadReason::BadKey => "bad-key",
     }
 }
 
 pub(crate) const fn clause(clause: Clause) -> &'static str {
     match clause {
         Clause::Producer => "producer",
+        Clause::NotFrom => "not-from",
         Clause::SelfTrigger => "self-trigger",
         Clause::TagsAll => "tags-all",
         Clause::TagsAny => "tags-any",
@@ -94,6 +98,29 @@ pub(crate) const fn session_end(reason: SessionEnd) -> &'static str {
     match reason {
         SessionEnd::Closed => "closed",
         SessionEnd::Lost => "lost",
+    }
+}
+
+pub(crate) const fn tripped(why: Tripped) -> &'static str {
+    match why {
+        Tripped::InARow => "in-a-row",
+        Tripped::Rate => "rate",
+        Tripped::Probe => "probe",
+        Tripped::Operator => "operator",
+    }
+}
+
+pub(crate) const fn mended(why: Mended) -> &'static str {
+    match why {
+        Mended::Probes => "probes",
+        Mended::Operator => "operator",
+    }
+}
+
+pub(crate) const fn on_dead(on_dead: OnDead) -> &'static str {
+    match on_dead {
+        OnDead::Continue => "continue",
+        OnDead::Stop => "stop",
     }
 }
 

@@ -10,5 +10,6 @@ mod verbs {
     mod dlq;
     mod event;
     mod fixture;
+    mod turn;
     mod usage;
 }

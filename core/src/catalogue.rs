@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 
 use crate::board::State;
-use crate::definition::{Filter, SubscriptionDefinition};
+use crate::definition::{Filter, SubscriptionDefinition, Wakes};
 use crate::envelope::{Clause, Verdicts};
 use crate::ids::{AgentNo, CatalogueNo, SubscriptionNo, TypeNo};
-use crate::names::{AgentName, Tag, TypeName};
+use crate::key::{self, BadKey, KeyOf};
+use crate::names::{AgentName, OrderingKey, Tag, TypeName};
 
 /// The subscriptions of a board at one moment, ready to be matched against.
 #[derive(Debug, Default)]
@@ -26,9 +27,14 @@ struct Entry {
     agent: AgentNo,
     /// The producers that are asked for; none for any.
     from: Option<Vec<AgentNo>>,
+    /// The producers that are left out.
+    not_from: Vec<AgentNo>,
+    self_trigger: bool,
     tags_all: Vec<Tag>,
     tags_any: Vec<Tag>,
     filter: Filter,
+    /// Where the keys of its activations come from, where somebody asks for them.
+    key: Option<KeyOf>,
 }
 
 /// An artifact that is to be matched.
@@ -42,6 +48,8 @@ pub struct Candidate<'a> {
     pub tags: &'a [Tag],
     /// Its payload, canonical JSON.
     pub payload: &'a [u8],
+    /// Its own ordering key.
+    pub ordering_key: Option<&'a OrderingKey>,
 }
 
 /// The predicates that only the program has that registered them.
@@ -51,6 +59,12 @@ pub trait Closures {
     /// # Errors
     /// The clause that is recorded when the closure could not say yes or no.
     fn evaluate(&self, subscription: SubscriptionNo) -> Result<bool, Clause>;
+
+    /// Evaluates a subscription's key function on the artifact that is being matched.
+    ///
+    /// # Errors
+    /// When it panics, or gives what cannot be a key.
+    fn key(&self, subscription: SubscriptionNo) -> Result<Option<OrderingKey>, BadKey>;
 }
 
 impl Catalogue {
@@ -69,7 +83,11 @@ impl Catalogue {
         }
         for (no, record) in state.subscriptions() {
             if record.current {
-                catalogue.add(no, record.agent, &record.definition);
+                let agent = state.agent(record.agent).map(|agent| &agent.definition);
+                let counted = agent.is_some_and(|agent| agent.key_concurrency.is_some());
+                let quiet = matches!(record.definition.wakes, Wakes::Quiet(_));
+                let keyed = counted || quiet || record.definition.ordered.is_some();
+                catalogue.add((no, record.agent), &record.definition, keyed);
             }
         }
         catalogue
@@ -77,19 +95,24 @@ impl Catalogue {
 
     fn add(
         &mut self,
-        subscription: SubscriptionNo,
-        agent: AgentNo,
+        (subscription, agent): (SubscriptionNo, AgentNo),
         wanted: &SubscriptionDefinition,
+        keyed: bool,
     ) {
         // A producer that is not registered yet has made nothing.
-        let from = || wanted.from.iter().filter_map(|name| self.agents.get(name).copied());
+        let numbers = |names: &[AgentName]| {
+            names.iter().filter_map(|name| self.agents.get(name).copied()).collect::<Vec<_>>()
+        };
         let entry = Entry {
             subscription,
             agent,
-            from: (!wanted.from.is_empty()).then(|| from().collect()),
+            from: (!wanted.from.is_empty()).then(|| numbers(&wanted.from)),
+            not_from: numbers(&wanted.not_from),
+            self_trigger: wanted.self_trigger,
             tags_all: wanted.tags_all.clone(),
             tags_any: wanted.tags_any.clone(),
             filter: wanted.filter.clone(),
+            key: keyed.then(|| wanted.key.clone()),
         };
         for name in &wanted.types {
             let type_no = self.types.get(name).map(|no| no.get() as usize);
@@ -139,7 +162,12 @@ impl Catalogue {
         let (mut verdicts, mut declined) = (Verdicts::default(), Vec::new());
         for entry in self.entries(candidate.type_no) {
             match entry.refusal(candidate, closures) {
-                None => verdicts.woken.push(entry.subscription),
+                None => {
+                    verdicts.woken.push(entry.subscription);
+                    if let Some(key) = entry.key(candidate, closures).transpose() {
+                        verdicts.keys.push((entry.subscription, key.ok()));
+                    }
+                }
                 Some(clause) if declined.len() < Verdicts::DECLINED_MAX => {
                     declined.push((entry.subscription, clause));
                 }
@@ -152,6 +180,22 @@ impl Catalogue {
 }
 
 impl Entry {
+    /// The key of what is woken.
+    fn key(
+        &self,
+        candidate: Candidate<'_>,
+        closures: &dyn Closures,
+    ) -> Result<Option<OrderingKey>, BadKey> {
+        match &self.key {
+            None => Ok(None),
+            Some(KeyOf::Own) => Ok(candidate.ordering_key.cloned()),
+            Some(KeyOf::Field { path, optional }) => {
+                key::of_field(path, *optional, candidate.payload)
+            }
+            Some(KeyOf::Closure { .. }) => closures.key(self.subscription),
+        }
+    }
+
     /// The first clause that says no.
     fn refusal(&self, candidate: Candidate<'_>, closures: &dyn Closures) -> Option<Clause> {
         if let Some(from) = &self.from
@@ -159,7 +203,10 @@ impl Entry {
         {
             return Some(Clause::Producer);
         }
-        if candidate.producer == Some(self.agent) {
+        if candidate.producer.is_some_and(|producer| self.not_from.contains(&producer)) {
+            return Some(Clause::NotFrom);
+        }
+        if candidate.producer == Some(self.agent) && !self.self_trigger {
             return Some(Clause::SelfTrigger);
         }
         let has = |tag: &Tag| candidate.tags.binary_search(tag).is_ok();

@@ -4,14 +4,17 @@
 use std::sync::Arc;
 
 use crate::content::{Content, Value};
-use crate::definition::AgentDefinition;
+use crate::definition::{AgentDefinition, DependencyDefinition};
 use crate::envelope::{Actor, Draft};
+use crate::event::{Metered, Pausable};
 use crate::ids::{
-    ActivationId, ArtifactId, AttemptId, CatalogueNo, CommandId, CorrelationId, Epoch, Incarnation,
-    ProcessId, Seq, SessionId,
+    ActivationId, AgentNo, ArtifactId, AttemptId, CatalogueNo, CommandId, CorrelationId, Epoch,
+    Incarnation, ProcessId, Seq, SessionId,
 };
 use crate::log::{ClosedActivation, LookedUp};
-use crate::names::{BoardName, IdempotencyKey, ProgramName, StepName, TypeName};
+use crate::names::{
+    BoardName, DependencyName, IdempotencyKey, OrderingKey, ProgramName, StepName, TypeName,
+};
 use crate::policy::ErrorKind;
 use crate::trace::TraceContext;
 
@@ -59,6 +62,14 @@ pub enum Request {
     CancelCorrelation(CorrelationId),
     /// Cancel these open activations.
     CancelActivations(Vec<ActivationId>),
+    /// Lease nothing more of it.
+    Pause(Pausable),
+    /// Lease it again.
+    Resume(Pausable),
+    /// Open a circuit breaker until it is closed by hand.
+    OpenBreaker(Metered),
+    /// Close a circuit breaker.
+    CloseBreaker(Metered),
 }
 
 impl Request {
@@ -80,7 +91,11 @@ impl Request {
             | Self::Redrive(_)
             | Self::DropDead(_)
             | Self::CancelCorrelation(_)
-            | Self::CancelActivations(_) => &[],
+            | Self::CancelActivations(_)
+            | Self::Pause(_)
+            | Self::Resume(_)
+            | Self::OpenBreaker(_)
+            | Self::CloseBreaker(_) => &[],
         }
     }
 }
@@ -107,6 +122,8 @@ pub struct TakeOver {
 pub struct Registration {
     /// Types that the program publishes or subscribes to.
     pub types: Vec<TypeRegistration>,
+    /// What its agents depend on.
+    pub dependencies: Vec<Arc<DependencyDefinition>>,
     /// Its agents.
     pub agents: Vec<Arc<AgentDefinition>>,
 }
@@ -205,6 +222,8 @@ pub struct DeadLetterRef {
     pub closed: ClosedActivation,
     /// The seq that this is complete to.
     pub as_of: Seq,
+    /// Whether it may be tried again although younger ones of its ordering key may have run since.
+    pub out_of_order: bool,
 }
 
 /// What a board answers to a command that it accepted.
@@ -309,6 +328,17 @@ pub enum Rejection {
         /// What it is instead.
         state: &'static str,
     },
+    /// Younger activations of the same key may have run since the activation died.
+    #[error(
+        "activation {activation} has the key `{key}`, of which younger ones may have run since; \
+             redrive it out of order if that does no harm"
+    )]
+    OutOfOrder {
+        /// Which one.
+        activation: ActivationId,
+        /// Its key.
+        key: OrderingKey,
+    },
     /// The activation is not open.
     #[error("activation {activation} is not open")]
     NotOpen {
@@ -351,6 +381,26 @@ pub enum Rejection {
         /// The type.
         type_name: TypeName,
     },
+    /// An agent depends on something that is not registered.
+    #[error("agent `{agent}` depends on `{dependency}`, which is not declared")]
+    UnknownDependency {
+        /// The agent.
+        agent: String,
+        /// What it depends on.
+        dependency: DependencyName,
+    },
+    /// There is no such agent.
+    #[error("there is no agent {agent}")]
+    UnknownAgent {
+        /// Its number.
+        agent: AgentNo,
+    },
+    /// It has no circuit breaker.
+    #[error("{of} has no circuit breaker")]
+    NoBreaker {
+        /// The agent or the dependency.
+        of: String,
+    },
     /// The same session is open already.
     #[error("session {session} is open already")]
     SessionOpen {
@@ -386,11 +436,15 @@ impl Rejection {
             Self::Limit { .. } => "limit",
             Self::Superseded { .. } => "superseded",
             Self::NotDead { .. } => "not-dead",
+            Self::OutOfOrder { .. } => "out-of-order",
             Self::NotOpen { .. } => "not-open",
             Self::NothingOpen { .. } => "nothing-open",
             Self::SchemaChanged { .. } => "schema-changed",
             Self::OtherVersion { .. } => "other-version",
             Self::UnknownType { .. } => "unknown-type",
+            Self::UnknownDependency { .. } => "unknown-dependency",
+            Self::UnknownAgent { .. } => "unknown-agent",
+            Self::NoBreaker { .. } => "no-breaker",
             Self::SessionOpen { .. } => "session-open",
             Self::UnknownSession { .. } => "unknown-session",
             Self::StepRecorded { .. } => "step-recorded",

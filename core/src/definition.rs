@@ -6,8 +6,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-use crate::names::{AgentName, QueueName, Tag, TypeName};
-use crate::policy::Retry;
+use crate::key::{KeyOf, OnDead};
+use crate::names::{AgentName, DependencyName, QueueName, Tag, TypeName};
+use crate::policy::{Breaker, RateLimit, Retry};
 use crate::predicate::Predicate;
 
 /// An agent as a board records it.
@@ -27,8 +28,32 @@ pub struct AgentDefinition {
     pub total_timeout: Option<Duration>,
     /// How many attempts of this agent may run at once.
     pub concurrency: u32,
+    /// How many of those may be of one key.
+    pub key_concurrency: Option<u32>,
     /// Where its dead letters are listed.
     pub dead_letter_queue: QueueName,
+    /// What holds its attempts back.
+    pub limits: Limits,
+    /// What its attempts depend on, sorted: what holds those back holds these back too.
+    pub dependencies: Vec<DependencyName>,
+}
+
+/// Something that attempts of several agents depend on, such as a service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DependencyDefinition {
+    /// What it is called.
+    pub name: DependencyName,
+    /// What holds attempts back of all agents that depend on it.
+    pub limits: Limits,
+}
+
+/// What holds attempts back until something is well again, or some time has passed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Holds attempts back after failures.
+    pub breaker: Option<Breaker>,
+    /// How often attempts may begin.
+    pub rate: Option<RateLimit>,
 }
 
 /// A subscription as a board records it.
@@ -38,6 +63,10 @@ pub struct SubscriptionDefinition {
     pub types: Vec<TypeName>,
     /// Producers of which one must have made the artifact; empty for any.
     pub from: Vec<AgentName>,
+    /// Producers of which none may have made the artifact.
+    pub not_from: Vec<AgentName>,
+    /// Whether the agent also wakes on what it made itself.
+    pub self_trigger: bool,
     /// Tags that must all be there, sorted.
     pub tags_all: Vec<Tag>,
     /// Tags of which one must be there, sorted; empty for any.
@@ -46,6 +75,32 @@ pub struct SubscriptionDefinition {
     pub filter: Filter,
     /// 0 to 9, higher first.
     pub priority: u8,
+    /// Where the keys of its activations come from.
+    pub key: KeyOf,
+    /// Whether activations with the same key are worked on one at a time, in order, and what a dead
+    /// letter does to its key.
+    pub ordered: Option<OnDead>,
+    /// So many matches are held until the last of them is there; all later ones go through.
+    pub after: u64,
+    /// When a match wakes the agent.
+    pub wakes: Wakes,
+}
+
+/// When a match wakes an agent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Wakes {
+    /// At once.
+    #[default]
+    AtOnce,
+    /// When no further match came for so long: of its key, or of the subscription where it has none.
+    Quiet(Duration),
+    /// When it is so old and no artifact of these types has come to its tree of work since.
+    Aged {
+        /// How old.
+        age: Duration,
+        /// The types, sorted.
+        without: Vec<TypeName>,
+    },
 }
 
 /// The predicate of a subscription.
@@ -60,6 +115,14 @@ pub enum Filter {
         /// Where in the program it stands, for people.
         label: SmolStr,
     },
+}
+
+impl Limits {
+    /// Whether nothing is held back.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.breaker.is_none() && self.rate.is_none()
+    }
 }
 
 impl AgentDefinition {

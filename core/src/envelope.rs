@@ -35,6 +35,8 @@ pub struct Envelope {
     pub ordering_key: Option<OrderingKey>,
     /// What makes a second publish of it the same publish.
     pub idempotency_key: Option<IdempotencyKey>,
+    /// Before when nobody works on it.
+    pub not_before: Option<NotBefore>,
     /// When it ceases to be of use.
     pub expires_at: Option<Timestamp>,
     /// Where it belongs in a distributed trace. Behind a pointer, since most artifacts have none and
@@ -59,6 +61,15 @@ impl Envelope {
         let lists = size_of_val(&self.parents[..]) + size_of_val(&self.causes[..]);
         Self::BARE_LEN + tags.sum::<usize>() + keys + lists
     }
+}
+
+/// Before when nobody works on an artifact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NotBefore {
+    /// This moment of the wall clock.
+    At(Timestamp),
+    /// So many milliseconds after it was committed, on the board's own clock.
+    After(u64),
 }
 
 /// Who made an artifact.
@@ -115,18 +126,37 @@ pub struct Verdicts {
     pub declined: Box<[(SubscriptionNo, Clause)]>,
     /// How many more declined than are listed.
     pub declined_more: u32,
+    /// The keys of what is woken, by subscription, ascending: of those that have keys at all. None
+    /// where the key could not be worked out.
+    pub keys: Vec<(SubscriptionNo, Option<OrderingKey>)>,
 }
 
 impl Verdicts {
+    /// The key of what a subscription does about the artifact, if it has one; an error where it
+    /// could not be worked out.
+    pub(crate) fn key(&self, subscription: SubscriptionNo) -> Result<Option<&OrderingKey>, NoKey> {
+        match self.keys.iter().find(|(no, _)| *no == subscription) {
+            None => Ok(None),
+            Some((_, Some(key))) => Ok(Some(key)),
+            Some((_, None)) => Err(NoKey),
+        }
+    }
+
     /// How many refusals are recorded by name; the others are counted.
     pub const DECLINED_MAX: usize = 64;
 }
+
+/// A key that could not be worked out.
+#[derive(Debug)]
+pub(crate) struct NoKey;
 
 /// The part of a selector that an artifact did not meet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Clause {
     /// It was made by a producer that the subscription does not name.
     Producer,
+    /// It was made by a producer that the subscription leaves out.
+    NotFrom,
     /// The subscriber made it itself.
     SelfTrigger,
     /// It lacks one of the tags that must all be there.

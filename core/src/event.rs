@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::definition::AgentDefinition;
+use crate::definition::{AgentDefinition, DependencyDefinition};
 use crate::envelope::{Draft, Inputs};
 use crate::hash::Hash;
 use crate::ids::{
-    ActivationId, AgentNo, AttemptId, CorrelationId, Epoch, Incarnation, Level, ProcessId, Seq,
-    SessionId, SubscriptionNo, TypeNo,
+    ActivationId, AgentNo, AttemptId, CorrelationId, DependencyNo, Epoch, Incarnation, Level,
+    ProcessId, Seq, SessionId, SubscriptionNo, TypeNo,
 };
-use crate::names::{BoardName, ProgramName, StepName, TypeName};
+use crate::names::{BoardName, OrderingKey, ProgramName, StepName, TypeName};
 use crate::policy::ErrorKind;
 use crate::time::Elapsed;
 
@@ -100,6 +100,10 @@ pub enum Event {
         inputs: Inputs,
         /// The tree of work it belongs to.
         correlation: CorrelationId,
+        /// What it is ordered or counted by.
+        key: Option<OrderingKey>,
+        /// Before when it is not worked on.
+        not_before: Option<Elapsed>,
     },
     /// A permit took an activation: an attempt begins.
     AttemptStarted {
@@ -152,6 +156,99 @@ pub enum Event {
         /// Which one.
         correlation: CorrelationId,
     },
+    /// A dependency holds this definition from here on.
+    DependencyDefined {
+        /// The number of the dependency.
+        dependency: DependencyNo,
+        /// What holds attempts back that depend on it.
+        definition: Arc<DependencyDefinition>,
+    },
+    /// A circuit breaker lets no attempt through from here on.
+    BreakerOpened {
+        /// Whose breaker.
+        of: Metered,
+        /// Why.
+        why: Tripped,
+        /// Until when; [`Elapsed::NEVER`] until an operator closes it.
+        until: Elapsed,
+        /// What it had counted.
+        counts: Counts,
+    },
+    /// A circuit breaker lets a few attempts through, to see how they end.
+    BreakerHalfOpened {
+        /// Whose breaker.
+        of: Metered,
+    },
+    /// A circuit breaker lets all attempts through again.
+    BreakerClosed {
+        /// Whose breaker.
+        of: Metered,
+        /// Why.
+        why: Mended,
+        /// What it had counted.
+        counts: Counts,
+    },
+    /// Nothing of it is leased from here on. What runs goes on.
+    Paused {
+        /// What is paused.
+        what: Pausable,
+    },
+    /// It is leased again.
+    Resumed {
+        /// What is no longer paused.
+        what: Pausable,
+    },
+}
+
+/// What has a breaker and a rate limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Metered {
+    /// An agent.
+    Agent(AgentNo),
+    /// Something that agents depend on.
+    Dependency(DependencyNo),
+}
+
+/// Why a circuit breaker opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Tripped {
+    /// So many attempts failed with no success between them.
+    InARow,
+    /// So large a share of attempts failed.
+    Rate,
+    /// An attempt failed that was let through to see how it ends.
+    Probe,
+    /// An operator opened it.
+    Operator,
+}
+
+/// Why a circuit breaker closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Mended {
+    /// The attempts that it let through ended well.
+    Probes,
+    /// An operator closed it.
+    Operator,
+}
+
+/// What a circuit breaker had counted when it turned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Attempts that ended.
+    pub calls: u32,
+    /// Those of them that failed in a way that counts.
+    pub failures: u32,
+}
+
+/// What can be paused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Pausable {
+    /// The whole board.
+    Board,
+    /// An agent.
+    Agent(AgentNo),
+    /// A tree of work.
+    Correlation(CorrelationId),
 }
 
 /// A dead letter that is tried again: all that is needed to open it, so that folding needs no
@@ -166,6 +263,10 @@ pub struct Redriven {
     pub inputs: Inputs,
     /// The tree of work it belongs to.
     pub correlation: CorrelationId,
+    /// What it is ordered or counted by.
+    pub key: Option<OrderingKey>,
+    /// Whether younger ones of its key may have run since.
+    pub out_of_order: bool,
     /// How many attempts it has had; numbers go on from there.
     pub attempts: u32,
     /// The seqs of the starts and ends of those attempts.
@@ -239,6 +340,8 @@ pub enum DeadReason {
     Loop,
     /// Its outputs would exceed a limit of its correlation.
     Limit,
+    /// Its key could not be worked out.
+    BadKey,
 }
 
 /// Why a waiting activation is over.
@@ -248,6 +351,9 @@ pub enum Closure {
     Cancelled,
     /// It is a dead letter.
     Dead(DeadReason),
+    /// What it waited for is no longer so: a further match came before it was quiet, or an artifact
+    /// that it was to wake without.
+    Expired,
 }
 
 /// Why an executor's session ended.

@@ -173,6 +173,10 @@ number! {
     SubscriptionNo(u32)
 }
 number! {
+    /// The number that a board gave to a dependency when its name was first registered.
+    DependencyNo(u32)
+}
+number! {
     /// The number of a catalogue of subscriptions. It rises with every change of what may match.
     CatalogueNo(u64)
 }

@@ -18,6 +18,7 @@ pub mod envelope;
 pub mod event;
 pub mod hash;
 pub mod ids;
+pub mod key;
 pub mod log;
 pub mod names;
 pub mod outputs;

@@ -158,6 +158,10 @@ name! {
     QueueName, "queue name", 100, IDENTIFIER, is_identifier
 }
 name! {
+    /// The name of something that agents depend on, such as a service: at most 100 bytes.
+    DependencyName, "dependency name", 100, IDENTIFIER, is_identifier
+}
+name! {
     /// A word that an artifact carries and a subscription may ask for: at most 200 bytes.
     Tag, "tag", 200, PRINTABLE, is_printable
 }

@@ -13,21 +13,28 @@ use smallvec::smallvec;
 use uuid::Uuid;
 
 use artel_core::board::{Changes, State};
-use artel_core::definition::{AgentDefinition, Filter, SubscriptionDefinition};
-use artel_core::envelope::{Actor, Clause, Draft, Envelope, Producer, Verdicts, Visibility};
+use artel_core::definition::{
+    AgentDefinition, DependencyDefinition, Filter, Limits, SubscriptionDefinition, Wakes,
+};
+use artel_core::envelope::{
+    Actor, Clause, Draft, Envelope, NotBefore, Producer, Verdicts, Visibility,
+};
 use artel_core::event::{
-    AttemptEnd, Closure, DeadReason, Event, LEVEL, Next, Redriven, SessionEnd,
+    AttemptEnd, Closure, Counts, DeadReason, Event, LEVEL, Mended, Metered, Next, Pausable,
+    Redriven, SessionEnd, Tripped,
 };
 use artel_core::hash::Hash;
 use artel_core::ids::{
-    ActivationId, AgentNo, ArtifactId, AttemptId, AttemptNo, CommandId, CorrelationId, Epoch,
-    Incarnation, ProcessId, Seq, SessionId, SubscriptionNo, TypeNo,
+    ActivationId, AgentNo, ArtifactId, AttemptId, AttemptNo, CommandId, CorrelationId,
+    DependencyNo, Epoch, Incarnation, ProcessId, Seq, SessionId, SubscriptionNo, TypeNo,
 };
+use artel_core::key::{KeyOf, OnDead};
 use artel_core::names::{
-    AgentName, BoardName, IdempotencyKey, OperatorName, OrderingKey, ProgramName, QueueName,
-    StepName, Tag, TypeName,
+    AgentName, BoardName, DependencyName, IdempotencyKey, OperatorName, OrderingKey, ProgramName,
+    QueueName, StepName, Tag, TypeName,
 };
-use artel_core::policy::{ErrorKind, Jitter, Retry};
+use artel_core::policy::{Breaker, ErrorKind, Jitter, RateLimit, Retry};
+use artel_core::predicate::Path;
 use artel_core::record::{Batch, Decision, Encoder, Place, genesis};
 use artel_core::time::{Elapsed, Timestamp};
 use artel_core::trace::TraceContext;
@@ -63,6 +70,7 @@ fn envelope(id: u128, producer: Producer) -> Envelope {
         visibility: Visibility::Public,
         ordering_key: None,
         idempotency_key: None,
+        not_before: None,
         expires_at: None,
         trace: None,
         payload_len: 2,
@@ -80,16 +88,18 @@ fn full() -> Envelope {
         tags: vec![Tag::new("blue").unwrap(), Tag::new("red").unwrap()],
         ordering_key: Some(OrderingKey::new("customer 9").unwrap()),
         idempotency_key: Some(IdempotencyKey::new("order 12").unwrap()),
+        not_before: Some(NotBefore::At(Timestamp(1_790_000_000_000))),
         expires_at: Some(Timestamp(1_800_000_000_000)),
         trace: Some(Box::new(TraceContext { trace_id: [4; 16], span_id: [5; 8], flags: 1 })),
-        ..envelope(2, Producer::Agent { agent: AgentNo(0), attempt: attempt(7, 1) })
+        ..envelope(2, Producer::Agent { agent: AgentNo(0), attempt: attempt(8, 1) })
     }
 }
 
 fn committed(envelope: Envelope, woken: &[u32]) -> Event {
     let woken = woken.iter().copied().map(SubscriptionNo).collect();
     let declined = Box::new([(SubscriptionNo(1), Clause::Filter)]);
-    let verdicts = Verdicts { woken, declined, declined_more: 3 };
+    let keys = vec![(SubscriptionNo(0), Some(OrderingKey::new("north").unwrap()))];
+    let verdicts = Verdicts { woken, declined, declined_more: 3, keys };
     Event::ArtifactCommitted(Arc::new(Draft { envelope, verdicts }))
 }
 
@@ -99,20 +109,52 @@ fn defined(no: u32, name: &str, subscription: u32) -> Event {
         subscriptions: vec![SubscriptionDefinition {
             types: vec![TypeName::new("shop.Order").unwrap()],
             from: vec![AgentName::new("clerk").unwrap()],
+            not_from: vec![AgentName::new("auditor").unwrap()],
+            self_trigger: true,
             tags_all: vec![Tag::new("red").unwrap()],
             tags_any: vec![Tag::new("blue").unwrap()],
             filter: Filter::Closure { label: "src/shop.rs:9".into() },
             priority: 7,
+            key: KeyOf::Field { path: Path::default().then("region").then(2), optional: true },
+            ordered: Some(OnDead::Stop),
+            after: 300,
+            wakes: Wakes::AtOnce,
         }],
         outputs: vec![TypeName::new("shop.Order").unwrap()],
         retry: Retry::exponential(Duration::from_millis(1_500)).jitter(Jitter::None),
         attempt_timeout: Duration::from_secs(60),
         total_timeout: Some(Duration::from_secs(600)),
         concurrency: 4,
+        key_concurrency: Some(3),
         dead_letter_queue: QueueName::new(name).unwrap(),
+        limits: limits(),
+        dependencies: vec![DependencyName::new("bank").unwrap()],
     };
     let subscriptions = vec![SubscriptionNo(subscription)];
     Event::AgentDefined { agent: AgentNo(no), definition: Arc::new(definition), subscriptions }
+}
+
+fn limits() -> Limits {
+    let breaker = Breaker::failure_rate(40).recovery_backoff(1.5, Duration::from_secs(90));
+    Limits { breaker: Some(breaker), rate: Some(RateLimit::per_minute(9).burst(2)) }
+}
+
+/// What a breaker and an operator do.
+fn held_back() -> Vec<Event> {
+    let agent = Metered::Agent(AgentNo(0));
+    let bank = Metered::Dependency(DependencyNo(0));
+    let counts = Counts { calls: 5, failures: 4 };
+    let opened = |of, why, until| Event::BreakerOpened { of, why, until, counts };
+    vec![
+        opened(agent, Tripped::Rate, Elapsed(41)),
+        Event::BreakerHalfOpened { of: agent },
+        Event::BreakerClosed { of: agent, why: Mended::Probes, counts },
+        opened(bank, Tripped::Operator, Elapsed::NEVER),
+        Event::Paused { what: Pausable::Board },
+        Event::Paused { what: Pausable::Agent(AgentNo(0)) },
+        Event::Paused { what: Pausable::Correlation(correlation(7)) },
+        Event::Resumed { what: Pausable::Board },
+    ]
 }
 
 fn created(of: u64, correlation: CorrelationId) -> Event {
@@ -120,6 +162,8 @@ fn created(of: u64, correlation: CorrelationId) -> Event {
         subscription: SubscriptionNo(0),
         inputs: smallvec![Seq(of)],
         correlation,
+        key: Some(OrderingKey::new("north").unwrap()),
+        not_before: None,
     }
 }
 
@@ -132,7 +176,7 @@ fn ended(of: AttemptId, end: AttemptEnd, next: Next) -> Event {
     Event::AttemptEnded { attempt: of, end, next, report: Some(Hash::of(b"report")) }
 }
 
-/// How a board begins: events 1 to 7.
+/// How a board begins: events 1 to 8.
 fn beginning() -> Vec<Event> {
     vec![
         Event::BoardCreated {
@@ -152,6 +196,13 @@ fn beginning() -> Vec<Event> {
             version: 2,
             schema: r#"{"type":"object"}"#.into(),
         },
+        Event::DependencyDefined {
+            dependency: DependencyNo(0),
+            definition: Arc::new(DependencyDefinition {
+                name: DependencyName::new("bank").unwrap(),
+                limits: Limits { breaker: Some(Breaker::default().probes(2)), rate: None },
+            }),
+        },
         defined(0, "packer", 0),
         Event::SessionOpened {
             session: SessionId::new(uuid(21)),
@@ -159,53 +210,55 @@ fn beginning() -> Vec<Event> {
             slots: 8,
         },
         committed(envelope(1, Producer::Program(program())), &[0]),
-        created(6, correlation(7)),
+        created(7, correlation(7)),
     ]
 }
 
-/// What happens then: events 8 to 24.
+/// What happens then: events 9 to 25.
 fn work() -> Vec<Event> {
     vec![
-        started(attempt(7, 1)),
+        started(attempt(8, 1)),
         Event::StepRecorded {
-            attempt: attempt(7, 1),
+            attempt: attempt(8, 1),
             step: StepName::new("charge").unwrap(),
             result: Hash::of(b"1"),
         },
         ended(
-            attempt(7, 1),
+            attempt(8, 1),
             AttemptEnd::Failed(ErrorKind::RateLimited { retry_after_ms: Some(1_200) }),
             Next::Dead(DeadReason::AttemptsExhausted),
         ),
         Event::ActivationRedriven(Box::new(Redriven {
-            activation: ActivationId(Seq(7)),
+            activation: ActivationId(Seq(8)),
             subscription: SubscriptionNo(0),
-            inputs: smallvec![Seq(6)],
+            inputs: smallvec![Seq(7)],
             correlation: correlation(7),
+            key: Some(OrderingKey::new("north").unwrap()),
+            out_of_order: true,
             attempts: 1,
-            trail: vec![Seq(8), Seq(10)],
-            steps: vec![(StepName::new("charge").unwrap(), Seq(9))],
+            trail: vec![Seq(9), Seq(11)],
+            steps: vec![(StepName::new("charge").unwrap(), Seq(10))],
         })),
         committed(full(), &[0]),
-        created(12, correlation(8)),
+        created(13, correlation(8)),
         Event::ActivationClosed {
-            activation: ActivationId(Seq(13)),
+            activation: ActivationId(Seq(14)),
             why: Closure::Dead(DeadReason::TotalTimeout),
         },
-        Event::DeadLetterDropped { activation: ActivationId(Seq(13)) },
+        Event::DeadLetterDropped { activation: ActivationId(Seq(14)) },
         Event::CorrelationCancelled { correlation: correlation(8) },
         Event::ClockJumped { by_ms: -90_000 },
         defined(1, "billing", 1),
         Event::AgentRetired { agent: AgentNo(1) },
-        started(attempt(7, 2)),
+        started(attempt(8, 2)),
         ended(
-            attempt(7, 2),
+            attempt(8, 2),
             AttemptEnd::Lost,
             Next::Retry { not_before: Elapsed(9_000), counted: false },
         ),
         Event::SessionEnded { session: SessionId::new(uuid(21)), reason: SessionEnd::Lost },
         committed(envelope(3, Producer::Operator(OperatorName::new("ann").unwrap())), &[0]),
-        created(23, correlation(7)),
+        created(24, correlation(7)),
     ]
 }
 
@@ -223,8 +276,8 @@ fn decisions() -> Vec<Decision> {
     vec![
         decision(40, Actor::Program(program()), beginning()),
         decision(41, Actor::Operator { name, reason: "it is whole again".into() }, work()),
-        Decision { correlation: None, trace: None, ..decision(42, Actor::Board, Vec::new()) },
-        decision(43, Actor::Attempt(attempt(7, 2)), Vec::new()),
+        Decision { correlation: None, trace: None, ..decision(42, Actor::Board, held_back()) },
+        decision(43, Actor::Attempt(attempt(8, 2)), Vec::new()),
     ]
 }
 
@@ -249,15 +302,21 @@ const fn kind(event: &Event) -> u8 {
         Event::ActivationRedriven(_) => 14,
         Event::DeadLetterDropped { .. } => 15,
         Event::CorrelationCancelled { .. } => 16,
+        Event::DependencyDefined { .. } => 17,
+        Event::BreakerOpened { .. } => 18,
+        Event::BreakerHalfOpened { .. } => 19,
+        Event::BreakerClosed { .. } => 20,
+        Event::Paused { .. } => 21,
+        Event::Resumed { .. } => 22,
     }
 }
-const KINDS: u8 = 17;
+const KINDS: u8 = 23;
 
 fn place() -> Place {
     Place {
         epoch: Epoch(1),
         first: Seq(1),
-        last: Seq(24),
+        last: Seq(33),
         at: Timestamp(1_767_225_600_043),
         previous: genesis(Incarnation::new(uuid(1))),
     }

@@ -301,6 +301,10 @@ fn content_len(command: &Command) -> usize {
         | Request::Redrive(_)
         | Request::DropDead(_)
         | Request::CancelCorrelation(_)
-        | Request::CancelActivations(_) => 0,
+        | Request::CancelActivations(_)
+        | Request::Pause(_)
+        | Request::Resume(_)
+        | Request::OpenBreaker(_)
+        | Request::CloseBreaker(_) => 0,
     }
 }

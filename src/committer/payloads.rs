@@ -115,7 +115,13 @@ impl Payloads {
                 | Event::StepRecorded { .. }
                 | Event::ActivationClosed { .. }
                 | Event::DeadLetterDropped { .. }
-                | Event::CorrelationCancelled { .. } => {}
+                | Event::CorrelationCancelled { .. }
+                | Event::DependencyDefined { .. }
+                | Event::BreakerOpened { .. }
+                | Event::BreakerHalfOpened { .. }
+                | Event::BreakerClosed { .. }
+                | Event::Paused { .. }
+                | Event::Resumed { .. } => {}
             }
         }
         used.sort_unstable();
@@ -200,6 +206,7 @@ mod tests {
             visibility: Visibility::Public,
             ordering_key: None,
             idempotency_key: None,
+            not_before: None,
             expires_at: None,
             trace: None,
             payload_len: 7,
@@ -211,7 +218,13 @@ mod tests {
 
     fn created(input: u64) -> Event {
         let (subscription, inputs) = (SubscriptionNo(0), smallvec::smallvec![Seq(input)]);
-        Event::ActivationCreated { subscription, inputs, correlation: CORRELATION }
+        Event::ActivationCreated {
+            subscription,
+            inputs,
+            correlation: CORRELATION,
+            key: None,
+            not_before: None,
+        }
     }
 
     fn closed(input: u64) -> ClosedActivation {
@@ -221,6 +234,7 @@ mod tests {
             subscription: SubscriptionNo(0),
             inputs: smallvec::smallvec![Seq(input)],
             correlation: CORRELATION,
+            key: None,
             outcome: Outcome::Done,
             ended: Seq(100),
             at: Timestamp(0),

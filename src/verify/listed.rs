@@ -138,8 +138,13 @@ pub(super) async fn closed(
 }
 
 /// Outcomes by place.
-const OUTCOMES: [OutcomeFilter; 4] =
-    [OutcomeFilter::Done, OutcomeFilter::Dead, OutcomeFilter::Cancelled, OutcomeFilter::Dropped];
+const OUTCOMES: [OutcomeFilter; 5] = [
+    OutcomeFilter::Done,
+    OutcomeFilter::Dead,
+    OutcomeFilter::Cancelled,
+    OutcomeFilter::Dropped,
+    OutcomeFilter::Expired,
+];
 
 const fn place_of(outcome: Outcome) -> usize {
     match outcome {
@@ -147,6 +152,7 @@ const fn place_of(outcome: Outcome) -> usize {
         Outcome::Dead(_) => 1,
         Outcome::Cancelled => 2,
         Outcome::Dropped(_) => 3,
+        Outcome::Expired => 4,
     }
 }
 

@@ -296,7 +296,8 @@ impl<'a> Check<'a> {
             }
         }
         let counters = self.state.subscriptions().map(|(_, record)| record.counters);
-        let recorded = counters.map(|counters| counters.done + counters.dead + counters.cancelled);
+        let recorded = counters
+            .map(|counters| counters.done + counters.dead + counters.cancelled + counters.expired);
         let (stored, recorded) = (self.verified.closed, recorded.sum::<u64>());
         let head = self.log().head().await.map_err(VerifyError::Read)?.seq;
         if stored != recorded && head == self.state.seq() {

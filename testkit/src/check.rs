@@ -39,7 +39,7 @@ pub async fn check(running: &Running) -> Checked {
         let counted = record.counters;
         assert_eq!(
             counted.placements,
-            counted.done + counted.dead + counted.cancelled + open as u64,
+            counted.done + counted.dead + counted.cancelled + counted.expired + open as u64,
             "I2: every placement of subscription {no} is somewhere"
         );
     }

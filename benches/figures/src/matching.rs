@@ -7,9 +7,10 @@ use tokio::time::Instant;
 
 use artel::envelope::Clause;
 use artel::ids::SubscriptionNo;
-use artel::names::Tag;
+use artel::names::{OrderingKey, Tag};
 use artel::{Artifact, Context, Error as Failed, Reader};
 use artel_core::catalogue::{Candidate, Closures};
+use artel_core::key::BadKey;
 
 use crate::board::{Input, Output, at};
 use crate::error::Error;
@@ -66,6 +67,10 @@ impl Closures for Never {
     fn evaluate(&self, _: SubscriptionNo) -> Result<bool, Clause> {
         Ok(false)
     }
+
+    fn key(&self, _: SubscriptionNo) -> Result<Option<OrderingKey>, BadKey> {
+        Ok(None)
+    }
 }
 
 async fn nothing<T>(_: Context, _: std::sync::Arc<T>) -> Result<(), Failed> {
@@ -98,7 +103,8 @@ pub(crate) async fn measure(size: u32, kind: Kind) -> Result<Vec<f64>, Error> {
         Kind::Unrelated | Kind::Field => Vec::new(),
         Kind::Tag => vec![Tag::new("tag-of-nobody")?, Tag::new("tag-of-nobody-else")?],
     };
-    let candidate = Candidate { type_no, producer: None, tags: &tags, payload: &payload };
+    let candidate =
+        Candidate { type_no, producer: None, tags: &tags, payload: &payload, ordering_key: None };
     let (began, mut asked) = (Instant::now(), 0_u32);
     while began.elapsed() < TIME {
         for _ in 0..ASKED {

@@ -2,6 +2,8 @@
 
 use clap::{Args, Subcommand};
 
+use super::turn::Said;
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum BoardVerb {
     /// Says what the board is, who owns it, and how its agents stand
@@ -29,6 +31,21 @@ Examples:
   artel board hash
   diff <(artel board hash) <(artel board hash --board copy.db)")]
     Hash,
+    /// Leases nothing more until the board is resumed; what runs goes on, what is published waits
+    ///
+    /// For a board that no process owns: the program becomes the owner for a moment and records it.
+    /// It stays paused when the board's program starts.
+    #[command(after_help = "\
+Examples:
+  artel board pause --reason 'the disk is nearly full'")]
+    Pause(Said),
+    /// Leases work again
+    ///
+    /// For a board that no process owns: the program becomes the owner for a moment and records it.
+    #[command(after_help = "\
+Examples:
+  artel board resume --reason 'there is room again'")]
+    Resume(Said),
     /// Removes the board with everything in it
     #[command(after_help = "\
 Examples:

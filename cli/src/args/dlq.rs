@@ -30,8 +30,9 @@ Examples:
 Examples:
   artel dlq redrive 43 44 --reason 'the registry is back'
   artel dlq redrive --agent licence --reason 'the fix is deployed' --dry-run
-  artel dlq redrive --all --reason 'the fix is deployed' --by anna")]
-    Redrive(DlqSelect),
+  artel dlq redrive --all --reason 'the fix is deployed' --by anna
+  artel dlq redrive 43 --reason 'the order does not matter here' --out-of-order")]
+    Redrive(DlqRedrive),
     /// Gives dead letters up: they stay on record and are never tried again
     ///
     /// For a board that no process owns: the program becomes the owner for a moment and records it.
@@ -67,6 +68,15 @@ pub(crate) struct DlqShow {
     /// The dead letter
     #[arg(value_name = "ID")]
     pub(crate) id: ActivationId,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DlqRedrive {
+    #[command(flatten)]
+    pub(crate) select: DlqSelect,
+    /// Also those of an ordering key of which younger ones may have run since
+    #[arg(long)]
+    pub(crate) out_of_order: bool,
 }
 
 #[derive(Args, Debug)]

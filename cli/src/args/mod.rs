@@ -6,6 +6,7 @@ mod bench;
 mod board;
 mod dlq;
 mod event;
+mod turn;
 mod value;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -14,15 +15,18 @@ pub(crate) use activation::{ActivationCancel, ActivationLs, ActivationShow, Acti
 pub(crate) use artifact::{ArtifactLs, ArtifactShow, ArtifactVerb};
 pub(crate) use bench::{Bench, Correlations, Rate};
 pub(crate) use board::{BoardRm, BoardVerb};
-pub(crate) use dlq::{DlqLs, DlqSelect, DlqShow, DlqVerb};
+pub(crate) use dlq::{DlqLs, DlqRedrive, DlqSelect, DlqShow, DlqVerb};
 pub(crate) use event::{EventTail, EventVerb};
+pub(crate) use turn::{
+    AgentNamed, AgentVerb, BreakerNamed, BreakerVerb, CorrelationNamed, CorrelationVerb, Said,
+};
 pub(crate) use value::ArtifactRef;
 
 /// Looks at the boards of Artel, and operates them.
 ///
 /// Every verb works on a board's log, whether or not the program of the board runs. Verbs only
-/// read, except `board rm`, `activation cancel`, `dlq redrive` and `dlq drop`; `bench` makes a
-/// board of its own.
+/// read, except `board rm`, `pause` and `resume`, `activation cancel`, `breaker open` and `close`,
+/// `dlq redrive` and `dlq drop`; `bench` makes a board of its own.
 #[derive(Debug, Parser)]
 #[command(
     name = "artel",
@@ -95,12 +99,21 @@ pub(crate) enum Noun {
     /// The board as a whole
     #[command(subcommand)]
     Board(BoardVerb),
+    /// Who works on it
+    #[command(subcommand)]
+    Agent(AgentVerb),
     /// What is on the board
     #[command(subcommand)]
     Artifact(ArtifactVerb),
+    /// The trees of work, each grown from one publish
+    #[command(subcommand)]
+    Correlation(CorrelationVerb),
     /// The units of work
     #[command(subcommand)]
     Activation(ActivationVerb),
+    /// The circuit breakers, which hold work back while what it depends on is not well
+    #[command(subcommand)]
+    Breaker(BreakerVerb),
     /// The dead letters: work that will not be tried again by itself
     #[command(subcommand)]
     Dlq(DlqVerb),

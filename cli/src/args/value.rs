@@ -97,6 +97,7 @@ pub(crate) enum OutcomeArg {
     Dead,
     Cancelled,
     Dropped,
+    Expired,
 }
 
 impl From<OutcomeArg> for OutcomeFilter {
@@ -106,6 +107,7 @@ impl From<OutcomeArg> for OutcomeFilter {
             OutcomeArg::Dead => Self::Dead,
             OutcomeArg::Cancelled => Self::Cancelled,
             OutcomeArg::Dropped => Self::Dropped,
+            OutcomeArg::Expired => Self::Expired,
         }
     }
 }
@@ -125,6 +127,8 @@ pub(crate) enum ReasonArg {
     Loop,
     /// Its outputs would exceed a limit of its tree of work
     Limit,
+    /// Its key could not be worked out
+    BadKey,
 }
 
 impl From<ReasonArg> for DeadReason {
@@ -136,6 +140,7 @@ impl From<ReasonArg> for DeadReason {
             ReasonArg::TotalTimeout => Self::TotalTimeout,
             ReasonArg::Loop => Self::Loop,
             ReasonArg::Limit => Self::Limit,
+            ReasonArg::BadKey => Self::BadKey,
         }
     }
 }

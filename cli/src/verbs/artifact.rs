@@ -1,6 +1,6 @@
 //! `artel artifact ls` and `show`: what is on a board, and what it led to.
 
-use artel::envelope::{Draft, Verdicts};
+use artel::envelope::{Draft, NotBefore, Verdicts};
 use artel::event::Event;
 use artel::ids::Seq;
 use artel::time::Clock;
@@ -96,6 +96,14 @@ async fn detail(
     Ok(wire::ArtifactDetail {
         artifact: describe::artifact(stored),
         type_version: state.type_record(envelope.type_no).map_or(0, |record| record.version),
+        not_before: match envelope.not_before {
+            Some(NotBefore::At(at)) => Some(times::millis(at)),
+            Some(NotBefore::After(_)) | None => None,
+        },
+        delay_ms: match envelope.not_before {
+            Some(NotBefore::After(ms)) => Some(ms),
+            Some(NotBefore::At(_)) | None => None,
+        },
         expires_at: envelope.expires_at.map(times::millis),
         trace: envelope.trace.as_deref().map(describe::trace),
         payload_len: envelope.payload_len,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use artel::Reader;
+use artel::event::Pausable;
 use artel::ids::{ActivationId, CorrelationId};
 use artel::state::{STATE_FORMAT, State};
 
@@ -41,6 +42,9 @@ pub(super) async fn show(config: &Config, out: &mut Output) -> Result<(), Error>
         ("open work", format!("{} waiting, {} running", board.waiting, board.running)),
         ("dead letters", board.dead_letters.to_string()),
     ])?;
+    if board.paused {
+        out.line("paused: all work waits until `artel board resume`")?;
+    }
     if board.dev {
         out.line("made in development mode: a changed schema may move it aside")?;
     }
@@ -81,7 +85,11 @@ fn agents_table(agents: &[wire::Agent]) -> Table {
         Wrapped("REGISTERED"),
     ]);
     for agent in agents {
-        let registered = if agent.registered { "yes" } else { "no, its work waits" };
+        let registered = match (agent.registered, agent.paused) {
+            (true, false) => "yes",
+            (true, true) => "yes, but it is paused: its work waits",
+            (false, _) => "no, its work waits",
+        };
         table.row([
             agent.name.clone(),
             agent.waiting.to_string(),
@@ -150,6 +158,7 @@ async fn describe(reader: &Reader, url: &str) -> Result<wire::Board, Error> {
         program: header.program.as_ref().map(ToString::to_string),
         seq: header.seq.get(),
         committed_at: (header.seq.get() > 0).then(|| times::millis(header.at)),
+        paused: state.is_paused(Pausable::Board),
         artifacts: state.artifacts(),
         waiting: open.saturating_sub(running),
         running,
@@ -177,16 +186,19 @@ fn agents(state: &State, dead: &BTreeMap<String, u64>) -> Vec<wire::Agent> {
             counted.done += subscription.counters.done;
             counted.dead += subscription.counters.dead;
             counted.cancelled += subscription.counters.cancelled;
+            counted.expired += subscription.counters.expired;
         }
         let dead = dead.get(&name).copied().unwrap_or(0);
         wire::Agent {
             registered: record.registered,
+            paused: record.paused,
             waiting: waiting as u64,
             running: u64::from(running),
             done: counted.done,
             dead,
             dropped: counted.dead.saturating_sub(dead),
             cancelled: counted.cancelled,
+            expired: counted.expired,
             queue: record.definition.dead_letter_queue.to_string(),
             name,
         }

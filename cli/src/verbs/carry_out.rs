@@ -1,7 +1,10 @@
 //! Which function carries out which verb.
 
-use super::{activation, artifact, bench, board, dlq, event, operate, remove, verify};
-use crate::args::{ActivationVerb, ArtifactVerb, BoardVerb, DlqVerb, EventVerb, Noun};
+use super::{activation, artifact, bench, board, dlq, event, operate, remove, turn, verify};
+use crate::args::{
+    ActivationVerb, AgentVerb, ArtifactVerb, BoardVerb, BreakerVerb, CorrelationVerb, DlqVerb,
+    EventVerb, Noun,
+};
 use crate::config::Config;
 use crate::error::Error;
 use crate::output::Output;
@@ -12,12 +15,25 @@ pub(crate) async fn carry_out(noun: Noun, config: &Config, out: &mut Output) -> 
         Noun::Board(BoardVerb::Show) => board::show(config, out).await,
         Noun::Board(BoardVerb::Verify) => verify::verify(config, out).await,
         Noun::Board(BoardVerb::Hash) => board::hash(config, out).await,
+        Noun::Board(BoardVerb::Pause(said)) => turn::board(true, &said, config, out).await,
+        Noun::Board(BoardVerb::Resume(said)) => turn::board(false, &said, config, out).await,
         Noun::Board(BoardVerb::Rm(args)) => remove::rm(&args, config, out).await,
+        Noun::Agent(AgentVerb::Pause(args)) => turn::agent(true, &args, config, out).await,
+        Noun::Agent(AgentVerb::Resume(args)) => turn::agent(false, &args, config, out).await,
         Noun::Artifact(ArtifactVerb::Ls(args)) => artifact::ls(&args, config, out).await,
         Noun::Artifact(ArtifactVerb::Show(args)) => artifact::show(&args, config, out).await,
+        Noun::Correlation(CorrelationVerb::Pause(args)) => {
+            turn::correlation(true, &args, config, out).await
+        }
+        Noun::Correlation(CorrelationVerb::Resume(args)) => {
+            turn::correlation(false, &args, config, out).await
+        }
         Noun::Activation(ActivationVerb::Ls(args)) => activation::ls(&args, config, out).await,
         Noun::Activation(ActivationVerb::Show(args)) => activation::show(&args, config, out).await,
         Noun::Activation(ActivationVerb::Cancel(args)) => operate::cancel(&args, config, out).await,
+        Noun::Breaker(BreakerVerb::Ls) => turn::breakers(config, out).await,
+        Noun::Breaker(BreakerVerb::Open(args)) => turn::breaker(true, &args, config, out).await,
+        Noun::Breaker(BreakerVerb::Close(args)) => turn::breaker(false, &args, config, out).await,
         Noun::Dlq(DlqVerb::Ls(args)) => dlq::ls(&args, config, out).await,
         Noun::Dlq(DlqVerb::Show(args)) => dlq::show(&args, config, out).await,
         Noun::Dlq(DlqVerb::Redrive(args)) => operate::redrive(&args, config, out).await,

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 
 use artel::definition::AgentDefinition;
 use artel::envelope::{Actor, Draft};
-use artel::event::{AttemptEnd, Closure, Event, Next};
+use artel::event::{AttemptEnd, Closure, Event, Next, Pausable};
 use artel::hash::Hash;
-use artel::ids::{ActivationId, AttemptId, CorrelationId, Seq, SubscriptionNo};
+use artel::ids::{ActivationId, AttemptId, CorrelationId};
 use artel::state::State;
+use artel::time::Elapsed;
 use artel::{Entry, ReadError, Reader};
 
 use crate::{describe, times, wire, words};
@@ -54,7 +55,27 @@ impl Activations {
             Event::ActivationRedriven(redriven) => {
                 Some((redriven.activation, redriven.subscription, redriven.correlation))
             }
-            _ => None,
+            Event::BoardCreated { .. }
+            | Event::OwnerChanged { .. }
+            | Event::ClockJumped { .. }
+            | Event::TypeRegistered { .. }
+            | Event::AgentDefined { .. }
+            | Event::AgentRetired { .. }
+            | Event::SessionOpened { .. }
+            | Event::SessionEnded { .. }
+            | Event::ArtifactCommitted(_)
+            | Event::AttemptStarted { .. }
+            | Event::AttemptEnded { .. }
+            | Event::StepRecorded { .. }
+            | Event::ActivationClosed { .. }
+            | Event::DeadLetterDropped { .. }
+            | Event::CorrelationCancelled { .. }
+            | Event::DependencyDefined { .. }
+            | Event::BreakerOpened { .. }
+            | Event::BreakerHalfOpened { .. }
+            | Event::BreakerClosed { .. }
+            | Event::Paused { .. }
+            | Event::Resumed { .. } => None,
         };
         if let Some((id, subscription, correlation)) = created {
             self.remember(id, Work { agent: describe::agent_of(state, subscription), correlation });
@@ -111,7 +132,13 @@ fn about(entry: &Entry) -> Option<ActivationId> {
         | Event::SessionOpened { .. }
         | Event::SessionEnded { .. }
         | Event::ArtifactCommitted(_)
-        | Event::CorrelationCancelled { .. } => None,
+        | Event::CorrelationCancelled { .. }
+        | Event::DependencyDefined { .. }
+        | Event::BreakerOpened { .. }
+        | Event::BreakerHalfOpened { .. }
+        | Event::BreakerClosed { .. }
+        | Event::Paused { .. }
+        | Event::Resumed { .. } => None,
     }
 }
 
@@ -119,8 +146,32 @@ fn about(entry: &Entry) -> Option<ActivationId> {
 pub(super) fn correlation(entry: &Entry, subjects: &Subjects) -> Option<CorrelationId> {
     match &entry.event {
         Event::ArtifactCommitted(draft) => Some(draft.envelope.correlation),
-        Event::CorrelationCancelled { correlation } => Some(*correlation),
-        _ => subjects.work.as_ref().map(|work| work.correlation).or(entry.correlation),
+        Event::CorrelationCancelled { correlation }
+        | Event::Paused { what: Pausable::Correlation(correlation) }
+        | Event::Resumed { what: Pausable::Correlation(correlation) } => Some(*correlation),
+        Event::BoardCreated { .. }
+        | Event::OwnerChanged { .. }
+        | Event::ClockJumped { .. }
+        | Event::TypeRegistered { .. }
+        | Event::AgentDefined { .. }
+        | Event::AgentRetired { .. }
+        | Event::SessionOpened { .. }
+        | Event::SessionEnded { .. }
+        | Event::ActivationCreated { .. }
+        | Event::AttemptStarted { .. }
+        | Event::AttemptEnded { .. }
+        | Event::StepRecorded { .. }
+        | Event::ActivationClosed { .. }
+        | Event::ActivationRedriven(_)
+        | Event::DeadLetterDropped { .. }
+        | Event::DependencyDefined { .. }
+        | Event::BreakerOpened { .. }
+        | Event::BreakerHalfOpened { .. }
+        | Event::BreakerClosed { .. }
+        | Event::Paused { .. }
+        | Event::Resumed { .. } => {
+            subjects.work.as_ref().map(|work| work.correlation).or(entry.correlation)
+        }
     }
 }
 
@@ -195,9 +246,21 @@ fn happened(event: &Event, agent: Option<String>, state: &State) -> wire::Happen
             reason: words::session_end(*reason),
         },
         Event::ArtifactCommitted(draft) => committed(draft, state),
-        Event::ActivationCreated { subscription, inputs, .. } => {
-            created(*subscription, inputs, state)
+        Event::ActivationCreated { subscription, inputs, key, not_before, .. } => {
+            wire::Happened::ActivationCreated {
+                agent: describe::agent_of(state, *subscription),
+                subscription: subscription.get(),
+                input_seqs: describe::seqs(inputs),
+                key: key.as_ref().map(ToString::to_string),
+                not_before_ms: not_before.map(|moment| moment.as_millis()),
+            }
         }
+        Event::DependencyDefined { .. }
+        | Event::BreakerOpened { .. }
+        | Event::BreakerHalfOpened { .. }
+        | Event::BreakerClosed { .. }
+        | Event::Paused { .. }
+        | Event::Resumed { .. } => held_back(event, agent, state),
         Event::AttemptStarted { .. }
         | Event::AttemptEnded { .. }
         | Event::StepRecorded { .. }
@@ -233,6 +296,7 @@ fn work(event: &Event, agent: Option<String>, state: &State) -> wire::Happened {
         Event::ActivationClosed { activation, why } => {
             let (why, reason) = match why {
                 Closure::Cancelled => ("cancelled", None),
+                Closure::Expired => ("expired", None),
                 Closure::Dead(reason) => ("dead", Some(words::reason(*reason))),
             };
             let activation = describe::number(*activation);
@@ -243,6 +307,8 @@ fn work(event: &Event, agent: Option<String>, state: &State) -> wire::Happened {
             agent: describe::agent_of(state, redriven.subscription),
             subscription: redriven.subscription.get(),
             input_seqs: describe::seqs(&redriven.inputs),
+            key: redriven.key.as_ref().map(ToString::to_string),
+            out_of_order: redriven.out_of_order,
             attempts: redriven.attempts,
         },
         Event::DeadLetterDropped { activation } => {
@@ -258,15 +324,62 @@ fn work(event: &Event, agent: Option<String>, state: &State) -> wire::Happened {
         | Event::SessionOpened { .. }
         | Event::SessionEnded { .. }
         | Event::ArtifactCommitted(_)
-        | Event::ActivationCreated { .. } => happened(event, agent, state),
+        | Event::ActivationCreated { .. }
+        | Event::DependencyDefined { .. }
+        | Event::BreakerOpened { .. }
+        | Event::BreakerHalfOpened { .. }
+        | Event::BreakerClosed { .. }
+        | Event::Paused { .. }
+        | Event::Resumed { .. } => happened(event, agent, state),
     }
 }
 
-fn created(subscription: SubscriptionNo, inputs: &[Seq], state: &State) -> wire::Happened {
-    wire::Happened::ActivationCreated {
-        agent: describe::agent_of(state, subscription),
-        subscription: subscription.get(),
-        input_seqs: describe::seqs(inputs),
+/// What holds work back, or lets it go.
+fn held_back(event: &Event, agent: Option<String>, state: &State) -> wire::Happened {
+    match event {
+        Event::DependencyDefined { dependency, definition } => wire::Happened::DependencyDefined {
+            dependency_no: dependency.get(),
+            dependency: definition.name.to_string(),
+            breaker: definition.limits.breaker.as_ref().map(describe::breaker),
+            rate_limit: definition.limits.rate.as_ref().map(describe::rate_limit),
+        },
+        Event::BreakerOpened { of, why, until, counts } => wire::Happened::BreakerOpened {
+            of: describe::metered(state, *of),
+            why: words::tripped(*why),
+            until_ms: (*until != Elapsed::NEVER).then(|| until.as_millis()),
+            failures: counts.failures,
+            calls: counts.calls,
+        },
+        Event::BreakerHalfOpened { of } => {
+            wire::Happened::BreakerHalfOpened { of: describe::metered(state, *of) }
+        }
+        Event::BreakerClosed { of, why, counts } => wire::Happened::BreakerClosed {
+            of: describe::metered(state, *of),
+            why: words::mended(*why),
+            failures: counts.failures,
+            calls: counts.calls,
+        },
+        Event::Paused { what } => wire::Happened::Paused { what: describe::pausable(state, *what) },
+        Event::Resumed { what } => {
+            wire::Happened::Resumed { what: describe::pausable(state, *what) }
+        }
+        Event::BoardCreated { .. }
+        | Event::OwnerChanged { .. }
+        | Event::ClockJumped { .. }
+        | Event::TypeRegistered { .. }
+        | Event::AgentDefined { .. }
+        | Event::AgentRetired { .. }
+        | Event::SessionOpened { .. }
+        | Event::SessionEnded { .. }
+        | Event::ArtifactCommitted(_)
+        | Event::ActivationCreated { .. }
+        | Event::AttemptStarted { .. }
+        | Event::AttemptEnded { .. }
+        | Event::StepRecorded { .. }
+        | Event::ActivationClosed { .. }
+        | Event::ActivationRedriven(_)
+        | Event::DeadLetterDropped { .. }
+        | Event::CorrelationCancelled { .. } => happened(event, agent, state),
     }
 }
 
@@ -333,6 +446,10 @@ fn definition(definition: &AgentDefinition) -> wire::AgentDefinition {
         attempt_timeout_ms: millis(definition.attempt_timeout),
         total_timeout_ms: definition.total_timeout.map(millis),
         concurrency: definition.concurrency,
+        key_concurrency: definition.key_concurrency,
         queue: definition.dead_letter_queue.to_string(),
+        breaker: definition.limits.breaker.as_ref().map(describe::breaker),
+        rate_limit: definition.limits.rate.as_ref().map(describe::rate_limit),
+        dependencies: describe::texts(&definition.dependencies),
     }
 }

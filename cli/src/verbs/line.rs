@@ -3,7 +3,7 @@
 use super::show::to_the_second;
 use crate::describe;
 use crate::output::Paint;
-use crate::wire::{Actor, Event, Happened};
+use crate::wire::{Actor, Event, Happened, Metered};
 
 /// The parts of a line.
 pub(super) struct Line {
@@ -58,8 +58,27 @@ fn paint(happened: &Happened) -> Option<Paint> {
             Some(Paint::Red)
         }
         Happened::AttemptEnded { end: "done", .. } => Some(Paint::Green),
-        Happened::AttemptEnded { .. } => Some(Paint::Yellow),
-        _ => None,
+        Happened::BreakerOpened { .. } => Some(Paint::Red),
+        Happened::BreakerClosed { .. } | Happened::Resumed { .. } => Some(Paint::Green),
+        Happened::AttemptEnded { .. }
+        | Happened::BreakerHalfOpened { .. }
+        | Happened::Paused { .. } => Some(Paint::Yellow),
+        Happened::BoardCreated { .. }
+        | Happened::OwnerChanged { .. }
+        | Happened::ClockJumped { .. }
+        | Happened::TypeRegistered { .. }
+        | Happened::AgentDefined { .. }
+        | Happened::AgentRetired { .. }
+        | Happened::SessionOpened { .. }
+        | Happened::SessionEnded { .. }
+        | Happened::ArtifactCommitted { .. }
+        | Happened::ActivationCreated { .. }
+        | Happened::AttemptStarted { .. }
+        | Happened::StepRecorded { .. }
+        | Happened::ActivationRedriven { .. }
+        | Happened::DeadLetterDropped { .. }
+        | Happened::CorrelationCancelled {}
+        | Happened::DependencyDefined { .. } => None,
     }
 }
 
@@ -105,6 +124,12 @@ fn board(happened: &Happened) -> (&'static str, String) {
         | Happened::ActivationRedriven { .. }
         | Happened::DeadLetterDropped { .. }
         | Happened::CorrelationCancelled {} => work(happened),
+        Happened::DependencyDefined { .. }
+        | Happened::BreakerOpened { .. }
+        | Happened::BreakerHalfOpened { .. }
+        | Happened::BreakerClosed { .. }
+        | Happened::Paused { .. }
+        | Happened::Resumed { .. } => held_back(happened),
     }
 }
 
@@ -167,7 +192,59 @@ fn work(happened: &Happened) -> (&'static str, String) {
         | Happened::AgentRetired { .. }
         | Happened::SessionOpened { .. }
         | Happened::SessionEnded { .. }
-        | Happened::ArtifactCommitted { .. } => board(happened),
+        | Happened::ArtifactCommitted { .. }
+        | Happened::DependencyDefined { .. }
+        | Happened::BreakerOpened { .. }
+        | Happened::BreakerHalfOpened { .. }
+        | Happened::BreakerClosed { .. }
+        | Happened::Paused { .. }
+        | Happened::Resumed { .. } => board(happened),
+    }
+}
+
+/// What holds work back, or lets it go.
+fn held_back(happened: &Happened) -> (&'static str, String) {
+    let named = |of: &Metered| format!("{} {}", of.kind, of.name);
+    match happened {
+        Happened::DependencyDefined { dependency, .. } => {
+            ("dependency defined", dependency.clone())
+        }
+        Happened::BreakerOpened { of, why, failures, calls, .. } => {
+            let counted = format!("{failures} of {calls} failed");
+            let why = match *why {
+                "operator" => "by hand".to_owned(),
+                "probe" => format!("a probe failed, {counted}"),
+                _ => counted,
+            };
+            ("breaker opened", format!("{}: {why}", named(of)))
+        }
+        Happened::BreakerHalfOpened { of } => ("breaker half-open", named(of)),
+        Happened::BreakerClosed { of, why, calls, .. } => {
+            let why = match *why {
+                "operator" => "by hand".to_owned(),
+                _ => format!("{calls} probes ended well"),
+            };
+            ("breaker closed", format!("{}: {why}", named(of)))
+        }
+        Happened::Paused { what } => ("paused", what.clone()),
+        Happened::Resumed { what } => ("resumed", what.clone()),
+        Happened::BoardCreated { .. }
+        | Happened::OwnerChanged { .. }
+        | Happened::ClockJumped { .. }
+        | Happened::TypeRegistered { .. }
+        | Happened::AgentDefined { .. }
+        | Happened::AgentRetired { .. }
+        | Happened::SessionOpened { .. }
+        | Happened::SessionEnded { .. }
+        | Happened::ArtifactCommitted { .. }
+        | Happened::ActivationCreated { .. }
+        | Happened::AttemptStarted { .. }
+        | Happened::AttemptEnded { .. }
+        | Happened::StepRecorded { .. }
+        | Happened::ActivationClosed { .. }
+        | Happened::ActivationRedriven { .. }
+        | Happened::DeadLetterDropped { .. }
+        | Happened::CorrelationCancelled {} => board(happened),
     }
 }
 

@@ -13,6 +13,7 @@ mod line;
 mod operate;
 mod remove;
 mod show;
+mod turn;
 mod verify;
 
 pub(crate) use carry_out::carry_out;

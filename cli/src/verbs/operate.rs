@@ -9,7 +9,7 @@ use artel::{Caretaker, OperateError, Operator, Reader, Rejection, Standing};
 
 use super::dead::{Wanted, dead_letters};
 use super::show;
-use crate::args::{ActivationCancel, DlqSelect};
+use crate::args::{ActivationCancel, DlqRedrive, DlqSelect};
 use crate::config::{self, Config};
 use crate::error::Error;
 use crate::output::Output;
@@ -23,7 +23,7 @@ const LOOKED_BACK: u64 = 512;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Action {
-    Redrive,
+    Redrive { out_of_order: bool },
     Drop,
     Cancel,
 }
@@ -39,7 +39,7 @@ struct Asked {
 impl Action {
     const fn as_str(self) -> &'static str {
         match self {
-            Self::Redrive => "redrive",
+            Self::Redrive { .. } => "redrive",
             Self::Drop => "drop",
             Self::Cancel => "cancel",
         }
@@ -47,11 +47,12 @@ impl Action {
 }
 
 pub(super) async fn redrive(
-    args: &DlqSelect,
+    args: &DlqRedrive,
     config: &Config,
     out: &mut Output,
 ) -> Result<(), Error> {
-    dead(Action::Redrive, args, config, out).await
+    let action = Action::Redrive { out_of_order: args.out_of_order };
+    dead(action, &args.select, config, out).await
 }
 
 pub(super) async fn drop_dead(
@@ -84,7 +85,8 @@ async fn dead(
 ) -> Result<(), Error> {
     let reader = Reader::open(&config.board).await?;
     let ids = select(&reader, args).await?;
-    let program = if action == Action::Redrive { last_program(&reader).await? } else { None };
+    let redrives = matches!(action, Action::Redrive { .. });
+    let program = if redrives { last_program(&reader).await? } else { None };
     if args.dry_run {
         check(&reader, action, &ids).await?;
         let asked = Asked { action, ids, by: String::new(), reason: String::new() };
@@ -125,7 +127,7 @@ async fn check(reader: &Reader, action: Action, ids: &[ActivationId]) -> Result<
         let rejection = match (action, view.standing) {
             (Action::Cancel, Standing::Waiting(_) | Standing::Running) => continue,
             (Action::Cancel, Standing::Closed { .. }) => Rejection::NotOpen { activation },
-            (Action::Redrive | Action::Drop, standing) => {
+            (Action::Redrive { .. } | Action::Drop, standing) => {
                 let state = match standing {
                     Standing::Waiting(_) | Standing::Running => "it is open",
                     Standing::Closed { outcome, .. } => match outcome {
@@ -133,6 +135,7 @@ async fn check(reader: &Reader, action: Action, ids: &[ActivationId]) -> Result<
                         Outcome::Done => "it is done",
                         Outcome::Cancelled => "it is cancelled",
                         Outcome::Dropped(_) => "it was dropped",
+                        Outcome::Expired => "it expired",
                     },
                 };
                 Rejection::NotDead { activation, state }
@@ -174,7 +177,7 @@ fn sorted(ids: &[ActivationId]) -> Vec<ActivationId> {
 }
 
 /// Who asks.
-fn by(named: &Option<String>) -> Result<String, Error> {
+pub(super) fn by(named: &Option<String>) -> Result<String, Error> {
     named.clone().or_else(config::operator).ok_or(Error::NoOperator)
 }
 
@@ -208,7 +211,8 @@ async fn change(
     ids: &[ActivationId],
 ) -> Result<u32, OperateError> {
     match action {
-        Action::Redrive => operator.redrive(ids).await,
+        Action::Redrive { out_of_order: false } => operator.redrive(ids).await,
+        Action::Redrive { out_of_order: true } => operator.redrive_out_of_order(ids).await,
         Action::Drop => operator.drop_dead(ids).await,
         Action::Cancel => operator.cancel_activations(ids).await,
     }
@@ -220,7 +224,7 @@ fn answer(asked: &Asked, changed: u32, program: Option<String>) -> wire::Operate
         ids: asked.ids.iter().copied().map(describe::number).collect(),
         changed,
         dry_run: false,
-        runs_with: program.filter(|_| asked.action == Action::Redrive),
+        runs_with: program.filter(|_| matches!(asked.action, Action::Redrive { .. })),
     }
 }
 

@@ -28,15 +28,21 @@ pub(crate) struct Activation {
     pub(crate) input_seqs: Vec<u64>,
     /// The tree of work that it belongs to.
     pub(crate) correlation: String,
-    /// `waiting`, `running`, `done`, `dead`, `cancelled` or `dropped`.
+    /// What it is ordered or counted by.
+    pub(crate) key: Option<String>,
+    /// `waiting`, `running`, `done`, `dead`, `cancelled`, `dropped` or `expired`.
     pub(crate) standing: &'static str,
-    /// What it waits for: `unregistered`, `room`, `not-before`, `concurrency (board)`,
-    /// `concurrency (agent)` or `permit`.
+    /// What it waits for: `paused`, `unregistered`, `after`, `room`, `not-before`, `ordering-key`,
+    /// `breaker`, `rate`, `concurrency (board)`, `concurrency (agent)`, `concurrency (key)` or
+    /// `permit`.
     pub(crate) gate: Option<&'static str>,
-    /// When the gate `not-before` opens.
+    /// Whose pause, breaker or rate limit that is, such as `agent licence`, or which activation is
+    /// before it in its key.
+    pub(crate) held_by: Option<String>,
+    /// When the gate `not-before`, `breaker` or `rate` opens, where that is known.
     pub(crate) not_before: Option<String>,
     /// Why it is, or was, a dead letter: `attempts-exhausted`, `not-retryable`,
-    /// `retry-time-elapsed`, `total-timeout`, `loop` or `limit`.
+    /// `retry-time-elapsed`, `total-timeout`, `loop`, `limit` or `bad-key`.
     pub(crate) reason: Option<&'static str>,
     /// When it ended.
     pub(crate) ended_at: Option<String>,
@@ -71,6 +77,10 @@ pub(crate) struct Subscription {
     pub(crate) types: Vec<String>,
     /// Made by one of these agents; empty for any.
     pub(crate) from: Vec<String>,
+    /// Made by none of these agents.
+    pub(crate) not_from: Vec<String>,
+    /// Whether it also wakes on what its own agent made.
+    pub(crate) self_trigger: bool,
     /// With all of these tags.
     pub(crate) tags_all: Vec<String>,
     /// With one of these tags; empty for any.
@@ -79,6 +89,19 @@ pub(crate) struct Subscription {
     pub(crate) filter: Option<String>,
     /// 0 to 9, higher first.
     pub(crate) priority: u8,
+    /// Where the keys of its activations come from, as people read it, where they have any.
+    pub(crate) key: Option<String>,
+    /// Whether activations with the same key are worked on one at a time, in order, and then what a dead
+    /// letter does to its key: `continue` or `stop`.
+    pub(crate) ordered: Option<&'static str>,
+    /// How many matches are held until the last of them is there.
+    pub(crate) after: u64,
+    /// For how long no further match must have come.
+    pub(crate) quiet_ms: Option<u64>,
+    /// How old a match must have become.
+    pub(crate) older_than_ms: Option<u64>,
+    /// The types of which no artifact must have come to its tree of work by then.
+    pub(crate) without: Vec<String>,
 }
 
 /// One execution of an activation.

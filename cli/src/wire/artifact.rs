@@ -60,6 +60,10 @@ pub(crate) struct ArtifactDetail {
     pub(crate) artifact: Artifact,
     /// The version of its type's schema.
     pub(crate) type_version: u32,
+    /// Before when nobody works on it, where the publisher named a moment.
+    pub(crate) not_before: Option<String>,
+    /// How long after its commit nobody works on it, where the publisher named a time.
+    pub(crate) delay_ms: Option<u64>,
     /// When it ceases to be of use.
     pub(crate) expires_at: Option<String>,
     /// Where it belongs in a distributed trace.
@@ -112,7 +116,7 @@ pub(crate) struct NotWoken {
     pub(crate) subscription: u32,
     /// Whose it is.
     pub(crate) agent: String,
-    /// The first clause that said no: `producer`, `self-trigger`, `tags-all`, `tags-any`, `filter`,
+    /// The first clause that said no: `producer`, `not-from`, `self-trigger`, `tags-all`, `tags-any`, `filter`,
     /// `filter-error` or `filter-panic`.
     pub(crate) clause: &'static str,
     /// What the clause asks for.

@@ -27,6 +27,8 @@ pub(crate) struct Board {
     pub(crate) seq: u64,
     /// When that was committed; null before the first.
     pub(crate) committed_at: Option<String>,
+    /// Whether somebody paused it; if so, all work waits.
+    pub(crate) paused: bool,
     /// How many artifacts it has had.
     pub(crate) artifacts: u64,
     /// How many activations wait.
@@ -75,6 +77,8 @@ pub(crate) struct Agent {
     pub(crate) name: String,
     /// Whether a program names it; if none does, its work waits.
     pub(crate) registered: bool,
+    /// Whether somebody paused it; if so, its work waits.
+    pub(crate) paused: bool,
     /// Activations that wait.
     pub(crate) waiting: u64,
     /// Activations that run.
@@ -87,6 +91,8 @@ pub(crate) struct Agent {
     pub(crate) dropped: u64,
     /// Activations that were cancelled.
     pub(crate) cancelled: u64,
+    /// Activations for which what they waited for was no longer so before they ran.
+    pub(crate) expired: u64,
     /// Where its dead letters are listed.
     pub(crate) queue: String,
 }

@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 
 use super::activation::Subscription;
 use super::artifact::Trace;
+use super::turn::{BreakerOptions, Metered, RateLimit};
 
 /// A line of `event tail`.
 #[derive(Debug, Serialize)]
@@ -173,6 +174,10 @@ pub(crate) enum Happened {
         subscription: u32,
         /// The artifacts to work on, by seq.
         input_seqs: Vec<u64>,
+        /// What it is ordered or counted by.
+        key: Option<String>,
+        /// Before when it is not worked on, in milliseconds of the board's own clock.
+        not_before_ms: Option<u64>,
     },
     /// An attempt begins.
     AttemptStarted {
@@ -231,7 +236,7 @@ pub(crate) enum Happened {
         activation: u64,
         /// The agent.
         agent: Option<String>,
-        /// `cancelled` or `dead`.
+        /// `cancelled`, `dead` or `expired`.
         why: &'static str,
         /// Why it died.
         reason: Option<&'static str>,
@@ -246,6 +251,10 @@ pub(crate) enum Happened {
         subscription: u32,
         /// The artifacts to work on, by seq.
         input_seqs: Vec<u64>,
+        /// What it is ordered or counted by.
+        key: Option<String>,
+        /// Whether younger ones of its ordering key may have run since.
+        out_of_order: bool,
         /// How many attempts it has had.
         attempts: u32,
     },
@@ -258,6 +267,56 @@ pub(crate) enum Happened {
     },
     /// A tree of work was cancelled.
     CorrelationCancelled {},
+    /// A dependency holds this definition from here on.
+    DependencyDefined {
+        /// The board's number of the dependency.
+        dependency_no: u32,
+        /// Its name.
+        dependency: String,
+        /// How its circuit breaker is set.
+        breaker: Option<BreakerOptions>,
+        /// How often attempts may begin that depend on it.
+        rate_limit: Option<RateLimit>,
+    },
+    /// A circuit breaker lets no attempt through from here on.
+    BreakerOpened {
+        /// Whose breaker.
+        of: Metered,
+        /// `in-a-row`, `rate`, `probe` or `operator`.
+        why: &'static str,
+        /// Until when, in milliseconds of the board's own clock; null until it is closed by hand.
+        until_ms: Option<u64>,
+        /// Failures that it had counted.
+        failures: u32,
+        /// Of how many attempts.
+        calls: u32,
+    },
+    /// A circuit breaker lets a few attempts through, to see how they end.
+    BreakerHalfOpened {
+        /// Whose breaker.
+        of: Metered,
+    },
+    /// A circuit breaker lets all attempts through again.
+    BreakerClosed {
+        /// Whose breaker.
+        of: Metered,
+        /// `probes` or `operator`.
+        why: &'static str,
+        /// Failures that it had counted.
+        failures: u32,
+        /// Of how many attempts.
+        calls: u32,
+    },
+    /// Nothing of it is leased from here on.
+    Paused {
+        /// What is paused: `the board`, an agent, or a tree of work.
+        what: String,
+    },
+    /// It is leased again.
+    Resumed {
+        /// What is no longer paused.
+        what: String,
+    },
 }
 
 /// What an agent subscribes to and how it is run.
@@ -276,6 +335,14 @@ pub(crate) struct AgentDefinition {
     pub(crate) total_timeout_ms: Option<u64>,
     /// How many attempts of it may run at once.
     pub(crate) concurrency: u32,
+    /// How many of those may be of one key.
+    pub(crate) key_concurrency: Option<u32>,
     /// Where its dead letters are listed.
     pub(crate) queue: String,
+    /// How its circuit breaker is set.
+    pub(crate) breaker: Option<BreakerOptions>,
+    /// How often its attempts may begin.
+    pub(crate) rate_limit: Option<RateLimit>,
+    /// What its attempts depend on.
+    pub(crate) dependencies: Vec<String>,
 }

@@ -7,6 +7,7 @@ mod bench;
 mod board;
 mod event;
 mod failure;
+mod turn;
 
 pub(crate) use activation::{
     Activation, ActivationDetail, Activations, Attempt, DeadLetter, DeadLetters, Operated,
@@ -17,3 +18,4 @@ pub(crate) use bench::{Bench, Latency};
 pub(crate) use board::{Agent, Board, BoardHash, OpenCorrelation, Owner, Removed, Type, Verified};
 pub(crate) use event::{Actor, AgentDefinition, Event, Happened};
 pub(crate) use failure::{Failure, Problem};
+pub(crate) use turn::{Breaker, BreakerOptions, Breakers, Metered, RateLimit, Turned};

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 use crate::envelope::Inputs;
 use crate::event::Room;
 use crate::ids::{AgentNo, AttemptNo, CorrelationId, Seq, SessionId, SubscriptionNo};
-use crate::names::StepName;
+use crate::names::{OrderingKey, StepName};
 use crate::time::{Elapsed, Timestamp};
 
 /// A unit of work that waits or runs.
@@ -20,6 +20,8 @@ pub struct Activation {
     pub inputs: Inputs,
     /// The tree of work it belongs to.
     pub correlation: CorrelationId,
+    /// What it is ordered or counted by.
+    pub key: Option<OrderingKey>,
     /// When it was created, or redriven.
     pub created: Elapsed,
     /// How many attempts were started.

@@ -2,18 +2,22 @@
 //! there already is not committed again, and what is new brings its activations.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use smallvec::{SmallVec, smallvec};
 
 use super::beside::Beside;
 use super::room::Growth;
 use super::state::State;
+use super::timed::Made;
 use crate::command::{NewArtifact, Publish, Rejection};
 use crate::content::Content;
-use crate::event::Event;
-use crate::ids::{ArtifactId, Seq};
+use crate::envelope::NotBefore;
+use crate::event::{Closure, DeadReason, Event};
+use crate::ids::{ActivationId, ArtifactId, Seq};
 use crate::log::{Existing, LookedUp};
 use crate::names::IdempotencyKey;
+use crate::time::{Elapsed, Now};
 
 /// Artifacts that are not on the board yet.
 pub(super) type Fresh<'a> = SmallVec<[&'a NewArtifact; 4]>;
@@ -97,17 +101,53 @@ impl State {
     }
 
     /// Appends the events of what was admitted, with what it wakes.
-    pub(super) fn commit_artifacts(&self, fresh: &[&NewArtifact], events: &mut Vec<Event>) {
+    pub(super) fn commit_artifacts(
+        &self,
+        fresh: &[&NewArtifact],
+        now: Now,
+        events: &mut Vec<Event>,
+    ) {
+        let mut made = Made::default();
+        let next = |events: &Vec<Event>| Seq(self.header.seq.get() + events.len() as u64 + 1);
         for artifact in fresh {
             let correlation = artifact.draft.envelope.correlation;
-            let seq = Seq(self.header.seq.get() + events.len() as u64 + 1);
+            let seq = next(events);
             events.push(Event::ArtifactCommitted(artifact.draft.clone()));
-            for &subscription in &artifact.draft.verdicts.woken {
+            self.expire_aged(&artifact.draft.envelope, now.elapsed, &mut made, events);
+            let verdicts = &artifact.draft.verdicts;
+            let not_before = artifact.draft.envelope.not_before.map(|wanted| moment(wanted, now));
+            for &subscription in &verdicts.woken {
                 let inputs = smallvec![seq];
-                events.push(Event::ActivationCreated { subscription, inputs, correlation });
+                let key = verdicts.key(subscription);
+                let bad = key.is_err();
+                let key = key.unwrap_or_default().cloned();
+                let of = (subscription, key.as_ref());
+                let wakes = self.wake_at(of, now.elapsed, &mut made, events);
+                let not_before = not_before.max(wakes);
+                let activation = ActivationId(next(events));
+                self.note_made(subscription, (key.clone(), correlation), activation, &mut made);
+                events.push(Event::ActivationCreated {
+                    subscription,
+                    inputs,
+                    correlation,
+                    key,
+                    not_before,
+                });
+                if bad {
+                    let why = Closure::Dead(DeadReason::BadKey);
+                    events.push(Event::ActivationClosed { activation, why });
+                }
             }
         }
     }
+}
+
+/// The moment on the board's own clock before which nobody works on an artifact.
+fn moment(wanted: NotBefore, now: Now) -> Elapsed {
+    now.elapsed.after(match wanted {
+        NotBefore::At(at) => at.since(now.wall),
+        NotBefore::After(ms) => Duration::from_millis(ms),
+    })
 }
 
 /// What makes an artifact the same as another one.

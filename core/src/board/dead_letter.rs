@@ -8,7 +8,7 @@ use super::room::{Growth, OWED_FACTOR};
 use super::state::State;
 use crate::command::{DeadLetterRef, Rejection};
 use crate::event::{Event, Redriven};
-use crate::log::Outcome;
+use crate::log::{ClosedActivation, Outcome};
 
 impl State {
     pub(super) fn decide_redrive(
@@ -26,11 +26,18 @@ impl State {
         self.check_room(&growth, OWED_FACTOR).map_err(|full| self.agenda_full(full))?;
         for letter in letters {
             let closed = &letter.closed;
+            let overtaken = self.is_overtaken(closed);
+            if let (true, false, Some(key)) = (overtaken, letter.out_of_order, &closed.key) {
+                let (activation, key) = (closed.activation, key.clone());
+                return Err(Rejection::OutOfOrder { activation, key });
+            }
             events.push(Event::ActivationRedriven(Box::new(Redriven {
                 activation: closed.activation,
                 subscription: closed.subscription,
                 inputs: closed.inputs.clone(),
                 correlation: closed.correlation,
+                key: closed.key.clone(),
+                out_of_order: overtaken,
                 attempts: closed.attempts,
                 trail: closed.trail.clone(),
                 steps: closed.steps.clone(),
@@ -50,6 +57,18 @@ impl State {
             events.push(Event::DeadLetterDropped { activation: letter.closed.activation });
         }
         Ok(())
+    }
+
+    /// Whether younger ones of the same key may have run since an activation died: some did, or it
+    /// is not remembered whether any did.
+    fn is_overtaken(&self, closed: &ClosedActivation) -> bool {
+        let (no, id) = (closed.subscription, closed.activation);
+        let ordered = self.subscription(no).is_some_and(|it| it.definition.ordered.is_some());
+        let Some(key) = closed.key.as_ref().filter(|_| ordered) else { return false };
+        let letters = self.dead_keys.get(&no).and_then(|keys| keys.get(key));
+        letters.is_none_or(|letters| {
+            !letters.dead.contains(&id) || letters.ran.is_some_and(|ran| ran > id)
+        })
     }
 
     /// Refuses letters that are no dead letters, or of which one is named twice.
@@ -80,6 +99,7 @@ impl State {
             Outcome::Dead(_) => Ok(()),
             Outcome::Done => Err(Rejection::NotDead { activation, state: "it is done" }),
             Outcome::Cancelled => Err(Rejection::NotDead { activation, state: "it is cancelled" }),
+            Outcome::Expired => Err(Rejection::NotDead { activation, state: "it expired" }),
             Outcome::Dropped(_) => Err(Rejection::NotDead { activation, state: "it was dropped" }),
         }
     }

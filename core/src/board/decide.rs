@@ -11,7 +11,7 @@ use crate::command::{
     Answer, AttemptOutcome, Command, NewArtifact, Publish, Receipt, Rejection, Request,
 };
 use crate::envelope::{Draft, Envelope};
-use crate::event::Event;
+use crate::event::{Event, Mended, Tripped};
 use crate::ids::{ArtifactId, Seq};
 use crate::log::{ArtifactRow, ContentRow, Existing, KeyRow, Outcome};
 use crate::names::IdempotencyKey;
@@ -65,6 +65,10 @@ impl State {
         for event in &events {
             self.stop_attempt(event, command, beside, changes);
             self.evolve(event, changes).expect("decide makes only events that fit the state");
+        }
+        while let Some(event) = self.next_turn(now.elapsed) {
+            self.evolve(&event, changes).expect("a breaker turns as its state allows");
+            events.push(event);
         }
         self.promote(now.elapsed);
         while let Some(event) = self.next_lease(beside, now.elapsed, command.seed) {
@@ -132,6 +136,10 @@ impl State {
             Request::CancelActivations(activations) => {
                 self.decide_cancel_activations(activations, events)
             }
+            Request::Pause(what) => self.decide_pause(*what, events),
+            Request::Resume(what) => self.decide_resume(*what, events),
+            Request::OpenBreaker(of) => self.decide_open_breaker(*of, events),
+            Request::CloseBreaker(of) => self.decide_close_breaker(*of, events),
         }
     }
 
@@ -242,7 +250,13 @@ impl State {
                 | Event::ActivationCreated { .. }
                 | Event::AttemptStarted { .. }
                 | Event::ActivationClosed { .. }
-                | Event::CorrelationCancelled { .. } => {}
+                | Event::CorrelationCancelled { .. }
+                | Event::DependencyDefined { .. }
+                | Event::BreakerOpened { .. }
+                | Event::BreakerHalfOpened { .. }
+                | Event::BreakerClosed { .. }
+                | Event::Paused { .. }
+                | Event::Resumed { .. } => {}
             }
         }
     }
@@ -304,6 +318,10 @@ impl State {
                 });
                 Answer::Changed(u32::try_from(ended.count()).unwrap_or(u32::MAX))
             }
+            Request::Pause(_)
+            | Request::Resume(_)
+            | Request::OpenBreaker(_)
+            | Request::CloseBreaker(_) => Answer::Changed(u32::from(events.iter().any(turned))),
             Request::TakeOver(_)
             | Request::OpenSession(_)
             | Request::EndSession(_)
@@ -312,6 +330,17 @@ impl State {
             | Request::Elapse => Answer::Done,
         })
     }
+}
+
+/// Whether something was paused, resumed, opened or closed by hand.
+const fn turned(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::Paused { .. }
+            | Event::Resumed { .. }
+            | Event::BreakerOpened { why: Tripped::Operator, .. }
+            | Event::BreakerClosed { why: Mended::Operator, .. }
+    )
 }
 
 /// A receipt for each artifact of a publish, in order; none when one of them is a duplicate of
@@ -376,7 +405,11 @@ fn artifacts_of(request: &Request) -> &[NewArtifact] {
         | Request::Redrive(_)
         | Request::DropDead(_)
         | Request::CancelCorrelation(_)
-        | Request::CancelActivations(_) => &[],
+        | Request::CancelActivations(_)
+        | Request::Pause(_)
+        | Request::Resume(_)
+        | Request::OpenBreaker(_)
+        | Request::CloseBreaker(_) => &[],
     }
 }
 
@@ -394,7 +427,11 @@ const fn content_of(request: &Request) -> Option<&crate::content::Content> {
         | Request::Redrive(_)
         | Request::DropDead(_)
         | Request::CancelCorrelation(_)
-        | Request::CancelActivations(_) => None,
+        | Request::CancelActivations(_)
+        | Request::Pause(_)
+        | Request::Resume(_)
+        | Request::OpenBreaker(_)
+        | Request::CloseBreaker(_) => None,
     }
 }
 

@@ -1,15 +1,22 @@
 //! Evolve: how events change the state. The whole of recovery, forks and time travel; what it does
 //! with a released event never changes.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::activation::{Activation, Phase, Running};
+use super::activation::{Activation, Phase};
+use super::agenda::{Standing, rank};
 use super::changes::{Changes, Settled};
-use super::index::{Facts, Index, rank};
-use super::state::{AgentRecord, Counters, SessionRecord, State, SubscriptionRecord, TypeRecord};
-use crate::definition::AgentDefinition;
-use crate::event::{Closure, Event, LEVEL};
-use crate::ids::{ActivationId, AgentNo, Level, Seq, SubscriptionNo};
+use super::circuit::Circuit;
+use super::index::{Facts, Index, Timed};
+use super::lanes::Lanes;
+use super::meter::Meter;
+use super::state::{
+    AgentRecord, Counters, DependencyRecord, SessionRecord, State, SubscriptionRecord, TypeRecord,
+};
+use crate::definition::{AgentDefinition, DependencyDefinition, Limits, Wakes};
+use crate::event::{Closure, Event, LEVEL, Metered};
+use crate::ids::{ActivationId, AgentNo, CorrelationId, DependencyNo, Level, Seq, SubscriptionNo};
 use crate::log::Outcome;
 use crate::record::Decision;
 use crate::time::{Elapsed, Now};
@@ -26,6 +33,19 @@ pub struct Inconsistent {
 }
 
 pub(super) type Evolved = Result<(), String>;
+
+/// Borrows of a state no more than what facts are drawn from.
+macro_rules! known {
+    ($state:expr) => {
+        $crate::board::evolve::Known {
+            agents: &$state.agents,
+            subscriptions: &$state.subscriptions,
+            paused: &$state.paused_correlations,
+            lanes: &$state.index.lanes,
+        }
+    };
+}
+pub(super) use known;
 
 impl State {
     /// Applies a recorded decision. `changes` receives what it changed beyond the state.
@@ -57,11 +77,13 @@ impl State {
             let entry = self.correlations.get(&correlation).copied();
             if let Some(entry) = entry.filter(|entry| entry.open == 0) {
                 self.correlations.remove(&correlation);
+                self.paused_correlations.remove(&correlation);
                 self.keep_hour(correlation, entry.hour);
                 let cancelled = changes.rows.cancelled.contains(&correlation);
                 changes.settled.push(Settled { correlation, cancelled });
             }
         }
+        self.index.turning.clear();
     }
 
     /// Applies one event.
@@ -75,7 +97,8 @@ impl State {
         self.evolve_at(seq, event, changes).map_err(|problem| Inconsistent { seq, problem })
     }
 
-    fn evolve_at(&mut self, seq: Seq, event: &Event, changes: &mut Changes) -> Evolved {
+    /// What happens to the board; what happens to work is in `evolve_work.rs`.
+    pub(super) fn evolve_at(&mut self, seq: Seq, event: &Event, changes: &mut Changes) -> Evolved {
         match event {
             Event::BoardCreated { name, incarnation, level, dev } => {
                 check_level(*level)?;
@@ -118,33 +141,25 @@ impl State {
                 self.index.forget_session(*session);
                 self.sessions.remove(session).map(drop).ok_or_else(|| "no such session".to_owned())
             }
-            Event::ArtifactCommitted(draft) => {
-                self.commit(draft);
-                Ok(())
+            Event::DependencyDefined { dependency, definition } => {
+                self.define_dependency(*dependency, definition)
             }
-            Event::ActivationCreated { subscription, inputs, correlation } => {
-                self.create(ActivationId(seq), *subscription, inputs.clone(), *correlation)
+            Event::BreakerOpened { of, why, until, .. } => {
+                self.turn_circuit(*of, |circuit| circuit.open(*why, *until))
             }
-            Event::AttemptStarted { attempt, session, seed, deadline } => {
-                let (started, at) = (self.header.elapsed, self.header.at);
-                let (session, seed, deadline) = (*session, *seed, *deadline);
-                let attempt_no = attempt.attempt;
-                let running = Running { attempt: attempt_no, session, seed, started, at, deadline };
-                self.start_attempt(seq, attempt.activation, running)
-            }
-            Event::AttemptEnded { attempt, end, next, .. } => {
-                self.end_attempt(seq, *attempt, (*end, *next), changes)
-            }
-            Event::StepRecorded { attempt, step, .. } => self.record(seq, *attempt, step.clone()),
-            Event::ActivationClosed { activation, why } => {
-                self.close(seq, *activation, outcome_of(*why), changes)
-            }
-            Event::ActivationRedriven(redriven) => self.redrive(seq, redriven, changes),
-            Event::DeadLetterDropped { .. } => Ok(()),
-            Event::CorrelationCancelled { correlation } => {
-                changes.rows.cancelled.push(*correlation);
-                Ok(())
-            }
+            Event::BreakerHalfOpened { of } => self.turn_circuit(*of, Circuit::half_open),
+            Event::BreakerClosed { of, .. } => self.turn_circuit(*of, Circuit::close),
+            Event::Paused { what } => self.pause(*what, true),
+            Event::Resumed { what } => self.pause(*what, false),
+            Event::ArtifactCommitted(_)
+            | Event::ActivationCreated { .. }
+            | Event::AttemptStarted { .. }
+            | Event::AttemptEnded { .. }
+            | Event::StepRecorded { .. }
+            | Event::ActivationClosed { .. }
+            | Event::ActivationRedriven(_)
+            | Event::DeadLetterDropped { .. }
+            | Event::CorrelationCancelled { .. } => self.evolve_work(seq, event, changes),
         }
     }
 
@@ -155,17 +170,28 @@ impl State {
         subscriptions: &[SubscriptionNo],
     ) -> Evolved {
         self.catalogue = self.catalogue.next();
-        let record = AgentRecord {
+        let now = self.header.elapsed;
+        let named = definition.dependencies.iter().map(|name| {
+            let found = self.dependency_named(name).map(|(no, _)| no);
+            found.ok_or_else(|| format!("there is no dependency `{name}`"))
+        });
+        let mut record = AgentRecord {
+            dependencies: named.collect::<Result<_, _>>()?,
             definition: definition.clone(),
             subscriptions: subscriptions.to_vec(),
             registered: true,
+            paused: false,
+            meter: Meter::default(),
         };
-        match self.agents.get_mut(agent.get() as usize) {
-            Some(before) => {
-                let before = std::mem::replace(before, record);
-                self.set_current(&before.subscriptions, false)?;
-            }
-            None => push_at(&mut self.agents, agent.get(), record, "agent")?,
+        if let Some(before) = self.agents.get_mut(agent.get() as usize) {
+            record.paused = before.paused;
+            record.meter = std::mem::take(&mut before.meter);
+            record.meter.adopt(&before.definition.limits, &definition.limits, now);
+            let before = std::mem::replace(before, record);
+            self.set_current(&before.subscriptions, false)?;
+        } else {
+            record.meter.adopt(&Limits::default(), &definition.limits, now);
+            push_at(&mut self.agents, agent.get(), record, "agent")?;
         }
         for (&no, wanted) in subscriptions.iter().zip(&definition.subscriptions) {
             if (no.get() as usize) < self.subscriptions.len() {
@@ -181,6 +207,25 @@ impl State {
         }
         self.set_current(subscriptions, true)?;
         // Policies hold for waiting work too, so its timers and its agent's gates may move.
+        self.rebuild_index();
+        Ok(())
+    }
+
+    fn define_dependency(
+        &mut self,
+        dependency: DependencyNo,
+        definition: &Arc<DependencyDefinition>,
+    ) -> Evolved {
+        let now = self.header.elapsed;
+        if let Some(record) = self.dependencies.get_mut(dependency.get() as usize) {
+            record.meter.adopt(&record.definition.limits, &definition.limits, now);
+            record.definition = definition.clone();
+        } else {
+            let mut record =
+                DependencyRecord { definition: definition.clone(), meter: Meter::default() };
+            record.meter.adopt(&Limits::default(), &definition.limits, now);
+            push_at(&mut self.dependencies, dependency.get(), record, "dependency")?;
+        }
         self.rebuild_index();
         Ok(())
     }
@@ -213,34 +258,54 @@ impl State {
         self.header.at.as_millis().saturating_sub(elapsed)
     }
 
-    pub(super) fn facts(&self, activation: &Activation) -> Facts {
-        facts(&self.agents, &self.subscriptions, activation)
+    pub(super) fn facts(&self, id: ActivationId, activation: &Activation) -> Facts {
+        facts(&known!(self), id, activation)
     }
 
     /// Derives the index anew from everything that is open.
     pub(super) fn rebuild_index(&mut self) {
         let mut index = Index::within(self.index.bounds);
         std::mem::swap(&mut index.touched, &mut self.index.touched);
+        std::mem::swap(&mut index.turning, &mut self.index.turning);
         for (no, agent) in self.agents() {
-            index.set_agent(no, agent.registered, agent.definition.concurrency);
+            let AgentRecord { registered, paused, .. } = *agent;
+            let concurrency = agent.definition.concurrency;
+            index.agenda.stand(no, Standing { registered, paused, concurrency });
+            for &dependency in &agent.dependencies {
+                index.dependents_mut(dependency).push(no);
+            }
         }
-        for (&id, activation) in &self.activations {
-            index.insert(id, activation, self.facts(activation), self.header.elapsed);
+        let agents = self.agents().map(|(no, record)| (Metered::Agent(no), &record.meter));
+        let dependencies =
+            self.dependencies().map(|(no, record)| (Metered::Dependency(no), &record.meter));
+        for (of, meter) in agents.chain(dependencies) {
+            index.breaker_moves(of, None, meter.circuit.as_ref().and_then(Circuit::due));
         }
         self.index = index;
+        self.rebuild_lanes();
+        for (&id, activation) in &self.activations {
+            let facts = facts(&known!(self), id, activation);
+            self.index.insert(id, activation, facts, self.header.elapsed);
+        }
+        for agent in (0..).map(AgentNo).take(self.agents.len()) {
+            self.refresh_agent(agent, self.header.elapsed);
+        }
     }
 
     /// Puts activations whose delay is over by `now`, or for which there is room again, where a
-    /// permit can take them. Derived data only: the state
-    /// itself does not change.
+    /// permit can take them, and lets agents go that a rate limit held back until then. Derived data
+    /// only: the state itself does not change.
     pub(super) fn promote(&mut self, now: Elapsed) {
+        while let Some(agent) = self.index.agenda.released(now) {
+            self.refresh_agent(agent, now);
+        }
         while let Some(id) = self.index.take_ready(now) {
             let Some(activation) = self.activations.get(&id) else { continue };
             let (Phase::Waiting { since } | Phase::Full { since, .. }) = activation.phase else {
                 continue;
             };
-            let priority = facts(&self.agents, &self.subscriptions, activation).priority;
-            self.index.make_ready(activation.agent, rank(id, since, priority));
+            let facts = self.facts(id, activation);
+            self.index.make_ready(activation, rank(id, since, facts.priority), &facts);
         }
     }
 }
@@ -254,25 +319,43 @@ pub(super) fn check_level(level: Level) -> Evolved {
     Err(format!("the board has level {level}, this release reads levels up to {known}"))
 }
 
-const fn outcome_of(why: Closure) -> Outcome {
+pub(super) const fn outcome_of(why: Closure) -> Outcome {
     match why {
         Closure::Cancelled => Outcome::Cancelled,
         Closure::Dead(reason) => Outcome::Dead(reason),
+        Closure::Expired => Outcome::Expired,
     }
 }
 
-pub(super) fn facts(
-    agents: &[AgentRecord],
-    subscriptions: &[SubscriptionRecord],
-    activation: &Activation,
-) -> Facts {
-    let subscription = subscriptions.get(activation.subscription.get() as usize);
-    let priority = subscription.map_or(0, |record| record.definition.priority);
-    let total = agents
-        .get(activation.agent.get() as usize)
-        .and_then(|record| record.definition.total_timeout);
-    let total_deadline = total.map_or(Elapsed::NEVER, |total| activation.created.after(total));
-    Facts { priority, total_deadline }
+/// What facts are drawn from, apart from what changes with them.
+pub(super) struct Known<'a> {
+    pub(super) agents: &'a [AgentRecord],
+    pub(super) subscriptions: &'a [SubscriptionRecord],
+    pub(super) paused: &'a BTreeSet<CorrelationId>,
+    pub(super) lanes: &'a Lanes,
+}
+
+pub(super) fn facts(known: &Known<'_>, id: ActivationId, activation: &Activation) -> Facts {
+    let no = activation.subscription;
+    let record = known.subscriptions.get(no.get() as usize);
+    let subscription = record.map(|record| &record.definition);
+    let agent = known.agents.get(activation.agent.get() as usize).map(|record| &record.definition);
+    let total = agent.and_then(|agent| agent.total_timeout);
+    let ordered = subscription.is_some_and(|subscription| subscription.ordered.is_some());
+    let key = activation.key.as_ref().filter(|_| ordered);
+    Facts {
+        priority: subscription.map_or(0, |subscription| subscription.priority),
+        total_deadline: total.map_or(Elapsed::NEVER, |total| activation.created.after(total)),
+        parked: !known.paused.is_empty() && known.paused.contains(&activation.correlation),
+        early: record.is_some_and(SubscriptionRecord::holds),
+        behind: key.is_some_and(|key| known.lanes.is_behind(no, key, id)),
+        timed: match subscription.map(|subscription| &subscription.wakes) {
+            Some(Wakes::Quiet(_)) => Timed::Quiet,
+            Some(Wakes::Aged { .. }) => Timed::Aged,
+            Some(Wakes::AtOnce) | None => Timed::No,
+        },
+        key_limit: agent.and_then(|agent| agent.key_concurrency),
+    }
 }
 
 fn push_at<T>(list: &mut Vec<T>, no: u32, record: T, what: &str) -> Evolved {

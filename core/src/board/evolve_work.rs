@@ -4,16 +4,74 @@ use smallvec::SmallVec;
 
 use super::activation::{Activation, Phase, Running};
 use super::changes::Changes;
-use super::evolve::{Evolved, facts};
-use super::state::State;
+use super::evolve::{Evolved, facts, known, outcome_of};
+use super::state::{State, SubscriptionRecord};
 use crate::envelope::{Draft, Inputs};
-use crate::event::{AttemptEnd, Next, Redriven};
-use crate::ids::{ActivationId, AttemptId, CorrelationId, Seq, SubscriptionNo};
+use crate::event::{AttemptEnd, Event, Next, Redriven};
+use crate::ids::{ActivationId, AgentNo, AttemptId, CorrelationId, Seq, SubscriptionNo};
 use crate::log::{ClosedActivation, Outcome};
-use crate::names::StepName;
+use crate::names::{OrderingKey, StepName};
+use crate::time::Elapsed;
 
 impl State {
-    pub(super) fn commit(&mut self, draft: &Draft) {
+    /// Applies an event about work.
+    pub(super) fn evolve_work(
+        &mut self,
+        seq: Seq,
+        event: &Event,
+        changes: &mut Changes,
+    ) -> Evolved {
+        match event {
+            Event::ArtifactCommitted(draft) => {
+                self.commit(draft);
+                Ok(())
+            }
+            Event::ActivationCreated { subscription, inputs, correlation, key, not_before } => {
+                let made = (inputs.clone(), *correlation, key.clone());
+                let since = not_before.unwrap_or_default().max(self.header.elapsed);
+                self.create(ActivationId(seq), (*subscription, since), made)
+            }
+            Event::AttemptStarted { attempt, session, seed, deadline } => {
+                let (started, at) = (self.header.elapsed, self.header.at);
+                let (session, seed, deadline) = (*session, *seed, *deadline);
+                let attempt_no = attempt.attempt;
+                let running = Running { attempt: attempt_no, session, seed, started, at, deadline };
+                self.start_attempt(seq, attempt.activation, running)
+            }
+            Event::AttemptEnded { attempt, end, next, .. } => {
+                self.end_attempt(seq, *attempt, (*end, *next), changes)
+            }
+            Event::StepRecorded { attempt, step, .. } => self.record(seq, *attempt, step.clone()),
+            Event::ActivationClosed { activation, why } => {
+                self.close(seq, *activation, outcome_of(*why), changes).map(drop)
+            }
+            Event::ActivationRedriven(redriven) => self.redrive(seq, redriven, changes),
+            Event::DeadLetterDropped { activation } => {
+                self.forget_dead(*activation);
+                Ok(())
+            }
+            Event::CorrelationCancelled { correlation } => {
+                changes.rows.cancelled.push(*correlation);
+                Ok(())
+            }
+            Event::BoardCreated { .. }
+            | Event::OwnerChanged { .. }
+            | Event::ClockJumped { .. }
+            | Event::TypeRegistered { .. }
+            | Event::AgentDefined { .. }
+            | Event::AgentRetired { .. }
+            | Event::SessionOpened { .. }
+            | Event::SessionEnded { .. }
+            | Event::DependencyDefined { .. }
+            | Event::BreakerOpened { .. }
+            | Event::BreakerHalfOpened { .. }
+            | Event::BreakerClosed { .. }
+            | Event::Paused { .. }
+            | Event::Resumed { .. } => self.evolve_at(seq, event, changes),
+        }
+    }
+
+    fn commit(&mut self, draft: &Draft) {
         self.artifacts += 1;
         self.count_artifact(draft);
     }
@@ -24,11 +82,14 @@ impl State {
         activation: ActivationId,
         running: Running,
     ) -> Evolved {
-        self.change(activation, |activation| {
+        let agent = self.change(activation, |activation| {
             activation.attempts = running.attempt.get();
             activation.trail.push(seq);
             activation.phase = Phase::Running(running);
-        })
+        })?;
+        self.meter_start(agent, activation);
+        self.note_ran(activation);
+        Ok(())
     }
 
     pub(super) fn record(&mut self, seq: Seq, attempt: AttemptId, step: StepName) -> Evolved {
@@ -43,37 +104,54 @@ impl State {
     pub(super) fn create(
         &mut self,
         id: ActivationId,
-        subscription: SubscriptionNo,
-        inputs: Inputs,
-        correlation: CorrelationId,
+        (subscription, since): (SubscriptionNo, Elapsed),
+        (inputs, correlation, key): (Inputs, CorrelationId, Option<OrderingKey>),
     ) -> Evolved {
         let record = self
             .subscriptions
-            .get_mut(subscription.get() as usize)
+            .get(subscription.get() as usize)
             .ok_or_else(|| format!("there is no subscription {subscription}"))?;
-        record.counters.placements += 1;
+        // The match that the first ones are held for lets them go.
+        let held = if record.lets_go() { self.index.early(subscription) } else { Vec::new() };
+        for &id in &held {
+            self.take_out(id);
+        }
+        let record = self
+            .subscriptions
+            .get_mut(subscription.get() as usize)
+            .map(SubscriptionRecord::counted)
+            .ok_or_else(|| format!("there is no subscription {subscription}"))?;
         let now = self.header.elapsed;
         let activation = Activation {
             subscription,
             agent: record.agent,
             inputs,
             correlation,
+            key,
             created: now,
             attempts: 0,
             failures: 0,
-            phase: Phase::Waiting { since: now },
+            phase: Phase::Waiting { since },
             trail: SmallVec::new(),
             steps: Vec::new(),
         };
+        for id in held {
+            self.put_in(id);
+        }
         self.open(id, activation);
         Ok(())
     }
 
     fn open(&mut self, id: ActivationId, activation: Activation) {
         self.entry_of(activation.correlation).open += 1;
-        let facts = self.facts(&activation);
+        let lane = self.lane_of(&activation);
+        if let Some((no, key)) = &lane {
+            self.index.lanes.change(*no, key, |lane| lane.enter(id));
+        }
+        let facts = self.facts(id, &activation);
         self.index.insert(id, &activation, facts, self.header.elapsed);
         self.activations.insert(id, Box::new(activation));
+        self.settle_lane(lane);
     }
 
     pub(super) fn redrive(
@@ -94,6 +172,7 @@ impl State {
             agent: record.agent,
             inputs: redriven.inputs.clone(),
             correlation: redriven.correlation,
+            key: redriven.key.clone(),
             created: now,
             attempts: redriven.attempts,
             failures: 0,
@@ -101,6 +180,7 @@ impl State {
             trail: redriven.trail.iter().copied().chain([seq]).collect(),
             steps: redriven.steps.clone(),
         };
+        self.forget_dead_of(subscription, redriven.key.as_ref(), redriven.activation);
         self.open(redriven.activation, activation);
         changes.rows.reopened.push(redriven.activation);
         Ok(())
@@ -118,19 +198,19 @@ impl State {
         if current.is_none_or(|running| running.attempt != attempt.attempt) {
             return Err(format!("attempt {attempt} does not run"));
         }
-        match next {
+        let agent = match next {
             Next::Retry { not_before, counted } => self.change(id, |activation| {
                 activation.failures += u32::from(counted);
                 activation.trail.push(seq);
                 activation.phase = Phase::Waiting { since: not_before };
-            }),
+            })?,
             Next::WhenRoom { not_before, room } => self.change(id, |activation| {
                 activation.trail.push(seq);
                 activation.phase = Phase::Full { since: not_before, room };
-            }),
+            })?,
             Next::Dead(reason) => {
                 self.trail(id, seq);
-                self.close(seq, id, Outcome::Dead(reason), changes)
+                self.close(seq, id, Outcome::Dead(reason), changes)?
             }
             Next::Closed => {
                 self.trail(id, seq);
@@ -142,9 +222,14 @@ impl State {
                     | AttemptEnd::Cancelled
                     | AttemptEnd::BoardFull => Outcome::Cancelled,
                 };
-                self.close(seq, id, outcome, changes)
+                self.close(seq, id, outcome, changes)?
             }
-        }
+        };
+        self.meter_end(agent, id, end);
+        // An older one of its key, which was redriven while it ran, goes before it.
+        let lane = self.activation(id).and_then(|activation| self.lane_of(activation));
+        self.settle_lane(lane);
+        Ok(())
     }
 
     fn trail(&mut self, id: ActivationId, seq: Seq) {
@@ -153,34 +238,48 @@ impl State {
         }
     }
 
-    /// Changes an open activation and keeps the index in line.
-    fn change(&mut self, id: ActivationId, change: impl FnOnce(&mut Activation)) -> Evolved {
+    /// Changes an open activation and keeps the index in line. Returns whose it is.
+    fn change(
+        &mut self,
+        id: ActivationId,
+        change: impl FnOnce(&mut Activation),
+    ) -> Result<AgentNo, String> {
         let activation =
             self.activations.get_mut(&id).ok_or_else(|| format!("activation {id} is not open"))?;
-        let facts = facts(&self.agents, &self.subscriptions, activation);
+        let facts = facts(&known!(self), id, activation);
         self.index.remove(id, activation, facts);
         change(activation);
         self.index.insert(id, activation, facts, self.header.elapsed);
-        Ok(())
+        Ok(activation.agent)
     }
 
+    /// Closes an open activation. Returns whose it was.
     pub(super) fn close(
         &mut self,
         seq: Seq,
         id: ActivationId,
         outcome: Outcome,
         changes: &mut Changes,
-    ) -> Evolved {
+    ) -> Result<AgentNo, String> {
         let activation =
             self.activations.remove(&id).ok_or_else(|| format!("activation {id} is not open"))?;
-        let facts = self.facts(&activation);
+        let facts = self.facts(id, &activation);
         self.index.remove(id, &activation, facts);
         self.index.held.release(id);
+        let lane = self.lane_of(&activation);
+        if let Some((no, key)) = &lane {
+            self.index.lanes.change(*no, key, |lane| lane.leave(id));
+            if matches!(outcome, Outcome::Dead(_)) {
+                self.note_dead(*no, key, id);
+            }
+        }
+        self.settle_lane(lane);
         if let Some(record) = self.subscriptions.get_mut(activation.subscription.get() as usize) {
             match outcome {
                 Outcome::Done => record.counters.done += 1,
                 Outcome::Dead(_) | Outcome::Dropped(_) => record.counters.dead += 1,
                 Outcome::Cancelled => record.counters.cancelled += 1,
+                Outcome::Expired => record.counters.expired += 1,
             }
         }
         if let Some(entry) = self.correlations.get_mut(&activation.correlation) {
@@ -196,6 +295,7 @@ impl State {
             subscription: activation.subscription,
             inputs: activation.inputs,
             correlation: activation.correlation,
+            key: activation.key,
             outcome,
             ended: seq,
             at: self.header.at,
@@ -203,6 +303,6 @@ impl State {
             trail: activation.trail.into_vec(),
             steps: activation.steps,
         });
-        Ok(())
+        Ok(activation.agent)
     }
 }

@@ -48,7 +48,7 @@ impl State {
         let report = finish.report.as_ref().map(crate::content::Content::hash);
         events.push(Event::AttemptEnded { attempt, end, next, report });
         if end == AttemptEnd::Done {
-            self.commit_artifacts(&fresh, events);
+            self.commit_artifacts(&fresh, now, events);
         }
         Ok(())
     }
@@ -95,7 +95,8 @@ impl State {
         let Some(agent) = self.agent(activation.agent) else {
             return Next::Dead(DeadReason::NotRetryable);
         };
-        if self.facts(activation).total_deadline <= now {
+        let total = agent.definition.total_timeout;
+        if total.is_some_and(|total| activation.created.after(total) <= now) {
             return Next::Dead(DeadReason::TotalTimeout);
         }
         let retry = &agent.definition.retry;

@@ -4,23 +4,48 @@
 use serde::{Deserialize, Serialize};
 
 use super::activation::Phase;
+use super::circuit::Circuit;
+use super::meter::Holding;
 use super::state::State;
+use crate::event::{Metered, Pausable};
 use crate::ids::ActivationId;
 use crate::time::Elapsed;
 
 /// Why a runnable activation waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Gate {
+    /// Somebody paused the board, the agent or the tree of work.
+    Paused(Pausable),
     /// No program names its agent.
     Unregistered,
+    /// Its subscription holds it until so many more have matched.
+    After(u64),
     /// What its last attempt returned found no room on an agenda, and there is none yet.
     Room,
     /// Its delay is not over.
     NotBefore(Elapsed),
+    /// An older activation with the same ordering key is not done.
+    OrderingKey(ActivationId),
+    /// A circuit breaker is open, or half-open with as many attempts running as it lets through.
+    Breaker {
+        /// Whose breaker.
+        of: Metered,
+        /// When it lets attempts through by itself, if it does.
+        until: Option<Elapsed>,
+    },
+    /// As many attempts began lately as a rate limit allows.
+    Rate {
+        /// Whose rate limit.
+        of: Metered,
+        /// When the next one may begin.
+        until: Elapsed,
+    },
     /// As many attempts run on the board as may.
     BoardConcurrency,
     /// As many attempts of its agent run as may.
     AgentConcurrency,
+    /// As many attempts of its agent with its key run as may.
+    KeyConcurrency,
     /// No executor offers a permit, or others are before it.
     Permit,
 }
@@ -30,11 +55,17 @@ impl Gate {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Paused(_) => "paused",
             Self::Unregistered => "unregistered",
+            Self::After(_) => "after",
             Self::Room => "room",
             Self::NotBefore(_) => "not-before",
+            Self::OrderingKey(_) => "ordering-key",
+            Self::Breaker { .. } => "breaker",
+            Self::Rate { .. } => "rate",
             Self::BoardConcurrency => "concurrency (board)",
             Self::AgentConcurrency => "concurrency (agent)",
+            Self::KeyConcurrency => "concurrency (key)",
             Self::Permit => "permit",
         }
     }
@@ -57,8 +88,21 @@ impl State {
         };
         let since = since.filter(|since| *since > self.header.elapsed);
         let agent = self.agent(activation.agent)?;
+        let paused = [
+            Pausable::Board,
+            Pausable::Agent(activation.agent),
+            Pausable::Correlation(activation.correlation),
+        ];
+        if let Some(what) = paused.into_iter().find(|what| self.is_paused(*what)) {
+            return Some(Gate::Paused(what));
+        }
         if !agent.registered {
             return Some(Gate::Unregistered);
+        }
+        if let Some(record) = self.subscription(activation.subscription)
+            && record.holds()
+        {
+            return Some(Gate::After(record.definition.after - record.counters.placements));
         }
         if room.is_some_and(|room| since.is_none() || !self.index.fits(room)) {
             return Some(Gate::Room);
@@ -66,11 +110,27 @@ impl State {
         if let Some(since) = since {
             return Some(Gate::NotBefore(since));
         }
+        if let Some((no, key)) = self.lane_of(activation)
+            && let Some(before) = self.index.lanes.before(no, &key, id)
+        {
+            return Some(Gate::OrderingKey(before));
+        }
+        match self.holding(activation.agent, self.header.elapsed) {
+            Some(Holding::Breaker(of)) => {
+                let circuit = self.meter(of).and_then(|(meter, _)| meter.circuit.as_ref());
+                return Some(Gate::Breaker { of, until: circuit.and_then(Circuit::due) });
+            }
+            Some(Holding::Rate(of, until)) => return Some(Gate::Rate { of, until }),
+            None => {}
+        }
         if self.index.running >= self.bounds().concurrency {
             return Some(Gate::BoardConcurrency);
         }
         if self.index.load(activation.agent).1 >= agent.definition.concurrency {
             return Some(Gate::AgentConcurrency);
+        }
+        if self.index.key_is_full(activation) {
+            return Some(Gate::KeyConcurrency);
         }
         Some(Gate::Permit)
     }

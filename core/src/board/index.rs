@@ -1,69 +1,53 @@
 //! What can be derived from the state and is needed fast: the agenda, the timers, the counts.
 //! Never stored: it is rebuilt when a state is read back.
-//!
-//! The agenda has a queue for each agent, ordered by rank, and the heads of the queues of those
-//! agents that may run. So a lease looks at one entry, however many activations wait behind a gate.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use smallvec::SmallVec;
+
 use super::activation::{Activation, Phase};
+use super::agenda::{Agenda, Rank, rank};
 use super::elapse::OVERDUE_GRACE;
 use super::held::Held;
+use super::lanes::Lanes;
 use super::room::{OWED_FACTOR, agenda_len_max};
-use crate::event::Room;
-use crate::ids::{ActivationId, AgentNo, SessionId};
+use super::slots::Slots;
+use crate::event::{Metered, Room};
+use crate::ids::{
+    ActivationId, AgentNo, CorrelationId, DependencyNo, Seq, SessionId, SubscriptionNo,
+};
+use crate::names::OrderingKey;
 use crate::policy::Bounds;
-use crate::policy::limits::PRIORITY_STEP_MS;
 use crate::time::Elapsed;
-
-/// The place of an activation on the agenda: ready-since less its priority's worth of waiting,
-/// then seq. Lower comes first, so what waits long enough overtakes every priority.
-pub(super) type Rank = (i64, ActivationId);
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Index {
-    queues: Vec<Queue>,
-    heads: BTreeSet<(Rank, AgentNo)>,
+    pub(super) agenda: Agenda,
+    pub(super) lanes: Lanes,
+    slots: Slots,
     delayed: BTreeSet<(Elapsed, ActivationId)>,
     pub(super) held: Held,
+    /// Those whose tree of work is paused.
+    parked: BTreeSet<ActivationId>,
+    /// Those that are held until their subscription has matched more.
+    early: BTreeSet<(SubscriptionNo, ActivationId)>,
+    /// The newest of each subscription and key that waits until it is quiet.
+    quiet: BTreeMap<SubscriptionNo, BTreeMap<Option<OrderingKey>, ActivationId>>,
+    /// Those that wait until they are old enough, by tree of work.
+    aged: BTreeMap<CorrelationId, BTreeSet<ActivationId>>,
     deadlines: BTreeSet<(Elapsed, ActivationId)>,
     open: usize,
-    /// What is on the agenda of agents that a program runs.
-    ready: usize,
-    /// Those of these agents of which as many attempts run as may, each once, in no order.
-    full: Vec<AgentNo>,
-    /// The agents of which attempts ended lately, each once, in no order.
-    moving: Vec<AgentNo>,
     pub(super) running: u32,
     sessions: BTreeMap<SessionId, u32>,
-    pub(super) touched: Vec<crate::ids::CorrelationId>,
+    pub(super) touched: Vec<CorrelationId>,
+    /// What attempts ended of that is metered there, so that its breaker may turn.
+    pub(super) turning: SmallVec<[Metered; 4]>,
+    /// The breakers that become half-open by themselves, and when.
+    breakers: BTreeSet<(Elapsed, Metered)>,
+    /// The agents that depend on each dependency.
+    dependents: Vec<Vec<AgentNo>>,
     /// Not derived, and kept when the rest is: decisions ask for them, folding does not.
     pub(super) bounds: Bounds,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Queue {
-    ready: BTreeSet<Rank>,
-    open: usize,
-    running: u32,
-    concurrency: u32,
-    registered: bool,
-    head: Option<Rank>,
-    full: bool,
-    /// How many of its attempts ended lately; halved with each append.
-    ended: u32,
-}
-
-/// The part of an agent's running attempts that ends with an append where its handlers are faster
-/// than appends: one in so many, at least.
-const ENDING: u32 = 4;
-
-impl Queue {
-    /// Whether its attempts end about as often as the board appends, so that what is behind them
-    /// waits for the board and not for its handlers.
-    const fn moves(&self) -> bool {
-        self.ended.saturating_mul(ENDING) >= self.running
-    }
 }
 
 /// When the board itself ends an activation. The deadline of an attempt is never after that of its
@@ -75,38 +59,37 @@ fn due(activation: &Activation, total_deadline: Elapsed) -> Elapsed {
     }
 }
 
-pub(super) fn rank(id: ActivationId, since: Elapsed, priority: u8) -> Rank {
-    let since = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
-    (since.saturating_sub(i64::from(priority) * PRIORITY_STEP_MS), id)
-}
-
 /// What the index needs to know of an activation that the activation does not hold.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Facts {
     pub(super) priority: u8,
     pub(super) total_deadline: Elapsed,
+    /// Its tree of work is paused.
+    pub(super) parked: bool,
+    /// Its subscription holds it until more has matched.
+    pub(super) early: bool,
+    /// It waits for an older one with its key.
+    pub(super) behind: bool,
+    /// Whether it waits for a time that something may come before.
+    pub(super) timed: Timed,
+    /// How many attempts of its key may run at once.
+    pub(super) key_limit: Option<u32>,
+}
+
+/// Whether an activation that had no attempt yet waits for a time that something may come before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Timed {
+    No,
+    /// A further match.
+    Quiet,
+    /// An artifact of its tree of work.
+    Aged,
 }
 
 impl Index {
     /// An index of nothing, for decisions within these bounds.
     pub(super) fn within(bounds: Bounds) -> Self {
         Self { bounds, ..Self::default() }
-    }
-
-    fn queue(&mut self, agent: AgentNo) -> &mut Queue {
-        let index = agent.get() as usize;
-        if self.queues.len() <= index {
-            self.queues.resize_with(index + 1, Queue::default);
-        }
-        &mut self.queues[index]
-    }
-
-    /// Says what an agent may do now.
-    pub(super) fn set_agent(&mut self, agent: AgentNo, registered: bool, concurrency: u32) {
-        let queue = self.queue(agent);
-        queue.registered = registered;
-        queue.concurrency = concurrency;
-        self.refresh_head(agent);
     }
 
     /// Takes up an activation as it is now. `now` decides whether its delay is over.
@@ -123,24 +106,38 @@ impl Index {
         }
         let agent = activation.agent;
         self.open += 1;
-        self.queue(agent).open += 1;
+        self.agenda.queue(agent).open += 1;
+        self.note_timed(id, activation, facts.timed);
+        if facts.early && activation.running().is_none() {
+            self.early.insert((activation.subscription, id));
+            return;
+        }
+        if facts.behind {
+            return;
+        }
+        if facts.parked && activation.running().is_none() {
+            self.parked.insert(id);
+            return;
+        }
         match &activation.phase {
             Phase::Waiting { since } if *since > now => {
                 self.delayed.insert((*since, id));
             }
             Phase::Waiting { since } => {
-                self.make_ready(agent, rank(id, *since, facts.priority));
+                self.make_ready(activation, rank(id, *since, facts.priority), &facts);
             }
             // No program runs it, so no room is promised to it either.
-            Phase::Full { since, .. } if !self.queue(agent).registered => {
-                self.make_ready(agent, rank(id, *since, facts.priority));
+            Phase::Full { since, .. } if !self.agenda.is_registered(agent) => {
+                self.make_ready(activation, rank(id, *since, facts.priority), &facts);
             }
             Phase::Full { since, room } => self.held.insert(id, *since, *room),
             Phase::Running(running) => {
                 self.running += 1;
                 *self.sessions.entry(running.session).or_default() += 1;
-                self.queue(agent).running += 1;
-                self.refresh_head(agent);
+                self.agenda.begin(agent);
+                if let (Some(key), Some(limit)) = (&activation.key, facts.key_limit) {
+                    self.slots.begin((agent, key), limit, &mut self.agenda);
+                }
             }
         }
     }
@@ -153,16 +150,23 @@ impl Index {
         }
         let agent = activation.agent;
         self.open -= 1;
-        self.queue(agent).open -= 1;
+        self.agenda.queue(agent).open -= 1;
+        self.forget_timed(id, activation, facts.timed);
+        if self.early.remove(&(activation.subscription, id)) || facts.behind {
+            return;
+        }
+        if self.parked.remove(&id) {
+            return;
+        }
         match &activation.phase {
             Phase::Waiting { since } => {
                 if !self.delayed.remove(&(*since, id)) {
-                    self.take_off(agent, rank(id, *since, facts.priority));
+                    self.take_off(activation, rank(id, *since, facts.priority), &facts);
                 }
             }
             Phase::Full { since, room } => {
                 if !self.held.remove(id, *since, *room) {
-                    self.take_off(agent, rank(id, *since, facts.priority));
+                    self.take_off(activation, rank(id, *since, facts.priority), &facts);
                 }
             }
             Phase::Running(running) => {
@@ -171,42 +175,11 @@ impl Index {
                 if let Some(count) = self.sessions.get_mut(&running.session) {
                     *count -= 1;
                 }
-                let queue = self.queue(agent);
-                queue.running -= 1;
-                let moved = queue.ended > 0;
-                queue.ended = queue.ended.saturating_add(1);
-                if !moved {
-                    self.moving.push(agent);
+                self.agenda.end(agent);
+                if let (Some(key), Some(_)) = (&activation.key, facts.key_limit) {
+                    self.slots.end((agent, key), &mut self.agenda);
                 }
-                self.refresh_head(agent);
             }
-        }
-    }
-
-    /// Brings the agent's entry among the heads in line with its queue and its gates.
-    fn refresh_head(&mut self, agent: AgentNo) {
-        let queue = self.queue(agent);
-        let open = queue.registered && queue.running < queue.concurrency;
-        let head = if open { queue.ready.first().copied() } else { None };
-        let full = queue.registered && !open;
-        if full != queue.full {
-            queue.full = full;
-            if full {
-                self.full.push(agent);
-            } else {
-                self.full.retain(|other| *other != agent);
-            }
-        }
-        let queue = self.queue(agent);
-        if head == queue.head {
-            return;
-        }
-        let before = std::mem::replace(&mut queue.head, head);
-        if let Some(rank) = before {
-            self.heads.remove(&(rank, agent));
-        }
-        if let Some(rank) = head {
-            self.heads.insert((rank, agent));
         }
     }
 
@@ -217,8 +190,8 @@ impl Index {
             self.delayed.pop_first();
             return Some(id);
         }
-        let Self { held, queues, open, bounds, .. } = self;
-        held.take(now, |agent| free(bounds, queues, *open, agent))
+        let Self { held, agenda, open, bounds, .. } = self;
+        held.take(now, |agent| free(bounds, agenda, *open, agent))
     }
 
     /// Whether an activation waits for room and was not let go.
@@ -237,42 +210,127 @@ impl Index {
     }
 
     /// Puts an activation whose delay is over on the agenda.
-    pub(super) fn make_ready(&mut self, agent: AgentNo, rank: Rank) {
-        let queue = self.queue(agent);
-        let counted = queue.ready.insert(rank) && queue.registered;
-        self.ready += usize::from(counted);
-        self.refresh_head(agent);
+    pub(super) fn make_ready(&mut self, activation: &Activation, rank: Rank, facts: &Facts) {
+        let agent = activation.agent;
+        match (&activation.key, facts.key_limit) {
+            (Some(key), Some(limit)) => {
+                self.slots.put((agent, key), limit, rank, &mut self.agenda);
+            }
+            _ => self.agenda.put(agent, rank),
+        }
     }
 
-    fn take_off(&mut self, agent: AgentNo, rank: Rank) {
-        let queue = self.queue(agent);
-        let counted = queue.ready.remove(&rank) && queue.registered;
-        self.ready -= usize::from(counted);
-        self.refresh_head(agent);
+    fn take_off(&mut self, activation: &Activation, rank: Rank, facts: &Facts) {
+        let agent = activation.agent;
+        match (&activation.key, facts.key_limit) {
+            (Some(key), Some(_)) => self.slots.take_off((agent, key), rank, &mut self.agenda),
+            _ => self.agenda.take_off(agent, rank),
+        }
     }
 
-    /// How many activations only wait for a free slot, or for attempts of their agent that the board
-    /// ends as fast as it appends. What is behind slow handlers of an agent waits for those.
-    pub(super) fn backlog(&self) -> usize {
-        let queues = self.full.iter().filter_map(|agent| self.queues.get(agent.get() as usize));
-        let slow: usize =
-            queues.filter(|queue| !queue.moves()).map(|queue| queue.ready.len()).sum();
-        self.ready - slow
+    /// Whether as many attempts of its key run as may.
+    pub(super) fn key_is_full(&self, activation: &Activation) -> bool {
+        let key = activation.key.as_ref();
+        key.is_some_and(|key| self.slots.is_full((activation.agent, key)))
     }
 
-    /// What ended lately ended an append longer ago.
-    pub(super) fn appended(&mut self) {
-        let queues = &mut self.queues;
-        self.moving.retain(|agent| {
-            let queue = &mut queues[agent.get() as usize];
-            queue.ended /= 2;
-            queue.ended > 0
-        });
+    fn note_timed(&mut self, id: ActivationId, activation: &Activation, timed: Timed) {
+        if activation.attempts > 0 {
+            return;
+        }
+        match timed {
+            Timed::No => {}
+            Timed::Quiet => {
+                let keys = self.quiet.entry(activation.subscription).or_default();
+                let newest = keys.entry(activation.key.clone()).or_insert(id);
+                *newest = id.max(*newest);
+            }
+            Timed::Aged => {
+                self.aged.entry(activation.correlation).or_default().insert(id);
+            }
+        }
+    }
+
+    fn forget_timed(&mut self, id: ActivationId, activation: &Activation, timed: Timed) {
+        match timed {
+            Timed::No => {}
+            Timed::Quiet => {
+                let Some(keys) = self.quiet.get_mut(&activation.subscription) else { return };
+                if keys.get(&activation.key) == Some(&id) {
+                    keys.remove(&activation.key);
+                }
+                if keys.is_empty() {
+                    self.quiet.remove(&activation.subscription);
+                }
+            }
+            Timed::Aged => {
+                let Some(aged) = self.aged.get_mut(&activation.correlation) else { return };
+                aged.remove(&id);
+                if aged.is_empty() {
+                    self.aged.remove(&activation.correlation);
+                }
+            }
+        }
+    }
+
+    /// The newest of a subscription and a key that waits, or waited, until it is quiet.
+    pub(super) fn quiet(
+        &self,
+        subscription: SubscriptionNo,
+        key: Option<&OrderingKey>,
+    ) -> Option<ActivationId> {
+        self.quiet.get(&subscription)?.get(&key.cloned()).copied()
+    }
+
+    /// Those of a tree of work that wait, or waited, until they are old enough.
+    pub(super) fn aged(&self, tree: CorrelationId) -> impl Iterator<Item = ActivationId> {
+        self.aged.get(&tree).into_iter().flatten().copied()
+    }
+
+    /// What is held until a subscription has matched more.
+    pub(super) fn early(&self, subscription: SubscriptionNo) -> Vec<ActivationId> {
+        let from = (subscription, ActivationId(Seq(0)));
+        let all = self.early.range(from..).take_while(|(no, _)| *no == subscription);
+        all.map(|(_, id)| *id).collect()
+    }
+
+    /// The agents that depend on this.
+    pub(super) fn dependents_mut(&mut self, dependency: DependencyNo) -> &mut Vec<AgentNo> {
+        let index = dependency.get() as usize;
+        if self.dependents.len() <= index {
+            self.dependents.resize_with(index + 1, Vec::new);
+        }
+        &mut self.dependents[index]
+    }
+
+    /// A breaker becomes half-open at another moment than before.
+    pub(super) fn breaker_moves(
+        &mut self,
+        of: Metered,
+        before: Option<Elapsed>,
+        after: Option<Elapsed>,
+    ) {
+        if let Some(at) = before {
+            self.breakers.remove(&(at, of));
+        }
+        if let Some(at) = after {
+            self.breakers.insert((at, of));
+        }
+    }
+
+    /// A breaker that becomes half-open at `now` or before.
+    pub(super) fn breaker_due(&self, now: Elapsed) -> Option<Metered> {
+        self.breakers.first().filter(|(at, _)| *at <= now).map(|(_, of)| *of)
+    }
+
+    /// The breakers that become half-open by themselves.
+    pub(super) fn recovering(&self) -> impl Iterator<Item = Metered> {
+        self.breakers.iter().map(|(_, of)| *of)
     }
 
     /// The first activation on the agenda whose agent may run.
     pub(super) fn first(&self) -> Option<ActivationId> {
-        self.heads.first().map(|((_, id), _)| *id)
+        self.agenda.first()
     }
 
     /// Activations that are overdue at `now`, most overdue first.
@@ -288,7 +346,9 @@ impl Index {
     pub(super) fn next_due(&self) -> Option<Elapsed> {
         let delayed = self.delayed.first().map(|(at, _)| *at);
         let deadline = self.deadlines.first().map(|(at, _)| *at);
-        delayed.into_iter().chain(deadline).chain(self.next_with_room()).min()
+        let breaker = self.breakers.first().map(|(at, _)| *at);
+        let timers = delayed.into_iter().chain(deadline).chain(breaker);
+        timers.chain(self.next_with_room()).chain(self.agenda.next_release()).min()
     }
 
     pub(super) fn running_in(&self, session: SessionId) -> u32 {
@@ -300,27 +360,27 @@ impl Index {
     }
 
     pub(super) fn load(&self, agent: AgentNo) -> (usize, u32) {
-        self.queues
-            .get(agent.get() as usize)
+        self.agenda
+            .queue_of(agent)
             .map_or((0, 0), |queue| (queue.open - queue.running as usize, queue.running))
     }
 
     /// How many activations of an agent are open, or, without one, of the whole board.
     pub(super) fn open(&self, agent: Option<AgentNo>) -> usize {
-        open(&self.queues, self.open, agent)
+        open(&self.agenda, self.open, agent)
     }
 
     fn free(&self, agent: Option<AgentNo>) -> usize {
-        free(&self.bounds, &self.queues, self.open, agent)
+        free(&self.bounds, &self.agenda, self.open, agent)
     }
 }
 
-fn open(queues: &[Queue], all: usize, agent: Option<AgentNo>) -> usize {
+fn open(agenda: &Agenda, all: usize, agent: Option<AgentNo>) -> usize {
     let Some(agent) = agent else { return all };
-    queues.get(agent.get() as usize).map_or(0, |queue| queue.open)
+    agenda.queue_of(agent).map_or(0, |queue| queue.open)
 }
 
 /// How much room an agenda has for what the board owes itself.
-fn free(bounds: &Bounds, queues: &[Queue], all: usize, agent: Option<AgentNo>) -> usize {
-    agenda_len_max(bounds, agent, OWED_FACTOR).saturating_sub(open(queues, all, agent))
+fn free(bounds: &Bounds, agenda: &Agenda, all: usize, agent: Option<AgentNo>) -> usize {
+    agenda_len_max(bounds, agent, OWED_FACTOR).saturating_sub(open(agenda, all, agent))
 }

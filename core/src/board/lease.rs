@@ -11,7 +11,8 @@ impl State {
     /// The next lease there can be at this moment.
     pub(super) fn next_lease(&self, beside: &Beside, now: Elapsed, seed: u64) -> Option<Event> {
         let id = self.index.first()?;
-        if self.index.running >= self.bounds().concurrency || !beside.leases() {
+        let full = self.index.running >= self.bounds().concurrency;
+        if full || self.paused || !beside.leases() {
             return None;
         }
         let session = self.permit(beside)?;

@@ -7,9 +7,12 @@
 
 mod activation;
 mod admit;
+mod agenda;
 mod beside;
+mod bucket;
 mod cancel;
 mod changes;
+mod circuit;
 mod correlation;
 mod dead_letter;
 mod decide;
@@ -21,26 +24,37 @@ mod finish;
 mod gate;
 mod held;
 mod index;
+mod lanes;
 mod lease;
+mod meter;
+mod operate;
+mod order;
+mod pause;
 mod publish;
 mod register;
 mod room;
 mod session;
+mod slots;
 mod state;
 mod step;
 mod take_over;
+mod timed;
 
 #[cfg(test)]
 mod tests;
 
 pub use activation::{Activation, Phase, Running};
 pub use beside::{Beside, Recent};
+pub use bucket::Bucket;
 pub use changes::{Changes, Lease, Settled};
+pub use circuit::{Circuit, CircuitPhase};
 pub use correlation::{Correlation, Hour, OpenStatus};
 pub use decide::Decided;
 pub use encoding::{STATE_FORMAT, StateError};
 pub use evolve::Inconsistent;
 pub use gate::Gate;
+pub use meter::Meter;
 pub use state::{
-    AgentRecord, Counters, Header, SessionRecord, State, SubscriptionRecord, TypeRecord,
+    AgentRecord, Counters, DependencyRecord, Header, SessionRecord, State, SubscriptionRecord,
+    TypeRecord,
 };

@@ -18,7 +18,7 @@ impl State {
         let admission = self.admit(publish, beside)?;
         self.check_correlations(&admission.growth, now.elapsed)?;
         self.check_room(&admission.growth, 1).map_err(|full| self.agenda_full(full))?;
-        self.commit_artifacts(&admission.fresh, events);
+        self.commit_artifacts(&admission.fresh, now, events);
         Ok(())
     }
 }

@@ -6,15 +6,16 @@ use std::sync::Arc;
 
 use super::state::State;
 use crate::command::{Registration, Rejection, TypeRegistration};
-use crate::definition::{AgentDefinition, SubscriptionDefinition};
+use crate::definition::{AgentDefinition, DependencyDefinition, SubscriptionDefinition, Wakes};
 use crate::event::Event;
-use crate::ids::{AgentNo, SubscriptionNo, TypeNo};
+use crate::ids::{AgentNo, DependencyNo, SubscriptionNo, TypeNo};
 
 /// Numbers for what is new.
 struct Numbers {
     type_no: u32,
     agent: u32,
     subscription: u32,
+    dependency: u32,
 }
 
 impl State {
@@ -28,13 +29,18 @@ impl State {
             type_no: count(self.types.len()),
             agent: count(self.agents.len()),
             subscription: count(self.subscriptions.len()),
+            dependency: count(self.dependencies.len()),
         };
         for offered in &registration.types {
             self.register_type(offered, &mut numbers, events)?;
         }
+        for definition in &registration.dependencies {
+            self.register_dependency(definition, &mut numbers, events);
+        }
         let mut named = BTreeSet::new();
         for definition in &registration.agents {
             self.check_types(definition, registration)?;
+            self.check_dependencies(definition, registration)?;
             named.insert(definition.name.clone());
             self.register_agent(definition, &mut numbers, events);
         }
@@ -81,13 +87,49 @@ impl State {
         Ok(())
     }
 
+    fn register_dependency(
+        &self,
+        definition: &Arc<DependencyDefinition>,
+        numbers: &mut Numbers,
+        events: &mut Vec<Event>,
+    ) {
+        let known = self.dependency_named(&definition.name);
+        if known.is_some_and(|(_, record)| record.definition == *definition) {
+            return;
+        }
+        let dependency =
+            known.map_or_else(|| DependencyNo(take(&mut numbers.dependency)), |(no, _)| no);
+        events.push(Event::DependencyDefined { dependency, definition: definition.clone() });
+    }
+
+    fn check_dependencies(
+        &self,
+        definition: &AgentDefinition,
+        registration: &Registration,
+    ) -> Result<(), Rejection> {
+        for name in &definition.dependencies {
+            let offered = registration.dependencies.iter().any(|offered| offered.name == *name);
+            if !offered && self.dependency_named(name).is_none() {
+                return Err(Rejection::UnknownDependency {
+                    agent: definition.name.to_string(),
+                    dependency: name.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+
     fn check_types(
         &self,
         definition: &AgentDefinition,
         registration: &Registration,
     ) -> Result<(), Rejection> {
         let subscribed = definition.subscriptions.iter().flat_map(|wanted| &wanted.types);
-        for type_name in subscribed.chain(&definition.outputs) {
+        let without = definition.subscriptions.iter().flat_map(|wanted| match &wanted.wakes {
+            Wakes::Aged { without, .. } => &without[..],
+            Wakes::AtOnce | Wakes::Quiet(_) => &[],
+        });
+        for type_name in subscribed.chain(without).chain(&definition.outputs) {
             let offered = registration.types.iter().any(|offered| offered.name == *type_name);
             if !offered && self.type_named(type_name).is_none() {
                 return Err(Rejection::UnknownType {

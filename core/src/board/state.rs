@@ -1,6 +1,6 @@
 //! The state of a board: what is open, and what names mean.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -8,12 +8,13 @@ use serde::{Deserialize, Serialize};
 use super::activation::Activation;
 use super::correlation::{Correlation, Hour};
 use super::index::Index;
-use crate::definition::{AgentDefinition, SubscriptionDefinition};
+use super::meter::Meter;
+use crate::definition::{AgentDefinition, DependencyDefinition, SubscriptionDefinition};
 use crate::ids::{
-    ActivationId, AgentNo, CatalogueNo, CorrelationId, Epoch, Incarnation, Level, ProcessId, Seq,
-    SessionId, SubscriptionNo, TypeNo,
+    ActivationId, AgentNo, CatalogueNo, CorrelationId, DependencyNo, Epoch, Incarnation, Level,
+    ProcessId, Seq, SessionId, SubscriptionNo, TypeNo,
 };
-use crate::names::{AgentName, BoardName, ProgramName, TypeName};
+use crate::names::{AgentName, BoardName, DependencyName, OrderingKey, ProgramName, TypeName};
 use crate::policy::Bounds;
 use crate::time::{Elapsed, Now, Timestamp};
 
@@ -26,6 +27,7 @@ pub struct State {
     pub(super) types: Vec<TypeRecord>,
     pub(super) agents: Vec<AgentRecord>,
     pub(super) subscriptions: Vec<SubscriptionRecord>,
+    pub(super) dependencies: Vec<DependencyRecord>,
     pub(super) catalogue: CatalogueNo,
     pub(super) sessions: BTreeMap<SessionId, SessionRecord>,
     /// Each in memory of its own: inside of a tree, whose nodes are little more than half full when
@@ -35,6 +37,12 @@ pub struct State {
     pub(super) artifacts: u64,
     /// What trees of work that settled have had in their hour, where that was much.
     pub(super) settled_hours: BTreeMap<CorrelationId, Hour>,
+    /// The dead letters of ordering keys.
+    pub(super) dead_keys: BTreeMap<SubscriptionNo, BTreeMap<OrderingKey, DeadKey>>,
+    /// Whether nothing is leased at all.
+    pub(super) paused: bool,
+    /// Trees of work of which nothing is leased.
+    pub(super) paused_correlations: BTreeSet<CorrelationId>,
     #[serde(skip)]
     pub(super) index: Index,
 }
@@ -86,6 +94,21 @@ pub struct AgentRecord {
     pub subscriptions: Vec<SubscriptionNo>,
     /// Whether a program names it.
     pub registered: bool,
+    /// Whether somebody paused it.
+    pub paused: bool,
+    /// What its attempts depend on.
+    pub dependencies: Vec<DependencyNo>,
+    /// The state of its limits.
+    pub meter: Meter,
+}
+
+/// A dependency that was registered at some time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DependencyRecord {
+    /// The newest definition.
+    pub definition: Arc<DependencyDefinition>,
+    /// The state of its limits.
+    pub meter: Meter,
 }
 
 /// A subscription that was registered at some time.
@@ -101,8 +124,27 @@ pub struct SubscriptionRecord {
     pub counters: Counters,
 }
 
-/// What became of the placements of a subscription. Always: placements = done + dead + cancelled
-/// plus those that are open.
+impl SubscriptionRecord {
+    /// Whether what it matched is held until more has matched. One that is no longer current holds
+    /// nothing.
+    pub(super) fn holds(&self) -> bool {
+        self.current && self.counters.placements < self.definition.after
+    }
+
+    /// Whether the next match lets go what is held.
+    pub(super) fn lets_go(&self) -> bool {
+        self.current && self.counters.placements + 1 == self.definition.after
+    }
+
+    /// Counts a match.
+    pub(super) const fn counted(&mut self) -> &mut Self {
+        self.counters.placements += 1;
+        self
+    }
+}
+
+/// What became of the placements of a subscription. Always: placements = done + dead + cancelled +
+/// expired plus those that are open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
     /// How often an artifact met the subscription.
@@ -113,6 +155,16 @@ pub struct Counters {
     pub dead: u64,
     /// Cancelled ones.
     pub cancelled: u64,
+    /// Those for which what they waited for was no longer so before they ran.
+    pub expired: u64,
+}
+
+/// The dead letters of an ordering key that are neither redriven nor dropped.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct DeadKey {
+    pub(super) dead: BTreeSet<ActivationId>,
+    /// The youngest of the key that ran since the first of them died.
+    pub(super) ran: Option<ActivationId>,
 }
 
 /// An executor that is there.
@@ -233,6 +285,31 @@ impl State {
         self.subscriptions.get(subscription.get() as usize)
     }
 
+    /// All dependencies, by number.
+    pub fn dependencies(&self) -> impl Iterator<Item = (DependencyNo, &DependencyRecord)> {
+        (0..).map(DependencyNo).zip(&self.dependencies)
+    }
+
+    /// A dependency by number.
+    #[must_use]
+    pub fn dependency(&self, dependency: DependencyNo) -> Option<&DependencyRecord> {
+        self.dependencies.get(dependency.get() as usize)
+    }
+
+    /// A dependency by name.
+    #[must_use]
+    pub fn dependency_named(
+        &self,
+        name: &DependencyName,
+    ) -> Option<(DependencyNo, &DependencyRecord)> {
+        self.dependencies().find(|(_, record)| record.definition.name == *name)
+    }
+
+    /// The trees of work that somebody paused.
+    pub fn paused_correlations(&self) -> impl Iterator<Item = CorrelationId> {
+        self.paused_correlations.iter().copied()
+    }
+
     /// How many activations run.
     #[must_use]
     pub const fn running(&self) -> u32 {
@@ -256,30 +333,45 @@ impl State {
     /// appends. What is behind slow handlers waits for them, and not for the board.
     #[must_use]
     pub fn backlog(&self) -> usize {
-        self.index.backlog()
+        self.index.agenda.backlog()
     }
 
     /// To be told of each append, so that [`backlog`](Self::backlog) knows slow handlers.
     pub fn appended(&mut self) {
-        self.index.appended();
+        self.index.agenda.appended();
     }
 
     /// Whether nothing runs and nothing will by itself: what is left waits for a program that
-    /// names its agent.
+    /// names its agent, or for a person.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.index.running == 0
-            && self.index.first().is_none()
-            && self.index.next_with_room().is_none()
-            && !self.delays()
+            && (self.paused
+                || self.index.first().is_none()
+                    && self.index.next_with_room().is_none()
+                    && self.index.agenda.next_release().is_none()
+                    && !self.delays()
+                    && !self.recovers())
     }
 
     fn delays(&self) -> bool {
-        let names = |id| {
+        let may_run = |id| {
             let agent = self.activations.get(&id).map(|activation| activation.agent);
-            agent.and_then(|agent| self.agent(agent)).is_some_and(|agent| agent.registered)
+            agent
+                .and_then(|agent| self.agent(agent))
+                .is_some_and(|agent| agent.registered && !agent.paused)
         };
-        self.index.delayed().any(names)
+        self.index.delayed().any(may_run)
+    }
+
+    /// Whether something waits behind a breaker that will let attempts through again by itself.
+    fn recovers(&self) -> bool {
+        let waits = |of| {
+            let mut agents = self.agents().map(|(agent, _)| agent);
+            agents
+                .any(|agent| self.index.agenda.waits(agent) && self.metered_by(agent).contains(&of))
+        };
+        self.index.recovering().any(waits)
     }
 
     /// The times of a decision that is made now: neither clock falls.

@@ -178,6 +178,8 @@ pub enum OutcomeFilter {
     Cancelled,
     /// It was a dead letter, and somebody dropped it.
     Dropped,
+    /// What it waited for was no longer so before it ran.
+    Expired,
 }
 
 /// Some of a listing.

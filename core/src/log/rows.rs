@@ -11,7 +11,7 @@ use crate::envelope::{Draft, Envelope, Inputs};
 use crate::event::DeadReason;
 use crate::hash::{Hash, Salt};
 use crate::ids::{ActivationId, AgentNo, ArtifactId, CorrelationId, Seq, SubscriptionNo};
-use crate::names::{IdempotencyKey, StepName};
+use crate::names::{IdempotencyKey, OrderingKey, StepName};
 use crate::time::Timestamp;
 
 /// Everything that goes with one batch. Seqs are ascending in each list.
@@ -100,6 +100,8 @@ pub struct ClosedActivation {
     pub inputs: Inputs,
     /// The tree of work it belongs to.
     pub correlation: CorrelationId,
+    /// What it was ordered or counted by.
+    pub key: Option<OrderingKey>,
     /// What became of it.
     pub outcome: Outcome,
     /// The seq of the event that closed it.
@@ -125,4 +127,6 @@ pub enum Outcome {
     Cancelled,
     /// It was a dead letter, and somebody dropped it.
     Dropped(DeadReason),
+    /// What it waited for was no longer so before it ran.
+    Expired,
 }

@@ -128,6 +128,12 @@ impl<V: ?Sized> Field<V> {
         self.test(Ok(Check::Exists))
     }
 
+    /// Where the field stands, and whether its type says that it may be missing.
+    #[must_use]
+    pub const fn place(&self) -> (&Path, bool) {
+        (&self.path, self.optional)
+    }
+
     /// The field is equal to the value.
     pub fn eq(self, value: impl Operand<V>) -> Condition {
         self.compare(Check::Equal, value)

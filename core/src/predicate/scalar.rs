@@ -40,7 +40,7 @@ pub(super) enum NotScalar {
 
 impl Scalar {
     /// Reads a canonical text; none when it has parts, or is not canonical.
-    pub(super) fn read(text: &[u8]) -> Option<Self> {
+    pub(crate) fn read(text: &[u8]) -> Option<Self> {
         match text.first()? {
             b'n' => Some(Self::Null),
             b't' => Some(Self::Bool(true)),

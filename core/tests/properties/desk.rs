@@ -16,7 +16,7 @@ use artel_core::command::{
     Registration, Rejection, Request, TakeOver, TypeRegistration,
 };
 use artel_core::content::Content;
-use artel_core::definition::{AgentDefinition, Filter, SubscriptionDefinition};
+use artel_core::definition::{AgentDefinition, Filter, Limits, SubscriptionDefinition, Wakes};
 use artel_core::envelope::{Actor, Clause, Draft, Envelope, Producer, Visibility};
 use artel_core::event::Event;
 use artel_core::hash::Salt;
@@ -24,8 +24,11 @@ use artel_core::ids::{
     ActivationId, ArtifactId, AttemptId, CommandId, CorrelationId, Epoch, Incarnation, ProcessId,
     Seq, SessionId, SubscriptionNo,
 };
+use artel_core::key::{BadKey, KeyOf};
 use artel_core::log::{ClosedActivation, LookedUp};
-use artel_core::names::{AgentName, BoardName, IdempotencyKey, ProgramName, QueueName, TypeName};
+use artel_core::names::{
+    AgentName, BoardName, IdempotencyKey, OrderingKey, ProgramName, QueueName, TypeName,
+};
 use artel_core::policy::{Jitter, Retry};
 use artel_core::record::Decision;
 use artel_core::time::{Elapsed, Now, Timestamp};
@@ -84,6 +87,10 @@ impl Closures for NoClosures {
     fn evaluate(&self, _: SubscriptionNo) -> Result<bool, Clause> {
         Ok(true)
     }
+
+    fn key(&self, _: SubscriptionNo) -> Result<Option<OrderingKey>, BadKey> {
+        Ok(None)
+    }
 }
 
 pub(crate) fn type_name(name: &str) -> TypeName {
@@ -100,7 +107,10 @@ pub(crate) fn agent(name: &str, on: &str) -> AgentDefinition {
         attempt_timeout: Duration::from_secs(1_000_000_000),
         total_timeout: None,
         concurrency: AgentDefinition::CONCURRENCY,
+        key_concurrency: None,
         dead_letter_queue: QueueName::new(name).unwrap(),
+        limits: Limits::default(),
+        dependencies: Vec::new(),
     }
 }
 
@@ -108,10 +118,16 @@ pub(crate) fn subscription(on: &str, priority: u8) -> SubscriptionDefinition {
     SubscriptionDefinition {
         types: vec![type_name(on)],
         from: Vec::new(),
+        not_from: Vec::new(),
+        self_trigger: false,
         tags_all: Vec::new(),
         tags_any: Vec::new(),
         filter: Filter::All,
         priority,
+        key: KeyOf::default(),
+        ordered: None,
+        after: 0,
+        wakes: Wakes::AtOnce,
     }
 }
 
@@ -225,7 +241,12 @@ impl Desk {
             schema: "{}".into(),
         });
         let agents = agents.iter().cloned().map(Arc::new).collect();
-        self.ask(Request::Register(Registration { types: types.into(), agents })).unwrap();
+        self.ask(Request::Register(Registration {
+            types: types.into(),
+            agents,
+            ..Registration::default()
+        }))
+        .unwrap();
     }
 
     /// The session of the process that has this number as well.
@@ -289,7 +310,11 @@ impl Desk {
     }
 
     pub(crate) fn letter(&self, activation: ActivationId) -> DeadLetterRef {
-        DeadLetterRef { closed: self.closed[&activation].clone(), as_of: self.state.seq() }
+        DeadLetterRef {
+            closed: self.closed[&activation].clone(),
+            as_of: self.state.seq(),
+            out_of_order: false,
+        }
     }
 
     /// The events of the last decision, with their seqs, where the last command led to one.
@@ -315,7 +340,13 @@ fn artifact(
         Producer::Agent { agent, .. } => Some(*agent),
         _ => None,
     };
-    let candidate = Candidate { type_no, producer: made_by, tags: &[], payload: payload.bytes() };
+    let candidate = Candidate {
+        type_no,
+        producer: made_by,
+        tags: &[],
+        payload: payload.bytes(),
+        ordering_key: None,
+    };
     let verdicts = catalogue.verdicts(candidate, &NoClosures);
     let envelope = Envelope {
         id: ArtifactId::new(Uuid::from_u128(id)),
@@ -329,6 +360,7 @@ fn artifact(
         visibility: Visibility::Public,
         ordering_key: None,
         idempotency_key: new.key.as_ref().map(|key| IdempotencyKey::new(key).unwrap()),
+        not_before: None,
         expires_at: None,
         trace: None,
         payload_len: u32::try_from(payload.bytes().len()).unwrap(),

@@ -9,7 +9,8 @@ use artel_core::catalogue::{Candidate, Catalogue, Closures};
 use artel_core::definition::{AgentDefinition, Filter, SubscriptionDefinition};
 use artel_core::envelope::{Clause, Verdicts};
 use artel_core::ids::{AgentNo, SubscriptionNo};
-use artel_core::names::{AgentName, Tag};
+use artel_core::key::BadKey;
+use artel_core::names::{AgentName, OrderingKey, Tag};
 
 use super::cases;
 use super::desk::{Desk, TYPES, agent, subscription};
@@ -19,6 +20,8 @@ use super::desk::{Desk, TYPES, agent, subscription};
 struct Wanted {
     types: u8,
     from: u8,
+    not_from: u8,
+    self_trigger: bool,
     tags_all: u8,
     tags_any: u8,
     /// What its closure says, where it has one.
@@ -30,10 +33,13 @@ const NAMES: [&str; 3] = ["one", "three", "two"];
 
 fn wanted() -> impl Strategy<Value = Wanted> {
     let few = || prop_oneof![2 => Just(0_u8), 1 => 0..8_u8];
-    (1..8_u8, few(), few(), few(), prop::option::of(0..4_u8)).prop_map(
-        |(types, from, tags_all, tags_any, closure)| Wanted {
+    let own = prop::bool::weighted(0.3);
+    (1..8_u8, few(), few(), own, few(), few(), prop::option::of(0..4_u8)).prop_map(
+        |(types, from, not_from, self_trigger, tags_all, tags_any, closure)| Wanted {
             types,
             from,
+            not_from,
+            self_trigger,
             tags_all,
             tags_any,
             closure,
@@ -50,11 +56,14 @@ fn tags(bits: u8) -> Vec<Tag> {
 }
 
 fn definition(wanted: &Wanted) -> SubscriptionDefinition {
-    let from = chosen(wanted.from, NAMES).into_iter().map(|name| AgentName::new(name).unwrap());
+    let names =
+        |bits| chosen(bits, NAMES).into_iter().map(|name| AgentName::new(name).unwrap()).collect();
     let types = chosen(wanted.types, TYPES);
     SubscriptionDefinition {
         types: types.iter().map(|name| super::desk::type_name(name)).collect(),
-        from: from.collect(),
+        from: names(wanted.from),
+        not_from: names(wanted.not_from),
+        self_trigger: wanted.self_trigger,
         tags_all: tags(wanted.tags_all),
         tags_any: tags(wanted.tags_any),
         filter: wanted.closure.map_or(Filter::All, |_| Filter::Closure { label: "test".into() }),
@@ -79,6 +88,10 @@ impl Closures for Drawn<'_> {
         let (_, wanted) = self.0.iter().find(|(no, _)| *no == subscription).unwrap();
         says(wanted.closure.unwrap())
     }
+
+    fn key(&self, _: SubscriptionNo) -> Result<Option<OrderingKey>, BadKey> {
+        Ok(None)
+    }
 }
 
 /// The first clause that says no; the types fit.
@@ -87,7 +100,10 @@ fn refusal(wanted: &Wanted, owner: u8, producer: Option<u8>, has: u8) -> Option<
     if wanted.from != 0 && wanted.from & made_by == 0 {
         return Some(Clause::Producer);
     }
-    if producer == Some(owner) {
+    if wanted.not_from & made_by != 0 {
+        return Some(Clause::NotFrom);
+    }
+    if producer == Some(owner) && !wanted.self_trigger {
         return Some(Clause::SelfTrigger);
     }
     if wanted.tags_all & !has != 0 {
@@ -130,7 +146,13 @@ proptest! {
             let tags = tags(has);
             let type_no = catalogue.type_no(TYPES[type_index]).unwrap();
             let maker = producer.map(|producer| AgentNo(u32::from(producer)));
-            let candidate = Candidate { type_no, producer: maker, tags: &tags, payload: b"{}" };
+            let candidate = Candidate {
+                type_no,
+                producer: maker,
+                tags: &tags,
+                payload: b"{}",
+                ordering_key: None,
+            };
             let verdicts = catalogue.verdicts(candidate, &Drawn(&numbered));
             let (mut woken, mut declined) = (Vec::new(), Vec::new());
             for (no, (owner, wanted)) in (0..).map(SubscriptionNo).zip(&all) {
@@ -144,7 +166,12 @@ proptest! {
             let more = declined.len().saturating_sub(64);
             declined.truncate(64);
             let expected =
-                Verdicts { woken: woken.into(), declined: declined.into(), declined_more: u32::try_from(more).unwrap() };
+                Verdicts {
+                    woken: woken.into(),
+                    declined: declined.into(),
+                    declined_more: u32::try_from(more).unwrap(),
+                    ..Verdicts::default()
+                };
             prop_assert_eq!(verdicts, expected);
         }
     }

@@ -92,6 +92,7 @@ impl Story {
                 work.place = match why {
                     Closure::Cancelled => Place::Cancelled,
                     Closure::Dead(_) => Place::Dead,
+                    Closure::Expired => unreachable!("nothing here waits for a time"),
                 };
             }
             Event::ActivationRedriven(redriven) => {

@@ -237,6 +237,7 @@ mod tests {
             visibility: Visibility::Public,
             ordering_key: None,
             idempotency_key: None,
+            not_before: None,
             expires_at: None,
             trace: None,
             payload_len: 0,

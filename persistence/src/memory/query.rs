@@ -177,6 +177,7 @@ fn admits(query: &ActivationQuery, closed: &ClosedActivation) -> bool {
         Outcome::Dead(_) => OutcomeFilter::Dead,
         Outcome::Cancelled => OutcomeFilter::Cancelled,
         Outcome::Dropped(_) => OutcomeFilter::Dropped,
+        Outcome::Expired => OutcomeFilter::Expired,
     };
     (query.outcomes.is_empty() || query.outcomes.contains(&outcome))
         && (query.agents.is_empty() || query.agents.contains(&closed.agent))

@@ -123,7 +123,7 @@ pub(super) fn integer(number: u64) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use artel_core::envelope::{Producer, Visibility};
+    use artel_core::envelope::{NotBefore, Producer, Visibility};
     use artel_core::event::DeadReason;
     use artel_core::ids::{
         ActivationId, AgentNo, ArtifactId, AttemptId, AttemptNo, CorrelationId, SubscriptionNo,
@@ -150,6 +150,7 @@ mod tests {
             visibility: Visibility::Public,
             ordering_key: Some("order".parse().unwrap()),
             idempotency_key: Some("once".parse().unwrap()),
+            not_before: Some(NotBefore::After(300)),
             expires_at: Some(Timestamp(-1)),
             trace: Some(Box::new(TraceContext { trace_id: [4; 16], span_id: [5; 8], flags: 1 })),
             payload_len: 100,
@@ -162,6 +163,7 @@ mod tests {
             subscription: SubscriptionNo(9),
             inputs: [Seq(5)].into_iter().collect(),
             correlation: CorrelationId::from_bytes([2; 16]),
+            key: Some("order".parse().unwrap()),
             outcome: Outcome::Dropped(DeadReason::Limit),
             ended: Seq(400),
             at: Timestamp(1_700_000_000_000),
@@ -173,11 +175,11 @@ mod tests {
     }
 
     const ENVELOPE: &str = "0101010101010101010101010101010101070103ac020202020202020202020202020202020202010303\
-         03030303030303030303030303030205f0a2040401037265640001056f7264657201046f6e6365010101\
-         040404040404040404040404040404040505050505050505016406060606060606060606060606060606\
-         060606060606060606060606060606067482d556c2aec2b1";
-    const CLOSED: &str = "01ac0203090105020202020202020202020202020202020305900380a0abfef9620202ad02ae0201046d\
-         61696caf02e6d9769929118a1b";
+         03030303030303030303030303030205f0a2040401037265640001056f7264657201046f6e63650101ac\
+         020101010404040404040404040404040404040405050505050505050164060606060606060606060606\
+         0606060606060606060606060606060606060606aada787b750cf05e";
+    const CLOSED: &str = "01ac02030901050202020202020202020202020202020201056f726465720305900380a0abfef9620202\
+         ad02ae0201046d61696caf026cc2736f1b7b7e48";
 
     fn golden<T>(row: &T, stored: &str)
     where

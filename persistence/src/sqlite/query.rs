@@ -289,6 +289,7 @@ const fn filter_no(outcome: OutcomeFilter) -> i64 {
         OutcomeFilter::Dead => 1,
         OutcomeFilter::Cancelled => 2,
         OutcomeFilter::Dropped => 3,
+        OutcomeFilter::Expired => 4,
     }
 }
 

@@ -117,6 +117,7 @@ pub(super) const fn outcome_no(outcome: Outcome) -> i64 {
         Outcome::Dead(_) => 1,
         Outcome::Cancelled => 2,
         Outcome::Dropped(_) => 3,
+        Outcome::Expired => 4,
     }
 }
 

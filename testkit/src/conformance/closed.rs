@@ -163,6 +163,7 @@ fn step() -> impl Strategy<Value = (u64, Option<Outcome>)> {
         3 => Just(Some(Outcome::Done)),
         2 => Just(Some(DEAD)),
         1 => Just(Some(Outcome::Cancelled)),
+        1 => Just(Some(Outcome::Expired)),
         1 => Just(Some(Outcome::Dropped(DeadReason::Limit))),
         2 => Just(None),
     ];
@@ -175,6 +176,7 @@ fn queries() -> impl Strategy<Value = ActivationQuery> {
         Just(OutcomeFilter::Dead),
         Just(OutcomeFilter::Cancelled),
         Just(OutcomeFilter::Dropped),
+        Just(OutcomeFilter::Expired),
     ];
     let what = (
         vec(outcome, 0..4),
@@ -210,6 +212,7 @@ fn admits(query: &ActivationQuery, row: &ClosedActivation) -> bool {
         Outcome::Dead(_) => OutcomeFilter::Dead,
         Outcome::Cancelled => OutcomeFilter::Cancelled,
         Outcome::Dropped(_) => OutcomeFilter::Dropped,
+        Outcome::Expired => OutcomeFilter::Expired,
     };
     (query.outcomes.is_empty() || query.outcomes.contains(&outcome))
         && (query.agents.is_empty() || query.agents.contains(&row.agent))

@@ -18,7 +18,7 @@ use artel_core::log::{
     Append, ArtifactRow, ClosedActivation, ContentRow, Error, KeyRow, Log, Outcome, Rows,
     StoredArtifact,
 };
-use artel_core::names::{IdempotencyKey, ProgramName, StepName, Tag};
+use artel_core::names::{IdempotencyKey, OrderingKey, ProgramName, StepName, Tag};
 use artel_core::record::{Batch, Decision, Encoder, Place};
 use artel_core::time::{Elapsed, Timestamp};
 
@@ -76,6 +76,7 @@ impl Sample {
             visibility: Visibility::Public,
             ordering_key: None,
             idempotency_key: self.key.clone(),
+            not_before: None,
             expires_at: None,
             trace: None,
             payload_len: u32::try_from(content.bytes().len()).expect("a payload is that short"),
@@ -168,7 +169,14 @@ impl Sketch {
     pub fn activation(&mut self, inputs: &[Seq], correlation: CorrelationId) -> ActivationId {
         let inputs = inputs.iter().copied().collect();
         let subscription = SubscriptionNo(1);
-        ActivationId(self.event(Event::ActivationCreated { subscription, inputs, correlation }))
+        let created = Event::ActivationCreated {
+            subscription,
+            inputs,
+            correlation,
+            key: None,
+            not_before: None,
+        };
+        ActivationId(self.event(created))
     }
 
     /// Closes an activation. Only its id, agent, inputs, correlation and outcome are taken from what
@@ -177,6 +185,7 @@ impl Sketch {
         let why = match closed.outcome {
             Outcome::Dead(reason) | Outcome::Dropped(reason) => Closure::Dead(reason),
             Outcome::Done | Outcome::Cancelled => Closure::Cancelled,
+            Outcome::Expired => Closure::Expired,
         };
         let ended = self.event(Event::ActivationClosed { activation: closed.activation, why });
         self.rows.closed.push(ClosedActivation { ended, at: self.at, ..closed.clone() });
@@ -191,6 +200,8 @@ impl Sketch {
             subscription: closed.subscription,
             inputs: closed.inputs.clone(),
             correlation: closed.correlation,
+            key: closed.key.clone(),
+            out_of_order: false,
             attempts: closed.attempts,
             trail: closed.trail.clone(),
             steps: closed.steps.clone(),
@@ -239,6 +250,7 @@ pub fn closed(activation: ActivationId, inputs: &[Seq], tree: CorrelationId) -> 
         subscription: SubscriptionNo(1),
         inputs: inputs.iter().copied().collect(),
         correlation: tree,
+        key: Some(OrderingKey::new("key").expect("an ordering key")),
         outcome: Outcome::Done,
         ended: Seq(0),
         at: Timestamp(0),

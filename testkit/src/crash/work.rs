@@ -114,7 +114,13 @@ impl Work {
             | Event::SessionEnded { .. }
             | Event::StepRecorded { .. }
             | Event::DeadLetterDropped { .. }
-            | Event::CorrelationCancelled { .. } => {}
+            | Event::CorrelationCancelled { .. }
+            | Event::DependencyDefined { .. }
+            | Event::BreakerOpened { .. }
+            | Event::BreakerHalfOpened { .. }
+            | Event::BreakerClosed { .. }
+            | Event::Paused { .. }
+            | Event::Resumed { .. } => {}
         }
     }
 

@@ -10,11 +10,13 @@ use serde::{Deserialize, Serialize};
 
 use artel::{Artifact, Board, Context, Error, Jitter, Outputs, Publication, Query, Retry};
 use artel_core::ids::AttemptId;
+use artel_core::key::OnDead;
 use artel_core::names::AgentName;
 use artel_core::time::Clock;
 
 use super::audit::Auditor;
 use super::cases::Case;
+use super::policies::{self, Limits, Policies};
 use super::rules;
 use crate::VirtualClock;
 use crate::dice::Dice;
@@ -187,11 +189,17 @@ pub(super) const fn takes(number: u32, taste: u32) -> bool {
     taste.is_multiple_of(number)
 }
 
-/// Declares agents on a board, those whose number is left out excepted.
-pub(super) fn declare(board: &Board, agents: u32, left_out: Option<u32>, around: &Arc<Around>) {
+/// Declares agents on a board.
+pub(super) fn declare(
+    board: &Board,
+    numbers: impl Iterator<Item = u32>,
+    policies: &Policies,
+    around: &Arc<Around>,
+) {
     board.type_of::<Token>();
     board.type_of::<Leaf>();
-    for number in (1..=agents).filter(|number| Some(*number) != left_out) {
+    policies.declare(board);
+    for number in numbers {
         let name = format!("{AGENT}{number}");
         let retry = match number % 3 {
             0 => Retry::fixed(Duration::from_secs(1)).max_attempts(5),
@@ -207,6 +215,22 @@ pub(super) fn declare(board: &Board, agents: u32, left_out: Option<u32>, around:
             .timeout(Duration::from_secs(5))
             .concurrency(1 + number * 2);
         let agent = if number == 4 { agent.total_timeout(Duration::from_secs(60)) } else { agent };
+        let (limits, depends) = policies.of(number);
+        let Limits { breaker, rate, ordered, key_limit, .. } = limits;
+        let agent = if let Some(breaker) = breaker { agent.breaker(breaker) } else { agent };
+        let agent = if let Some(rate) = rate { agent.rate_limit(rate) } else { agent };
+        let agent = if let Some(service) = depends { agent.depends_on(service) } else { agent };
+        let agent = match ordered {
+            None => agent,
+            Some(OnDead::Continue) => agent.ordered(),
+            Some(OnDead::Stop) => agent.ordered_strictly(),
+        };
+        let agent = match key_limit {
+            Some(limit) => agent.concurrency_per_key(limit),
+            None => agent,
+        };
+        let keyed = ordered.is_some() || key_limit.is_some();
+        let agent = if keyed { agent.key(policies::key_of) } else { agent };
         agent.shared_state(around.clone()).run(work);
     }
 }

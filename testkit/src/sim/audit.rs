@@ -24,6 +24,8 @@ use artel_core::time::{Elapsed, Timestamp};
 
 use super::agents::Returned;
 use super::cases::{Case, Cases};
+use super::held_back::HeldBack;
+use super::ordering::Ordering;
 use super::rules;
 use crate::{Happened, Witness};
 
@@ -67,6 +69,9 @@ pub(super) struct Audit {
     pub(super) settled: BTreeSet<CorrelationId>,
     /// How often each was redriven, dropped or cancelled: what operators are told is there.
     pub(super) operated: BTreeMap<Operated, u32>,
+    /// What holds attempts back.
+    pub(super) held_back: HeldBack,
+    pub(super) ordering: Ordering,
     pub(super) owner: Option<ProcessId>,
     /// Where each epoch begins.
     epochs: BTreeMap<Seq, Epoch>,
@@ -109,6 +114,8 @@ impl Auditor {
             panicking: BTreeMap::new(),
             settled: BTreeSet::new(),
             operated: BTreeMap::new(),
+            held_back: HeldBack::default(),
+            ordering: Ordering::default(),
             owner: None,
             epochs: BTreeMap::new(),
             cases: Cases::default(),

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use artel_core::event::DeadReason;
+use artel_core::event::{DeadReason, Mended, Tripped};
 use artel_core::policy::ErrorKind;
 
 use crate::{Fault, Happened};
@@ -76,10 +76,26 @@ pub enum Case {
     Dropped,
     /// A whole tree of work was cancelled.
     TreeCancelled,
+    /// A circuit breaker opened for this reason.
+    BreakerOpened(Tripped),
+    /// A circuit breaker closed for this reason.
+    BreakerClosed(Mended),
+    /// As many attempts had begun as a rate limit allows.
+    RateReached,
+    /// The board was paused.
+    BoardPaused,
+    /// An agent was paused.
+    AgentPaused,
+    /// A tree of work was paused.
+    TreePaused,
+    /// An attempt began of a key of which others waited.
+    KeyHeldBack,
+    /// A dead letter was redriven out of the order of its key.
+    OutOfOrder,
 }
 
 /// How many cases there are.
-const LEN: usize = 48;
+const LEN: usize = 61;
 
 impl Case {
     /// Every one.
@@ -132,6 +148,19 @@ impl Case {
         Self::Redriven,
         Self::Dropped,
         Self::TreeCancelled,
+        Self::BreakerOpened(Tripped::InARow),
+        Self::BreakerOpened(Tripped::Rate),
+        Self::BreakerOpened(Tripped::Probe),
+        Self::BreakerOpened(Tripped::Operator),
+        Self::BreakerClosed(Mended::Probes),
+        Self::BreakerClosed(Mended::Operator),
+        Self::RateReached,
+        Self::BoardPaused,
+        Self::AgentPaused,
+        Self::TreePaused,
+        Self::Dead(DeadReason::BadKey),
+        Self::KeyHeldBack,
+        Self::OutOfOrder,
     ];
 }
 
@@ -213,7 +242,7 @@ mod tests {
             Case::Cancelled => (18, 1),
             Case::NoRoom { .. } => (19, 2),
             Case::RoomMade => (20, 1),
-            Case::Dead(_) => (21, 6),
+            Case::Dead(_) => (21, 7),
             Case::LateResult => (22, 1),
             Case::KeyTaken => (23, 1),
             Case::StepReused => (24, 1),
@@ -221,6 +250,14 @@ mod tests {
             Case::Redriven => (26, 1),
             Case::Dropped => (27, 1),
             Case::TreeCancelled => (28, 1),
+            Case::BreakerOpened(_) => (29, 4),
+            Case::BreakerClosed(_) => (30, 2),
+            Case::RateReached => (31, 1),
+            Case::BoardPaused => (32, 1),
+            Case::AgentPaused => (33, 1),
+            Case::TreePaused => (34, 1),
+            Case::KeyHeldBack => (35, 1),
+            Case::OutOfOrder => (36, 1),
         }
     }
 
@@ -228,7 +265,7 @@ mod tests {
     fn every_case_is_among_all() {
         let kinds: BTreeSet<(u8, usize)> = Case::ALL.into_iter().map(kinds).collect();
         assert_eq!(kinds.iter().map(|(_, count)| count).sum::<usize>(), LEN);
-        assert!(kinds.into_iter().map(|(kind, _)| kind).eq(0..29));
+        assert!(kinds.into_iter().map(|(kind, _)| kind).eq(0..37));
         assert_eq!(Case::ALL.into_iter().collect::<BTreeSet<_>>().len(), LEN);
     }
 

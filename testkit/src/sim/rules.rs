@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use artel_core::board::Activation;
 use artel_core::envelope::{Actor, Envelope, Producer};
-use artel_core::event::{Closure, Event, Next, Room};
+use artel_core::event::{Closure, DeadReason, Event, Next, Pausable, Room};
 use artel_core::ids::{ActivationId, AgentNo, AttemptId, Seq};
 use artel_core::record::Decision;
 
 use super::audit::{Audit, Operated};
 use super::cases::Case;
-use super::ends;
+use super::{ends, held_back, ordering};
 
 /// By how much agendas may pass their bounds for what the board owes itself.
 const OWED: usize = 2;
@@ -74,20 +74,19 @@ fn one(audit: &mut Audit, seq: Seq, event: &Event, (decision, reading): (&Decisi
             if !audit.dead.remove(&id) {
                 audit.violated(format_args!("I2: {id} is redriven and was no dead letter"));
             }
+            ordering::redriven(audit, redriven);
             operated(audit, Operated::Redriven(id), decision);
         }
         Event::DeadLetterDropped { activation } => {
             if !audit.dead.remove(activation) {
                 audit.violated(format_args!("I2: {activation} is dropped and was not dead"));
             }
+            ordering::dropped(audit, *activation);
             operated(audit, Operated::Dropped(*activation), decision);
         }
-        Event::ActivationClosed { activation, why } => match why {
-            Closure::Cancelled => {
-                operated(audit, Operated::Cancelled(*activation), decision);
-            }
-            Closure::Dead(reason) => ends::waited_too_long(audit, *activation, *reason, decision),
-        },
+        Event::ActivationClosed { activation, why } => {
+            closed(audit, (*activation, *why), decision, reading);
+        }
         Event::AttemptStarted { attempt, .. } => start(audit, *attempt, decision, reading),
         Event::AttemptEnded { attempt, end, next, .. } => {
             let due = ends::end_of(audit, *attempt, (*end, *next), decision);
@@ -114,7 +113,37 @@ fn one(audit: &mut Audit, seq: Seq, event: &Event, (decision, reading): (&Decisi
         | Event::TypeRegistered { .. }
         | Event::AgentDefined { .. }
         | Event::SessionOpened { .. }
-        | Event::SessionEnded { .. } => {}
+        | Event::SessionEnded { .. }
+        | Event::DependencyDefined { .. }
+        // Once the decision is folded in.
+        | Event::BreakerOpened { .. }
+        | Event::BreakerHalfOpened { .. }
+        | Event::BreakerClosed { .. }
+        | Event::Paused { .. }
+        | Event::Resumed { .. } => {}
+    }
+}
+
+/// An activation that waits is over.
+fn closed(
+    audit: &mut Audit,
+    (activation, why): (ActivationId, Closure),
+    decision: &Decision,
+    reading: &Reading,
+) {
+    match why {
+        Closure::Cancelled => operated(audit, Operated::Cancelled(activation), decision),
+        Closure::Expired => {
+            audit.violated(format_args!("I2: {activation} expired, and nothing does here"));
+        }
+        Closure::Dead(DeadReason::BadKey) => {
+            audit.dead.insert(activation);
+            audit.cases.count(Case::Dead(DeadReason::BadKey));
+            if !reading.ready.contains_key(&activation) {
+                audit.violated(format_args!("I2: {activation} was made and has a bad key"));
+            }
+        }
+        Closure::Dead(reason) => ends::waited_too_long(audit, activation, reason, decision),
     }
 }
 
@@ -226,6 +255,8 @@ pub(super) const fn owed_max(audit: &Audit, agent: Option<AgentNo>) -> usize {
 
 /// Once the decision is folded in.
 pub(super) fn after(audit: &mut Audit, decision: &Decision) {
+    held_back::after(audit, decision);
+    ordering::after(audit, decision);
     let mut made: BTreeMap<AgentNo, usize> = BTreeMap::new();
     let mut touched = BTreeSet::new();
     for event in &decision.events {
@@ -258,6 +289,7 @@ pub(super) fn after(audit: &mut Audit, decision: &Decision) {
     for tree in touched {
         if !audit.state.activations().any(|(_, activation)| activation.correlation == tree) {
             audit.hours.remove(&tree);
+            audit.held_back.paused.remove(&Pausable::Correlation(tree));
             audit.settled.insert(tree);
         }
     }
@@ -333,7 +365,8 @@ pub(super) fn at_rest(audit: &mut Audit) {
     for (no, record) in state.subscriptions() {
         let counted = record.counters;
         let open = open.get(&no).copied().unwrap_or(0);
-        if counted.placements != counted.done + counted.dead + counted.cancelled + open {
+        let closed = counted.done + counted.dead + counted.cancelled + counted.expired;
+        if counted.placements != closed + open {
             wrong.push(format!("I2: of subscription {no} {open} are open, and {counted:?}"));
         }
     }

@@ -8,6 +8,7 @@ use artel_core::command::Rejection;
 use artel_core::hash::Hash;
 use artel_core::ids::{ActivationId, CorrelationId};
 
+use super::agents::AGENTS_MAX;
 use super::audit::{Auditor, Operated};
 use super::world::{Living, World};
 use crate::dice::Dice;
@@ -104,8 +105,8 @@ async fn snapshot(world: &mut World) {
 /// An operator redrives, drops or cancels something, if there is anything.
 async fn operate(dice: &mut Dice, auditor: &Auditor, running: &Running) {
     let Ok(operator) = running.operator("ann", "drawn") else { return };
-    match dice.below(4) {
-        0 => redrive(dice, auditor, (running, &operator)).await,
+    match dice.below(8) {
+        0 | 7 => redrive(dice, auditor, (running, &operator)).await,
         1 => {
             let dead = dead_letters(running).await;
             let Some(&id) = dead.iter().find(|_| dice.percent(50)) else { return };
@@ -117,11 +118,50 @@ async fn operate(dice: &mut Dice, auditor: &Auditor, running: &Running) {
             let before = told(auditor, &[Operated::TreeCancelled(tree)]);
             done(auditor, before, operator.cancel(tree).await);
         }
+        4..7 => hold_back(dice, auditor, (running, &operator)).await,
         _ => {
             let Some((id, _)) = open(dice, running).await else { return };
             let before = told(auditor, &[Operated::Cancelled(id)]);
             done(auditor, before, operator.cancel_activations(&[id]).await);
         }
+    }
+}
+
+/// Pauses or resumes something, or opens or closes a breaker.
+async fn hold_back(
+    dice: &mut Dice,
+    auditor: &Auditor,
+    (running, operator): (&Running, &Operator<'_>),
+) {
+    let agent = format!("agent-{}", 1 + dice.below(AGENTS_MAX));
+    let answer = match dice.below(10) {
+        0 => operator.pause_board().await,
+        1 => operator.resume_board().await,
+        2 => operator.pause_agent(&agent).await,
+        3 => operator.resume_agent(&agent).await,
+        4 | 5 => {
+            let Some((_, tree)) = open(dice, running).await else { return };
+            if dice.percent(70) {
+                operator.pause_correlation(tree).await
+            } else {
+                operator.resume_correlation(tree).await
+            }
+        }
+        6 => operator.open_agent_breaker(&agent).await,
+        7 => operator.close_agent_breaker(&agent).await,
+        8 => operator.open_dependency_breaker("service").await,
+        _ => operator.close_dependency_breaker("service").await,
+    };
+    match answer {
+        Ok(_)
+        | Err(
+            OperateError::Unknown { .. }
+            | OperateError::Rejected(Rejection::NoBreaker { .. } | Rejection::NothingOpen { .. })
+            | OperateError::Unavailable(_)
+            | OperateError::Interrupted(_)
+            | OperateError::Stopped(_),
+        ) => {}
+        Err(other) => auditor.expect(false, format_args!("I9: an operator is told {other:?}")),
     }
 }
 
@@ -139,8 +179,16 @@ async fn redrive(
     let again = dice.percent(30);
     let all: Vec<_> = chosen.iter().map(|&id| Operated::Redriven(id)).collect();
     let before = told(auditor, &all);
-    let second = async { if again { operator.redrive(&chosen).await.ok() } else { None } };
-    let (one, two) = tokio::join!(operator.redrive(&chosen), second);
+    let in_order = dice.percent(25);
+    let redrive = async || {
+        if in_order {
+            operator.redrive(&chosen).await
+        } else {
+            operator.redrive_out_of_order(&chosen).await
+        }
+    };
+    let second = async { if again { redrive().await.ok() } else { None } };
+    let (one, two) = tokio::join!(redrive(), second);
     auditor.expect(!(one.is_ok() && two.is_some()), "I2: dead letters were redriven twice");
     done(auditor, before, one);
 }
@@ -170,6 +218,7 @@ fn done(auditor: &Auditor, before: Vec<(Operated, u32)>, answer: Result<u32, Ope
         Err(
             OperateError::Rejected(
                 Rejection::NotDead { .. }
+                | Rejection::OutOfOrder { .. }
                 | Rejection::NotOpen { .. }
                 | Rejection::NothingOpen { .. },
             )

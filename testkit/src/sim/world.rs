@@ -18,10 +18,11 @@ use super::agents::{self, AGENTS_MAX, Around, Outside};
 use super::audit::Auditor;
 use super::cases::Case;
 use super::clients::{Client, Promise};
+use super::policies::Policies;
 use super::run::Outcome;
 use super::trouble::{self, Fate};
 use super::verdict::{self, Seen};
-use super::{bounds, probe, rest};
+use super::{bounds, policies, probe, rest};
 use crate::dice::Dice;
 use crate::{FaultyLog, SeededEntropy, VirtualClock};
 
@@ -31,6 +32,7 @@ mod part {
     pub(super) const TROUBLE: u64 = 2;
     pub(super) const BOUNDS: u64 = 3;
     pub(super) const PROBE: u64 = 4;
+    pub(super) const POLICIES: u64 = 5;
     pub(super) const CLIENTS: u64 = 100;
     pub(super) const PROCESSES: u64 = 1_000;
 }
@@ -49,6 +51,7 @@ pub(super) struct World {
     pub(super) clock: Arc<VirtualClock>,
     pub(super) auditor: Arc<Auditor>,
     bounds: Bounds,
+    policies: Policies,
     lasting: bool,
     slots: u32,
     agents: u32,
@@ -79,6 +82,7 @@ pub(super) async fn run(seed: u64, auditor: Arc<Auditor>) -> Outcome {
         clock: Arc::new(VirtualClock::default()),
         auditor: auditor.clone(),
         bounds: bounds(seed),
+        policies: policies::draw(&mut Dice::part(seed, part::POLICIES)),
         lasting: dice.percent(50),
         slots: if dice.percent(30) { u32::try_from(1 + dice.below(6)).unwrap_or(1) } else { 256 },
         agents: u32::try_from(1 + dice.below(AGENTS_MAX)).unwrap_or(1),
@@ -187,7 +191,8 @@ impl World {
         let drawn = u32::try_from(1 + dice.below(AGENTS_MAX)).unwrap_or(1);
         let left_out = dice.percent(15).then_some(drawn);
         let left_out = left_out.filter(|&number| number <= self.agents);
-        agents::declare(&board, self.agents, left_out, &around);
+        let numbers = (1..=self.agents).filter(|number| Some(*number) != left_out);
+        agents::declare(&board, numbers, &self.policies, &around);
         let running = match board.start().await {
             Ok(running) => Arc::new(running),
             Err(error) => {

@@ -227,6 +227,8 @@ impl Board {
                 subscription: SubscriptionNo(1),
                 inputs: smallvec::smallvec![Seq(1)],
                 correlation,
+                key: None,
+                not_before: None,
             })
             .collect();
         let decision = Decision {

@@ -2,11 +2,16 @@
 
 mod agenda;
 mod attempts;
+mod breakers;
 mod cancel;
 mod dead_letters;
+mod deliveries;
+mod keys;
 mod limits;
+mod pauses;
 mod publish;
 mod random;
+mod rates;
 mod register;
 mod take_over;
 
@@ -24,7 +29,9 @@ use crate::command::{
     Receipt, Registration, Rejection, Request, TakeOver, TypeRegistration,
 };
 use crate::content::Content;
-use crate::definition::{AgentDefinition, Filter, SubscriptionDefinition};
+use crate::definition::{
+    AgentDefinition, DependencyDefinition, Filter, Limits, SubscriptionDefinition, Wakes,
+};
 use crate::envelope::{Actor, Clause, Draft, Envelope, Producer, Visibility};
 use crate::event::Event;
 use crate::hash::Salt;
@@ -32,8 +39,11 @@ use crate::ids::{
     ActivationId, ArtifactId, AttemptId, CommandId, CorrelationId, Epoch, Incarnation, ProcessId,
     Seq, SessionId, SubscriptionNo,
 };
+use crate::key::{BadKey, KeyOf};
 use crate::log::{ClosedActivation, LookedUp, Outcome};
-use crate::names::{AgentName, BoardName, IdempotencyKey, ProgramName, QueueName, TypeName};
+use crate::names::{
+    AgentName, BoardName, IdempotencyKey, OrderingKey, ProgramName, QueueName, TypeName,
+};
 use crate::policy::{ErrorKind, Jitter, Retry};
 use crate::record::Decision;
 use crate::time::{Elapsed, Now, Timestamp};
@@ -65,6 +75,10 @@ impl Closures for NoClosures {
     fn evaluate(&self, _: SubscriptionNo) -> Result<bool, Clause> {
         Ok(true)
     }
+
+    fn key(&self, _: SubscriptionNo) -> Result<Option<OrderingKey>, BadKey> {
+        Err(BadKey::Panicked)
+    }
 }
 
 /// An agent that wakes on one type and returns another, with one attempt at a time.
@@ -74,17 +88,26 @@ pub(super) fn agent(name: &str, on: &str) -> AgentDefinition {
         subscriptions: vec![SubscriptionDefinition {
             types: vec![TypeName::new(on).unwrap()],
             from: Vec::new(),
+            not_from: Vec::new(),
+            self_trigger: false,
             tags_all: Vec::new(),
             tags_any: Vec::new(),
             filter: Filter::All,
             priority: SubscriptionDefinition::PRIORITY,
+            key: KeyOf::default(),
+            ordered: None,
+            after: 0,
+            wakes: Wakes::AtOnce,
         }],
         outputs: Vec::new(),
         retry: Retry::fixed(Duration::from_secs(1)).jitter(Jitter::None),
         attempt_timeout: AgentDefinition::ATTEMPT_TIMEOUT,
         total_timeout: None,
         concurrency: AgentDefinition::CONCURRENCY,
+        key_concurrency: None,
         dead_letter_queue: QueueName::new(name).unwrap(),
+        limits: Limits::default(),
+        dependencies: Vec::new(),
     }
 }
 
@@ -97,6 +120,8 @@ pub(super) struct New {
     pub(super) id: Option<u128>,
     pub(super) correlation: Option<CorrelationId>,
     pub(super) depth: u16,
+    pub(super) order: Option<&'static str>,
+    pub(super) not_before: Option<crate::envelope::NotBefore>,
 }
 
 pub(super) fn new(of: &'static str) -> New {
@@ -187,13 +212,22 @@ impl Board {
     }
 
     pub(super) fn register(&mut self, agents: &[AgentDefinition]) -> Result<Answer, Rejection> {
+        self.register_with(&[], agents)
+    }
+
+    pub(super) fn register_with(
+        &mut self,
+        dependencies: &[DependencyDefinition],
+        agents: &[AgentDefinition],
+    ) -> Result<Answer, Rejection> {
         let types = ["A", "B", "C"].map(|name| TypeRegistration {
             name: TypeName::new(name).unwrap(),
             version: 1,
             schema: "{}".into(),
         });
         let agents = agents.iter().cloned().map(Arc::new).collect();
-        self.ask(Request::Register(Registration { types: types.into(), agents }))
+        let dependencies = dependencies.iter().cloned().map(Arc::new).collect();
+        self.ask(Request::Register(Registration { types: types.into(), dependencies, agents }))
     }
 
     pub(super) fn open_session(&mut self, session: u128, process: u128, slots: u32) {
@@ -236,7 +270,14 @@ impl Board {
             Producer::Agent { agent, .. } => Some(*agent),
             _ => None,
         };
-        let candidate = Candidate { type_no, producer: agent, tags: &[], payload: payload.bytes() };
+        let ordering_key = new.order.map(|key| OrderingKey::new(key).unwrap());
+        let candidate = Candidate {
+            type_no,
+            producer: agent,
+            tags: &[],
+            payload: payload.bytes(),
+            ordering_key: ordering_key.as_ref(),
+        };
         let verdicts = catalogue.verdicts(candidate, &NoClosures);
         let envelope = Envelope {
             id: ArtifactId::new(uuid(id)),
@@ -248,8 +289,9 @@ impl Board {
             depth: new.depth,
             tags: Vec::new(),
             visibility: Visibility::Public,
-            ordering_key: None,
+            ordering_key,
             idempotency_key: new.key.map(|key| IdempotencyKey::new(key).unwrap()),
+            not_before: new.not_before,
             expires_at: None,
             trace: None,
             payload_len: 2,
@@ -301,7 +343,7 @@ impl Board {
     pub(super) fn dead_letter(&self, activation: ActivationId) -> DeadLetterRef {
         let find = |closed: &&ClosedActivation| closed.activation == activation;
         let closed = self.closed.iter().find(find).expect("it is closed").clone();
-        DeadLetterRef { closed, as_of: self.state.seq() }
+        DeadLetterRef { closed, as_of: self.state.seq(), out_of_order: false }
     }
 
     pub(super) fn outcome(&self, activation: ActivationId) -> Option<Outcome> {
@@ -331,7 +373,7 @@ impl Board {
             let counters = record.counters;
             assert_eq!(
                 counters.placements,
-                counters.done + counters.dead + counters.cancelled + open as u64,
+                counters.done + counters.dead + counters.cancelled + counters.expired + open as u64,
                 "I2: every placement of subscription {no} is somewhere"
             );
         }

@@ -56,7 +56,7 @@ fn a_changed_schema_is_refused() {
     let offer = |version, schema: &str| {
         let name = TypeName::new("A").unwrap();
         let types = vec![TypeRegistration { name, version, schema: schema.into() }];
-        Request::Register(Registration { types, agents: Vec::new() })
+        Request::Register(Registration { types, ..Registration::default() })
     };
     assert_eq!(board.ask(offer(1, "[]")).unwrap_err().code(), "schema-changed");
     assert_eq!(board.ask(offer(2, "{}")).unwrap_err().code(), "other-version");

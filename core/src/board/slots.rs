@@ -1,0 +1,118 @@
+//! Slots by key: of an agent that bounds how many attempts of one key run at once, only so many
+//! activations of a key are in the agent's queue as there are slots; the others are parked beside it.
+//! So a key that is full keeps no other key waiting, and a lease still looks at one entry.
+//!
+//! Derived data, as the rest of the index.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::agenda::{Agenda, Rank};
+use crate::ids::AgentNo;
+use crate::names::OrderingKey;
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Slots(BTreeMap<AgentNo, BTreeMap<OrderingKey, Slot>>);
+
+#[derive(Clone, Debug, Default)]
+struct Slot {
+    limit: u32,
+    running: u32,
+    queued: BTreeSet<Rank>,
+    parked: BTreeSet<Rank>,
+}
+
+impl Slot {
+    /// Brings what is in the queue in line with how much there may be of it: the first ones.
+    fn settle(&mut self, agent: AgentNo, agenda: &mut Agenda) {
+        let room = self.limit.saturating_sub(self.running) as usize;
+        while self.queued.len() > room {
+            let Some(last) = self.queued.pop_last() else { break };
+            agenda.take_off(agent, last);
+            self.parked.insert(last);
+        }
+        while self.queued.len() < room {
+            let Some(first) = self.parked.pop_first() else { break };
+            agenda.put(agent, first);
+            self.queued.insert(first);
+        }
+        while let (Some(&first), Some(&last)) = (self.parked.first(), self.queued.last())
+            && first < last
+        {
+            self.queued.remove(&last);
+            agenda.take_off(agent, last);
+            self.parked.remove(&first);
+            agenda.put(agent, first);
+            self.queued.insert(first);
+            self.parked.insert(last);
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.running == 0 && self.queued.is_empty() && self.parked.is_empty()
+    }
+}
+
+impl Slots {
+    fn change(
+        &mut self,
+        (agent, key): (AgentNo, &OrderingKey),
+        agenda: &mut Agenda,
+        change: impl FnOnce(&mut Slot, &mut Agenda),
+    ) {
+        let keys = self.0.entry(agent).or_default();
+        if !keys.contains_key(key) {
+            keys.insert(key.clone(), Slot::default());
+        }
+        let Some(slot) = keys.get_mut(key) else { return };
+        change(slot, agenda);
+        slot.settle(agent, agenda);
+        if slot.is_empty() {
+            keys.remove(key);
+        }
+    }
+
+    /// Something of the key is ready.
+    pub(super) fn put(
+        &mut self,
+        of: (AgentNo, &OrderingKey),
+        limit: u32,
+        rank: Rank,
+        agenda: &mut Agenda,
+    ) {
+        self.change(of, agenda, |slot, _| {
+            slot.limit = limit;
+            slot.parked.insert(rank);
+        });
+    }
+
+    /// It is ready no longer.
+    pub(super) fn take_off(
+        &mut self,
+        of: (AgentNo, &OrderingKey),
+        rank: Rank,
+        agenda: &mut Agenda,
+    ) {
+        self.change(of, agenda, |slot, agenda| {
+            if !slot.parked.remove(&rank) && slot.queued.remove(&rank) {
+                agenda.take_off(of.0, rank);
+            }
+        });
+    }
+
+    pub(super) fn begin(&mut self, of: (AgentNo, &OrderingKey), limit: u32, agenda: &mut Agenda) {
+        self.change(of, agenda, |slot, _| {
+            slot.limit = limit;
+            slot.running += 1;
+        });
+    }
+
+    pub(super) fn end(&mut self, of: (AgentNo, &OrderingKey), agenda: &mut Agenda) {
+        self.change(of, agenda, |slot, _| slot.running = slot.running.saturating_sub(1));
+    }
+
+    /// Whether as many attempts of the key run as may.
+    pub(super) fn is_full(&self, (agent, key): (AgentNo, &OrderingKey)) -> bool {
+        let slot = self.0.get(&agent).and_then(|keys| keys.get(key));
+        slot.is_some_and(|slot| slot.running >= slot.limit)
+    }
+}

@@ -1,0 +1,122 @@
+//! Matches that wait for a time: until it has been quiet for a while, or until they have reached an age.
+//! What comes before their time makes them expire, in the decision that commits it.
+
+use super::activation::{Activation, Phase};
+use super::state::State;
+use crate::definition::Wakes;
+use crate::envelope::Envelope;
+use crate::event::{Closure, Event};
+use crate::ids::{ActivationId, CorrelationId, SubscriptionNo};
+use crate::names::OrderingKey;
+use crate::time::Elapsed;
+
+/// What a decision has made so far that waits for a time, and what it let expire.
+#[derive(Debug, Default)]
+pub(super) struct Made {
+    quiet: Vec<(SubscriptionNo, Option<OrderingKey>, ActivationId)>,
+    aged: Vec<(SubscriptionNo, CorrelationId, ActivationId)>,
+    expired: Vec<ActivationId>,
+}
+
+impl Made {
+    fn expire(&mut self, activation: ActivationId, events: &mut Vec<Event>) {
+        if !self.expired.contains(&activation) {
+            self.expired.push(activation);
+            events.push(Event::ActivationClosed { activation, why: Closure::Expired });
+        }
+    }
+}
+
+impl State {
+    /// Lets expire what was to wake without an artifact like this.
+    pub(super) fn expire_aged(
+        &self,
+        envelope: &Envelope,
+        now: Elapsed,
+        made: &mut Made,
+        events: &mut Vec<Event>,
+    ) {
+        let tree = envelope.correlation;
+        let Some(name) = self.type_record(envelope.type_no).map(|record| &record.name) else {
+            return;
+        };
+        let without = |no: SubscriptionNo| match self.wakes(no) {
+            Wakes::Aged { without, .. } => without.contains(name),
+            Wakes::AtOnce | Wakes::Quiet(_) => false,
+        };
+        let earlier = self.index.aged(tree).filter(|id| {
+            let activation = self.activations.get(id);
+            activation.is_some_and(|it| waits(it, now) && without(it.subscription))
+        });
+        for id in earlier {
+            made.expire(id, events);
+        }
+        let mut here: Vec<_> = Vec::new();
+        made.aged.retain(|(no, of, id)| {
+            let expires = *of == tree && without(*no);
+            if expires {
+                here.push(*id);
+            }
+            !expires
+        });
+        for id in here {
+            made.expire(id, events);
+        }
+    }
+
+    /// When a match wakes its agent, which is about to become this activation. One that waits until it is
+    /// quiet makes the one before it expire.
+    pub(super) fn wake_at(
+        &self,
+        (no, key): (SubscriptionNo, Option<&OrderingKey>),
+        now: Elapsed,
+        made: &mut Made,
+        events: &mut Vec<Event>,
+    ) -> Option<Elapsed> {
+        match self.wakes(no) {
+            Wakes::AtOnce => None,
+            Wakes::Aged { age, .. } => Some(now.after(*age)),
+            Wakes::Quiet(time) => {
+                let earlier = self.index.quiet(no, key).filter(|id| {
+                    self.activations.get(id).is_some_and(|activation| waits(activation, now))
+                });
+                let here =
+                    made.quiet.iter().position(|(of, its, _)| *of == no && its.as_ref() == key);
+                let here = here.map(|index| made.quiet.swap_remove(index).2);
+                for id in earlier.into_iter().chain(here) {
+                    made.expire(id, events);
+                }
+                Some(now.after(*time))
+            }
+        }
+    }
+
+    /// Remembers what was made of a match that waits for a time.
+    pub(super) fn note_made(
+        &self,
+        no: SubscriptionNo,
+        (key, tree): (Option<OrderingKey>, CorrelationId),
+        id: ActivationId,
+        made: &mut Made,
+    ) {
+        match self.wakes(no) {
+            Wakes::AtOnce => {}
+            Wakes::Quiet(_) => made.quiet.push((no, key, id)),
+            Wakes::Aged { .. } => made.aged.push((no, tree, id)),
+        }
+    }
+
+    fn wakes(&self, subscription: SubscriptionNo) -> &Wakes {
+        const AT_ONCE: &Wakes = &Wakes::AtOnce;
+        self.subscription(subscription).map_or(AT_ONCE, |record| &record.definition.wakes)
+    }
+}
+
+/// Whether an activation has had no attempt, and its time has not come.
+fn waits(activation: &Activation, now: Elapsed) -> bool {
+    let since = match activation.phase {
+        Phase::Waiting { since } => since,
+        Phase::Full { .. } | Phase::Running(_) => return false,
+    };
+    activation.attempts == 0 && since > now
+}

@@ -1,0 +1,211 @@
+//! What an agent was declared with, as it was said, and the definition that a board is given.
+
+use std::time::Duration;
+
+use smol_str::SmolStr;
+
+use artel_core::artifact::TypeDescriptor;
+use artel_core::classify::Classifier;
+use artel_core::definition::{AgentDefinition, Filter, Limits, SubscriptionDefinition, Wakes};
+use artel_core::key::{KeyOf, OnDead};
+use artel_core::names::{self, AgentName, DependencyName, QueueName, Tag, TypeName};
+use artel_core::policy::Retry;
+use artel_core::predicate::{Condition, Path};
+
+use crate::program::{Closure, Functions, KeyClosure};
+
+pub(crate) struct Options {
+    pub(crate) from: Vec<SmolStr>,
+    pub(crate) not_from: Vec<SmolStr>,
+    pub(crate) self_trigger: bool,
+    pub(crate) after: u64,
+    pub(crate) quiet: Option<Duration>,
+    pub(crate) older_than: Option<Duration>,
+    pub(crate) without: Vec<TypeDescriptor>,
+    pub(crate) tags_all: Vec<SmolStr>,
+    pub(crate) tags_any: Vec<SmolStr>,
+    pub(crate) filter: Option<Selector>,
+    pub(crate) second_filter: bool,
+    pub(crate) priority: u8,
+    pub(crate) key: Key,
+    pub(crate) ordered: Option<OnDead>,
+    pub(crate) key_concurrency: Option<u32>,
+    pub(crate) outputs: Vec<TypeDescriptor>,
+    pub(crate) retry: Retry,
+    pub(crate) timeout: Duration,
+    pub(crate) total_timeout: Option<Duration>,
+    pub(crate) concurrency: u32,
+    pub(crate) queue: Option<SmolStr>,
+    pub(crate) limits: Limits,
+    pub(crate) dependencies: Vec<SmolStr>,
+    pub(crate) classifier: Option<Box<Classifier>>,
+}
+
+pub(crate) enum Key {
+    Own,
+    Field { path: Path, optional: bool },
+    Closure(KeyClosure),
+}
+
+pub(crate) enum Selector {
+    Fields(Condition),
+    Closure(Closure),
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            from: Vec::new(),
+            not_from: Vec::new(),
+            self_trigger: false,
+            after: 0,
+            quiet: None,
+            older_than: None,
+            without: Vec::new(),
+            tags_all: Vec::new(),
+            tags_any: Vec::new(),
+            filter: None,
+            second_filter: false,
+            priority: SubscriptionDefinition::PRIORITY,
+            key: Key::Own,
+            ordered: None,
+            key_concurrency: None,
+            outputs: Vec::new(),
+            retry: Retry::default(),
+            timeout: AgentDefinition::ATTEMPT_TIMEOUT,
+            total_timeout: None,
+            concurrency: AgentDefinition::CONCURRENCY,
+            queue: None,
+            limits: Limits::default(),
+            dependencies: Vec::new(),
+            classifier: None,
+        }
+    }
+}
+
+impl Options {
+    /// What of the subscription only this program has.
+    pub(crate) fn functions(&self) -> Functions {
+        let filter = match &self.filter {
+            Some(Selector::Closure(closure)) => Some(closure.clone()),
+            Some(Selector::Fields(_)) | None => None,
+        };
+        let key = match &self.key {
+            Key::Closure(closure) => Some(closure.clone()),
+            Key::Own | Key::Field { .. } => None,
+        };
+        Functions { filter, key }
+    }
+
+    /// What is wrong with numbers, and what does not go together.
+    fn check(&self) -> Result<(), String> {
+        if self.priority > SubscriptionDefinition::PRIORITY_MAX {
+            return Err(format!("priority is {}, allowed are 0 to 9", self.priority));
+        }
+        if self.concurrency == 0 {
+            return Err("concurrency is 0, so nothing would ever run; use at least 1".to_owned());
+        }
+        if self.key_concurrency == Some(0) {
+            return Err("concurrency per key is 0, so nothing would ever run".to_owned());
+        }
+        let asked = self.ordered.is_some() || self.key_concurrency.is_some();
+        let keyed = asked || self.quiet.is_some();
+        if !keyed && !matches!(self.key, Key::Own) {
+            return Err(
+                "it has a key, and neither an order nor a concurrency per key nor a quiet \
+                        time, which a key is for"
+                    .to_owned(),
+            );
+        }
+        if self.timeout.is_zero() {
+            return Err("the time-out is zero, so every attempt would fail".to_owned());
+        }
+        if self.second_filter {
+            return Err("it has two filters; write one that says both".to_owned());
+        }
+        Ok(())
+    }
+
+    /// When a match wakes the agent.
+    fn wakes(&self) -> Result<Wakes, &'static str> {
+        match (self.quiet, self.older_than) {
+            (Some(_), Some(_)) => Err("it is to wake when it is quiet and when a match is old"),
+            (Some(time), None) => Ok(Wakes::Quiet(time)),
+            (None, Some(age)) => {
+                let without = self.without.iter().map(|one| one.name().clone());
+                Ok(Wakes::Aged { age, without: sorted(without.collect()) })
+            }
+            (None, None) if !self.without.is_empty() => {
+                Err("`without` says nothing unless `older_than` says when")
+            }
+            (None, None) => Ok(Wakes::AtOnce),
+        }
+    }
+}
+
+/// Checks an agent's options and makes its definition.
+pub(crate) fn define(
+    name: &str,
+    type_name: &str,
+    options: Options,
+) -> Result<AgentDefinition, String> {
+    let says = |problem: String| format!("agent `{name}`: {problem}");
+    let bad = |error: names::Error| says(error.to_string());
+    options.check().map_err(says)?;
+    let agent_name = AgentName::new(name).map_err(|error| error.to_string())?;
+    let wakes = options.wakes().map_err(|problem| says(problem.to_owned()))?;
+    let filter = match options.filter {
+        None => Filter::All,
+        Some(Selector::Closure(_)) => Filter::Closure { label: SmolStr::new_static("closure") },
+        Some(Selector::Fields(condition)) => {
+            Filter::Fields(condition.build().map_err(|error| says(error.to_string()))?)
+        }
+    };
+    let key = match options.key {
+        Key::Own => KeyOf::Own,
+        Key::Field { path, optional } => KeyOf::Field { path, optional },
+        Key::Closure(_) => KeyOf::Closure { label: SmolStr::new_static("closure") },
+    };
+    let subscription = SubscriptionDefinition {
+        types: vec![TypeName::new(type_name).map_err(bad)?],
+        from: parse_all(options.from, AgentName::new).map_err(bad)?,
+        not_from: parse_all(options.not_from, AgentName::new).map_err(bad)?,
+        self_trigger: options.self_trigger,
+        tags_all: parse_all(options.tags_all, Tag::new).map_err(bad)?,
+        tags_any: parse_all(options.tags_any, Tag::new).map_err(bad)?,
+        filter,
+        priority: options.priority,
+        key,
+        ordered: options.ordered,
+        after: options.after,
+        wakes,
+    };
+    let outputs = options.outputs.iter().map(|output| output.name().clone());
+    let queue = options.queue.unwrap_or_else(|| name.into());
+    Ok(AgentDefinition {
+        name: agent_name,
+        subscriptions: vec![subscription],
+        outputs: sorted(outputs.collect()),
+        retry: options.retry,
+        attempt_timeout: options.timeout,
+        total_timeout: options.total_timeout,
+        concurrency: options.concurrency,
+        key_concurrency: options.key_concurrency,
+        dead_letter_queue: QueueName::new(queue).map_err(bad)?,
+        limits: options.limits,
+        dependencies: parse_all(options.dependencies, DependencyName::new).map_err(bad)?,
+    })
+}
+
+fn parse_all<N: Ord, E>(
+    texts: Vec<SmolStr>,
+    parse: impl Fn(SmolStr) -> Result<N, E>,
+) -> Result<Vec<N>, E> {
+    texts.into_iter().map(parse).collect::<Result<Vec<_>, _>>().map(sorted)
+}
+
+fn sorted<N: Ord>(mut names: Vec<N>) -> Vec<N> {
+    names.sort_unstable();
+    names.dedup();
+    names
+}
