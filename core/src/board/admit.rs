@@ -122,10 +122,14 @@ impl State {
                 let bad = key.is_err();
                 let key = key.unwrap_or_default().cloned();
                 let of = (subscription, key.as_ref());
-                let wakes = self.wake_at(of, now.elapsed, &mut made, events);
+                // What dies at once is no match that others wait for, and does not wait itself.
+                let wakes =
+                    if bad { None } else { self.wake_at(of, now.elapsed, &mut made, events) };
                 let not_before = not_before.max(wakes);
                 let activation = ActivationId(next(events));
-                self.note_made(subscription, (key.clone(), correlation), activation, &mut made);
+                if !bad {
+                    self.note_made(subscription, (key.clone(), correlation), activation, &mut made);
+                }
                 events.push(Event::ActivationCreated {
                     subscription,
                     inputs,

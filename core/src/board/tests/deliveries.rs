@@ -153,3 +153,13 @@ fn a_match_grows_old_unless_it_is_followed() {
     assert_eq!(expired(&board), 2, "it runs");
     assert_eq!(board.settled.iter().filter(|it| it.correlation == both).count(), 1);
 }
+
+/// KEY-5: a match whose key cannot be worked out dies by itself, and makes nothing expire.
+#[test]
+fn a_bad_key_makes_nothing_expire() {
+    let mut quiet = waking(Wakes::Quiet(Duration::from_secs(10)));
+    quiet.subscriptions[0].key = KeyOf::Closure { label: "here".into() };
+    let mut board = Board::with(&[quiet], 10);
+    board.publish(&[new("A"), new("A")]).unwrap();
+    assert_eq!((board.closed.len(), expired(&board)), (2, 0));
+}
