@@ -89,7 +89,7 @@ impl ActivationView {
             subscription: activation.subscription,
             inputs: activation.inputs.to_vec(),
             correlation: activation.correlation,
-            key: activation.key.clone(),
+            key: activation.key.as_deref().cloned(),
             standing,
             attempts: activation.attempts,
             queue: definition.dead_letter_queue.clone(),

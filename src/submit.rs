@@ -109,7 +109,7 @@ impl Submitter {
             visibility: Visibility::Public,
             ordering_key,
             idempotency_key: key,
-            not_before,
+            not_before: not_before.map(Box::new),
             expires_at: None,
             trace: trace.or(origin.trace).map(Box::new),
             payload_len,

@@ -159,13 +159,13 @@ impl Catalogue {
 
     /// Which subscriptions an artifact wakes, and why not the others of its type.
     pub fn verdicts(&self, candidate: Candidate<'_>, closures: &dyn Closures) -> Verdicts {
-        let (mut verdicts, mut declined) = (Verdicts::default(), Vec::new());
+        let (mut verdicts, mut declined, mut keys) = (Verdicts::default(), Vec::new(), Vec::new());
         for entry in self.entries(candidate.type_no) {
             match entry.refusal(candidate, closures) {
                 None => {
                     verdicts.woken.push(entry.subscription);
                     if let Some(key) = entry.key(candidate, closures).transpose() {
-                        verdicts.keys.push((entry.subscription, key.ok()));
+                        keys.push((entry.subscription, key.ok()));
                     }
                 }
                 Some(clause) if declined.len() < Verdicts::DECLINED_MAX => {
@@ -175,6 +175,7 @@ impl Catalogue {
             }
         }
         verdicts.declined = declined.into();
+        verdicts.keys = keys.into();
         verdicts
     }
 }

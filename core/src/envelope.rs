@@ -36,7 +36,7 @@ pub struct Envelope {
     /// What makes a second publish of it the same publish.
     pub idempotency_key: Option<IdempotencyKey>,
     /// Before when nobody works on it.
-    pub not_before: Option<NotBefore>,
+    pub not_before: Option<Box<NotBefore>>,
     /// When it ceases to be of use.
     pub expires_at: Option<Timestamp>,
     /// Where it belongs in a distributed trace. Behind a pointer, since most artifacts have none and
@@ -128,7 +128,7 @@ pub struct Verdicts {
     pub declined_more: u32,
     /// The keys of what is woken, by subscription, ascending: of those that have keys at all. None
     /// where the key could not be worked out.
-    pub keys: Vec<(SubscriptionNo, Option<OrderingKey>)>,
+    pub keys: Box<[(SubscriptionNo, Option<OrderingKey>)]>,
 }
 
 impl Verdicts {

@@ -88,7 +88,7 @@ fn full() -> Envelope {
         tags: vec![Tag::new("blue").unwrap(), Tag::new("red").unwrap()],
         ordering_key: Some(OrderingKey::new("customer 9").unwrap()),
         idempotency_key: Some(IdempotencyKey::new("order 12").unwrap()),
-        not_before: Some(NotBefore::At(Timestamp(1_790_000_000_000))),
+        not_before: Some(Box::new(NotBefore::At(Timestamp(1_790_000_000_000)))),
         expires_at: Some(Timestamp(1_800_000_000_000)),
         trace: Some(Box::new(TraceContext { trace_id: [4; 16], span_id: [5; 8], flags: 1 })),
         ..envelope(2, Producer::Agent { agent: AgentNo(0), attempt: attempt(8, 1) })
@@ -99,7 +99,7 @@ fn committed(envelope: Envelope, woken: &[u32]) -> Event {
     let woken = woken.iter().copied().map(SubscriptionNo).collect();
     let declined = Box::new([(SubscriptionNo(1), Clause::Filter)]);
     let keys = vec![(SubscriptionNo(0), Some(OrderingKey::new("north").unwrap()))];
-    let verdicts = Verdicts { woken, declined, declined_more: 3, keys };
+    let verdicts = Verdicts { woken, declined, declined_more: 3, keys: keys.into() };
     Event::ArtifactCommitted(Arc::new(Draft { envelope, verdicts }))
 }
 

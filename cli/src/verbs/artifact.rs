@@ -96,11 +96,11 @@ async fn detail(
     Ok(wire::ArtifactDetail {
         artifact: describe::artifact(stored),
         type_version: state.type_record(envelope.type_no).map_or(0, |record| record.version),
-        not_before: match envelope.not_before {
+        not_before: match envelope.not_before.as_deref().copied() {
             Some(NotBefore::At(at)) => Some(times::millis(at)),
             Some(NotBefore::After(_)) | None => None,
         },
-        delay_ms: match envelope.not_before {
+        delay_ms: match envelope.not_before.as_deref().copied() {
             Some(NotBefore::After(ms)) => Some(ms),
             Some(NotBefore::At(_)) | None => None,
         },

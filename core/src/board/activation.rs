@@ -21,7 +21,7 @@ pub struct Activation {
     /// The tree of work it belongs to.
     pub correlation: CorrelationId,
     /// What it is ordered or counted by.
-    pub key: Option<OrderingKey>,
+    pub key: Option<Box<OrderingKey>>,
     /// When it was created, or redriven.
     pub created: Elapsed,
     /// How many attempts were started.

@@ -115,7 +115,8 @@ impl State {
             events.push(Event::ArtifactCommitted(artifact.draft.clone()));
             self.expire_aged(&artifact.draft.envelope, now.elapsed, &mut made, events);
             let verdicts = &artifact.draft.verdicts;
-            let not_before = artifact.draft.envelope.not_before.map(|wanted| moment(wanted, now));
+            let not_before = artifact.draft.envelope.not_before.as_deref();
+            let not_before = not_before.map(|wanted| moment(*wanted, now));
             for &subscription in &verdicts.woken {
                 let inputs = smallvec![seq];
                 let key = verdicts.key(subscription);

@@ -242,7 +242,7 @@ impl Index {
             Timed::No => {}
             Timed::Quiet => {
                 let keys = self.quiet.entry(activation.subscription).or_default();
-                let newest = keys.entry(activation.key.clone()).or_insert(id);
+                let newest = keys.entry(activation.key.as_deref().cloned()).or_insert(id);
                 *newest = id.max(*newest);
             }
             Timed::Aged => {
@@ -256,8 +256,9 @@ impl Index {
             Timed::No => {}
             Timed::Quiet => {
                 let Some(keys) = self.quiet.get_mut(&activation.subscription) else { return };
-                if keys.get(&activation.key) == Some(&id) {
-                    keys.remove(&activation.key);
+                let key = activation.key.as_deref().cloned();
+                if keys.get(&key) == Some(&id) {
+                    keys.remove(&key);
                 }
                 if keys.is_empty() {
                     self.quiet.remove(&activation.subscription);

@@ -20,7 +20,7 @@ impl State {
 
     /// The lane of an activation; none of one without a key, or whose subscription has no order.
     pub(super) fn lane_of(&self, activation: &Activation) -> Option<LaneOf> {
-        let key = activation.key.as_ref()?;
+        let key = activation.key.as_deref()?;
         self.on_dead(activation.subscription)?;
         Some((activation.subscription, key.clone()))
     }

@@ -150,7 +150,7 @@ mod tests {
             visibility: Visibility::Public,
             ordering_key: Some("order".parse().unwrap()),
             idempotency_key: Some("once".parse().unwrap()),
-            not_before: Some(NotBefore::After(300)),
+            not_before: Some(Box::new(NotBefore::After(300))),
             expires_at: Some(Timestamp(-1)),
             trace: Some(Box::new(TraceContext { trace_id: [4; 16], span_id: [5; 8], flags: 1 })),
             payload_len: 100,

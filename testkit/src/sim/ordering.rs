@@ -35,7 +35,7 @@ fn on_dead(audit: &Audit, subscription: SubscriptionNo) -> Option<OnDead> {
 fn lane(audit: &Audit, id: ActivationId) -> Option<Lane> {
     let activation = audit.state.activation(id)?;
     on_dead(audit, activation.subscription)?;
-    Some((activation.subscription, activation.key.clone()?))
+    Some((activation.subscription, activation.key.as_deref().cloned()?))
 }
 
 /// Before a decision is folded in: a dead letter that is redriven is marked where it was overtaken.
@@ -83,7 +83,7 @@ fn start(audit: &mut Audit, attempt: AttemptId) {
     let Some(lane) = lane(audit, id) else { return };
     let (no, key) = &lane;
     let same = |(_, other): &(ActivationId, &artel_core::board::Activation)| {
-        other.subscription == *no && other.key.as_ref() == Some(key)
+        other.subscription == *no && other.key.as_deref() == Some(key)
     };
     let others = audit.state.activations().filter(same).filter(|(other, _)| *other != id);
     let others: Vec<_> = others.collect();

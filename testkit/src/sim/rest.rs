@@ -61,7 +61,7 @@ fn stuck(state: &State) -> Option<Vec<Stuck>> {
         };
         let subscription = state.subscription(activation.subscription);
         let ordered = subscription.is_some_and(|it| it.definition.ordered.is_some());
-        let key = activation.key.clone().filter(|_| ordered);
+        let key = activation.key.as_deref().cloned().filter(|_| ordered);
         let lane = key.map(|key| (activation.subscription, key));
         let full = matches!(activation.phase, Phase::Full { .. });
         Stuck {

@@ -291,7 +291,7 @@ impl Board {
             visibility: Visibility::Public,
             ordering_key,
             idempotency_key: new.key.map(|key| IdempotencyKey::new(key).unwrap()),
-            not_before: new.not_before,
+            not_before: new.not_before.map(Box::new),
             expires_at: None,
             trace: None,
             payload_len: 2,
