@@ -17,8 +17,10 @@ use artel_core::command::{
     TakeOver, TypeRegistration,
 };
 use artel_core::content::Content;
-use artel_core::definition::{AgentDefinition, Filter, Limits, SubscriptionDefinition, Wakes};
-use artel_core::envelope::{Actor, Clause, Draft, Envelope, Producer, Verdicts, Visibility};
+use artel_core::definition::{
+    AgentDefinition, Clearance, Filter, Limits, SubscriptionDefinition, Wakes,
+};
+use artel_core::envelope::{Actor, Clause, Draft, Envelope, Producer, Verdicts};
 use artel_core::hash::Salt;
 use artel_core::ids::{
     ArtifactId, CommandId, CorrelationId, Epoch, Incarnation, ProcessId, SessionId, SubscriptionNo,
@@ -29,6 +31,7 @@ use artel_core::names::{AgentName, BoardName, OrderingKey, ProgramName, QueueNam
 use artel_core::policy::Retry;
 use artel_core::record::{Decision, Encoder};
 use artel_core::time::{Elapsed, Now, Timestamp};
+use artel_core::visibility::Visibility;
 
 const PAYLOAD: &[u8] = br#"{"n":12345,"text":"a payload of about one hundred bytes, as the figures of the board have it ......"}"#;
 
@@ -77,6 +80,7 @@ fn agent(name: &str, on: &str, tag: Option<&str>) -> Arc<AgentDefinition> {
         dead_letter_queue: QueueName::new(name).unwrap(),
         limits: Limits::default(),
         dependencies: Vec::new(),
+        clearance: Clearance::default(),
     })
 }
 
@@ -155,8 +159,14 @@ impl Board {
         self.ids += 1;
         let type_no = catalogue.type_no(type_name).unwrap();
         let payload = Content::new(Salt([1; 16]), Bytes::from_static(PAYLOAD));
-        let candidate =
-            Candidate { type_no, producer: None, tags: &[], payload: PAYLOAD, ordering_key: None };
+        let candidate = Candidate {
+            type_no,
+            producer: None,
+            tags: &[],
+            payload: PAYLOAD,
+            visibility: &Visibility::PUBLIC,
+            ordering_key: None,
+        };
         let verdicts = catalogue.verdicts(candidate, &Never);
         let envelope = Envelope {
             id: ArtifactId::from_bytes(id(self.ids)),
@@ -167,7 +177,7 @@ impl Board {
             causes: SmallVec::new(),
             depth: 0,
             tags: Vec::new(),
-            visibility: Visibility::Public,
+            visibility: Visibility::PUBLIC,
             ordering_key: None,
             idempotency_key: None,
             not_before: None,
@@ -207,8 +217,14 @@ fn matching(c: &mut Criterion) {
         let board = Board::with(agents);
         let catalogue = Catalogue::of(&board.state);
         let type_no = catalogue.type_no("In").unwrap();
-        let candidate =
-            Candidate { type_no, producer: None, tags: &[], payload: PAYLOAD, ordering_key: None };
+        let candidate = Candidate {
+            type_no,
+            producer: None,
+            tags: &[],
+            payload: PAYLOAD,
+            visibility: &Visibility::PUBLIC,
+            ordering_key: None,
+        };
         group.bench_function(format!("one of {unrelated} unrelated"), |b| {
             b.iter(|| -> Verdicts { catalogue.verdicts(black_box(candidate), &Never) });
         });
@@ -219,8 +235,14 @@ fn matching(c: &mut Criterion) {
     let type_no = catalogue.type_no("In").unwrap();
     // Without any tag there would be nothing to look through.
     let tags = ["other", "others"].map(|tag| Tag::new(tag).unwrap());
-    let candidate =
-        Candidate { type_no, producer: None, tags: &tags, payload: PAYLOAD, ordering_key: None };
+    let candidate = Candidate {
+        type_no,
+        producer: None,
+        tags: &tags,
+        payload: PAYLOAD,
+        visibility: &Visibility::PUBLIC,
+        ordering_key: None,
+    };
     group.throughput(Throughput::Elements(1_000));
     group.bench_function("1000 of the same type with a tag filter", |b| {
         b.iter(|| catalogue.verdicts(black_box(candidate), &Never));

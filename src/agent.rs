@@ -259,6 +259,26 @@ impl<'a, T: Artifact, S: Send + Sync + 'static> Subscribed<'a, T, S> {
         self
     }
 
+    /// Lets the agent see artifacts that ask for this label, and for every other one that is named.
+    pub fn label(mut self, label: impl Into<SmolStr>) -> Self {
+        self.options.labels.push(label.into());
+        self
+    }
+
+    /// Lets the agent see artifacts of this tenant, and of every other one that is named. An attempt on an
+    /// artifact of one tenant sees nothing of the others.
+    pub fn tenant(mut self, tenant: impl Into<SmolStr>) -> Self {
+        self.options.tenants.push(tenant.into());
+        self
+    }
+
+    /// Lets the agent see artifacts of every tenant: what works for all of them. An attempt on an artifact
+    /// of one tenant sees nothing of the others.
+    pub const fn all_tenants(mut self) -> Self {
+        self.options.all_tenants = true;
+        self
+    }
+
     /// Where the agent's dead letters are listed; under its name unless it is set.
     pub fn dead_letter_queue(mut self, queue: impl Into<SmolStr>) -> Self {
         self.options.queue = Some(queue.into());

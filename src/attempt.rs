@@ -22,6 +22,7 @@ use artel_core::ids::{AgentNo, AttemptId, CorrelationId, Seq, SessionId};
 use artel_core::log::{self, StoredArtifact};
 use artel_core::policy::ErrorKind;
 use artel_core::trace::TraceContext;
+use artel_core::visibility::Visibility;
 use artel_scheduler::attempt::{self, Ended};
 use artel_scheduler::{Runner, Stop};
 
@@ -325,6 +326,7 @@ impl Attempts {
             let stored = Box::pin(self.stored(&missing, stop)).await;
             stored.map_err(|error| Failed::transient(&error))?
         };
+        let viewer = self.host.submitter.catalogue.borrow().viewer(lease.agent);
         let mut inputs = Vec::with_capacity(cached.len());
         for (input, &seq) in cached.into_iter().zip(&lease.inputs) {
             let input = match input {
@@ -337,6 +339,12 @@ impl Attempts {
                     })?
                 }
             };
+            if !input.envelope.visibility.admits_in_time(&viewer) {
+                let id = input.envelope.id;
+                return Err(Failed::permanent(&format!(
+                    "the agent may no longer see artifact {id}"
+                )));
+            }
             let value = match &input.payload {
                 Payload::Value(value) => value.shared(),
                 Payload::Json(json) => self.decode(&input.envelope, json)?,
@@ -416,6 +424,9 @@ fn origin(lease: &Lease, inputs: &[Input], trace: Option<TraceContext>) -> Origi
         causes: lease.inputs.clone(),
         depth: deepest.map_or(0, |depth| depth.saturating_add(1)),
         trace,
+        visibility: inputs
+            .iter()
+            .fold(Visibility::PUBLIC, |all, input| all.and(&input.envelope.visibility.once_due())),
     }
 }
 

@@ -274,6 +274,9 @@ pub enum ReadError {
         /// What was asked for.
         wanted: &'static str,
     },
+    /// The events of the board cannot be read.
+    #[error(transparent)]
+    Tail(artel_eventbus::TailError),
     /// The board is stopped.
     #[error("the board is stopped: {0}")]
     Stopped(Arc<str>),
@@ -289,6 +292,10 @@ impl ReadError {
             Self::Decode { .. } => "decode",
             Self::Removed(_) => "payload-removed",
             Self::OtherType { .. } => "other-type",
+            Self::Tail(source) => match source {
+                artel_eventbus::TailError::Read { source, .. } => source.code(),
+                _ => "damaged",
+            },
             Self::Stopped(_) => "stopped",
         }
     }
@@ -297,8 +304,11 @@ impl ReadError {
     #[must_use]
     pub const fn retryable(&self) -> bool {
         match self {
-            Self::Log(source) => source.retryable(),
+            Self::Log(source) | Self::Tail(artel_eventbus::TailError::Read { source, .. }) => {
+                source.retryable()
+            }
             Self::Unknown { .. }
+            | Self::Tail(_)
             | Self::Decode { .. }
             | Self::Removed(_)
             | Self::OtherType { .. }

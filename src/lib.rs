@@ -24,6 +24,7 @@ mod reader;
 mod report;
 mod running;
 mod shutdown;
+mod sight;
 mod snapshotter;
 mod start;
 mod stored;
@@ -41,7 +42,7 @@ pub use artel_core::policy::{
 pub use artel_core::trace::{TraceContext, TraceError};
 pub use artel_core::{
     board as state, definition, envelope, event, hash, ids, key, log, names, predicate, record,
-    schema, time,
+    schema, time, visibility,
 };
 pub use artel_eventbus::{Entry, Tail, TailError};
 pub use artel_macros::{Artifact, Outputs};
@@ -68,6 +69,7 @@ pub use reader::{ActivationFilter, ActivationListing, Reader};
 pub use report::AttemptReport;
 pub use running::{Running, Status};
 pub use shutdown::Shutdown;
+pub use sight::{Events, Seen};
 pub use stored::Stored;
 pub use verify::{Verified, VerifiedStore, VerifyError};
 

@@ -6,11 +6,16 @@ use smol_str::SmolStr;
 
 use artel_core::artifact::TypeDescriptor;
 use artel_core::classify::Classifier;
-use artel_core::definition::{AgentDefinition, Filter, Limits, SubscriptionDefinition, Wakes};
+use artel_core::definition::{
+    AgentDefinition, Clearance, Filter, Limits, SubscriptionDefinition, Wakes,
+};
 use artel_core::key::{KeyOf, OnDead};
-use artel_core::names::{self, AgentName, DependencyName, QueueName, Tag, TypeName};
+use artel_core::names::{
+    self, AgentName, DependencyName, Label, QueueName, Tag, TenantId, TypeName,
+};
 use artel_core::policy::Retry;
 use artel_core::predicate::{Condition, Path};
+use artel_core::visibility::Tenants;
 
 use crate::program::{Closure, Functions, KeyClosure};
 
@@ -38,6 +43,9 @@ pub(crate) struct Options {
     pub(crate) queue: Option<SmolStr>,
     pub(crate) limits: Limits,
     pub(crate) dependencies: Vec<SmolStr>,
+    pub(crate) labels: Vec<SmolStr>,
+    pub(crate) tenants: Vec<SmolStr>,
+    pub(crate) all_tenants: bool,
     pub(crate) classifier: Option<Box<Classifier>>,
 }
 
@@ -78,6 +86,9 @@ impl Default for Options {
             queue: None,
             limits: Limits::default(),
             dependencies: Vec::new(),
+            labels: Vec::new(),
+            tenants: Vec::new(),
+            all_tenants: false,
             classifier: None,
         }
     }
@@ -119,6 +130,9 @@ impl Options {
         }
         if self.timeout.is_zero() {
             return Err("the time-out is zero, so every attempt would fail".to_owned());
+        }
+        if self.all_tenants && !self.tenants.is_empty() {
+            return Err("it may see all tenants; leave out those that it names".to_owned());
         }
         if self.second_filter {
             return Err("it has two filters; write one that says both".to_owned());
@@ -180,6 +194,11 @@ pub(crate) fn define(
         after: options.after,
         wakes,
     };
+    let tenants = parse_all(options.tenants, TenantId::new).map_err(bad)?;
+    let clearance = Clearance {
+        labels: parse_all(options.labels, Label::new).map_err(bad)?,
+        tenants: if options.all_tenants { Tenants::All } else { Tenants::Only(tenants.into()) },
+    };
     let outputs = options.outputs.iter().map(|output| output.name().clone());
     let queue = options.queue.unwrap_or_else(|| name.into());
     Ok(AgentDefinition {
@@ -194,6 +213,7 @@ pub(crate) fn define(
         dead_letter_queue: QueueName::new(queue).map_err(bad)?,
         limits: options.limits,
         dependencies: parse_all(options.dependencies, DependencyName::new).map_err(bad)?,
+        clearance,
     })
 }
 

@@ -10,6 +10,7 @@ use artel_core::names::{AgentName, Tag};
 use artel_core::time::Timestamp;
 
 use crate::error::ReadError;
+use crate::sight::Sight;
 use crate::stored::Stored;
 
 /// Which artifacts to list. All conditions hold together; without any, every artifact is listed,
@@ -147,16 +148,17 @@ impl Query {
         })
     }
 
-    /// Asks a log, seeing nothing that was committed after `up_to`.
+    /// Asks a log for somebody, who sees nothing that was committed after `up_to`.
     pub(crate) async fn ask(
         &self,
         log: &dyn Log,
-        names: &Catalogue,
+        (names, sight): (&Catalogue, &Sight),
         up_to: Seq,
     ) -> Result<Listing, ReadError> {
         let query = self.resolve(names, up_to)?;
         let page = log.artifacts(&query).await.map_err(ReadError::Log)?;
-        let artifacts = page.items.into_iter().map(|item| Stored::new(item, names)).collect();
+        let shown = page.items.into_iter().filter_map(|item| sight.show(item, names));
+        let artifacts = shown.collect();
         Ok(Listing { artifacts, next: page.next, as_of: page.as_of })
     }
 }

@@ -6,14 +6,18 @@ use artel_core::board::State;
 use artel_core::catalogue::Catalogue;
 use artel_core::ids::{ActivationId, ArtifactId, CorrelationId, Seq};
 use artel_core::log::{ActivationQuery, Description, Direction, Head, Log, OutcomeFilter, Owner};
+use artel_core::time::Clock;
+use artel_core::visibility::Viewer;
 use artel_eventbus::Tail;
 use artel_persistence::OpenOptions;
 
+use crate::clock::SystemClock;
 use crate::committer::{Loaded, fold, load};
 use crate::error::{LoadError, OpenError, ReadError};
 use crate::history::{ActivationView, AttemptView, agent_no};
 use crate::query::{Listing, Query};
 use crate::report::AttemptReport;
+use crate::sight::{Events, Sight};
 use crate::stored::Stored;
 
 /// A board that is only read: the fold of its log up to the moment at which it was opened or
@@ -23,6 +27,8 @@ pub struct Reader {
     log: Arc<dyn Log>,
     loaded: Loaded,
     names: Arc<Catalogue>,
+    viewer: Arc<Viewer>,
+    clock: SystemClock,
 }
 
 /// Which activations to list. All conditions hold together.
@@ -73,7 +79,21 @@ impl Reader {
     pub async fn of(log: Arc<dyn Log>) -> Result<Self, LoadError> {
         let loaded = load(&*log, Seq(u64::MAX)).await?;
         let names = Arc::new(Catalogue::of(&loaded.state));
-        Ok(Self { log, loaded, names })
+        let (viewer, clock) = (Arc::new(Viewer::unrestricted()), SystemClock::default());
+        Ok(Self { log, loaded, names, viewer, clock })
+    }
+
+    /// The board as somebody else sees it: what they may not see is not there, nor are keys, error texts
+    /// and log lines of work on it. A reader sees everything before, as whoever has the board's file does;
+    /// [`log`](Self::log) and [`state`](Self::state) show all of it to anybody.
+    #[must_use]
+    pub fn seen_by(mut self, viewer: Viewer) -> Self {
+        self.viewer = Arc::new(viewer);
+        self
+    }
+
+    fn sight(&self) -> Sight {
+        Sight::new(self.viewer.clone(), self.clock.wall())
     }
 
     /// Folds what has been appended since.
@@ -139,7 +159,7 @@ impl Reader {
     /// When the log cannot be read.
     pub async fn get(&self, id: ArtifactId) -> Result<Option<Stored>, ReadError> {
         let found = self.log.artifact(id).await.map_err(ReadError::Log)?;
-        Ok(found.map(|found| Stored::new(found, &self.names)))
+        Ok(found.and_then(|found| self.sight().show(found, &self.names)))
     }
 
     /// Artifacts by seq, in the order asked for; unknown seqs are left out.
@@ -148,7 +168,8 @@ impl Reader {
     /// When the log cannot be read.
     pub async fn get_at(&self, seqs: &[Seq]) -> Result<Vec<Stored>, ReadError> {
         let found = self.log.artifacts_at(seqs).await.map_err(ReadError::Log)?;
-        Ok(found.into_iter().map(|found| Stored::new(found, &self.names)).collect())
+        let sight = self.sight();
+        Ok(found.into_iter().filter_map(|found| sight.show(found, &self.names)).collect())
     }
 
     /// Artifacts by what they are.
@@ -156,7 +177,7 @@ impl Reader {
     /// # Errors
     /// When the log cannot be read, or the board has no type or agent of a name in the query.
     pub async fn artifacts(&self, query: &Query) -> Result<Listing, ReadError> {
-        query.ask(&*self.log, &self.names, Seq(u64::MAX)).await
+        query.ask(&*self.log, (&self.names, &self.sight()), Seq(u64::MAX)).await
     }
 
     /// An activation, open or closed.
@@ -165,11 +186,18 @@ impl Reader {
     /// When the log cannot be read.
     pub async fn activation(&self, id: ActivationId) -> Result<Option<ActivationView>, ReadError> {
         let state = self.state();
-        if let Some(activation) = state.activation(id) {
-            return Ok(ActivationView::open(id, activation, state));
-        }
-        let closed = self.log.closed(id).await.map_err(ReadError::Log)?;
-        Ok(closed.and_then(|closed| ActivationView::closed(closed, state)))
+        let mut views = match state.activation(id) {
+            Some(activation) => Vec::from_iter(ActivationView::open(id, activation, state)),
+            None => {
+                let closed = self.log.closed(id).await.map_err(ReadError::Log)?;
+                closed
+                    .and_then(|closed| ActivationView::closed(closed, state))
+                    .into_iter()
+                    .collect()
+            }
+        };
+        self.veil(&mut views).await?;
+        Ok(views.pop())
     }
 
     /// What the newest attempt of an activation left that left anything: its errors and log lines.
@@ -180,6 +208,9 @@ impl Reader {
         &self,
         view: &ActivationView,
     ) -> Result<Option<AttemptReport>, ReadError> {
+        if !self.sight().hidden(&*self.log, &view.inputs).await?.is_empty() {
+            return Ok(None);
+        }
         view.last_report(&*self.log).await
     }
 
@@ -188,7 +219,13 @@ impl Reader {
     /// # Errors
     /// When the log cannot be read or is damaged.
     pub async fn attempts(&self, view: &ActivationView) -> Result<Vec<AttemptView>, ReadError> {
-        view.attempts(&*self.log).await
+        let mut attempts = view.attempts(&*self.log).await?;
+        if !self.sight().hidden(&*self.log, &view.inputs).await?.is_empty() {
+            for attempt in &mut attempts {
+                attempt.report = AttemptReport::default();
+            }
+        }
+        Ok(attempts)
     }
 
     /// Activations, oldest first: open ones from the state, closed ones from the store.
@@ -235,13 +272,27 @@ impl Reader {
         let more = listed.len() > limit as usize;
         listed.truncate(limit as usize);
         let next = listed.last().filter(|_| more).map(|view| view.id.0);
+        self.veil(&mut listed).await?;
         Ok(ActivationListing { activations: listed, next })
     }
 
     /// The board's events from a seq on, to the present end of the log.
     #[must_use]
-    pub fn tail(&self, from: Seq) -> Tail {
-        Tail::read(self.log.clone(), from)
+    pub fn tail(&self, from: Seq) -> Events {
+        Events::new(Tail::read(self.log.clone(), from), self.log.clone(), self.sight())
+    }
+
+    /// Leaves out the keys of work on what may not be seen: they are a part of it.
+    async fn veil(&self, views: &mut [ActivationView]) -> Result<(), ReadError> {
+        let keyed = views.iter().filter(|view| view.key.is_some());
+        let inputs: Vec<Seq> = keyed.flat_map(|view| view.inputs.iter().copied()).collect();
+        let hidden = self.sight().hidden(&*self.log, &inputs).await?;
+        for view in views {
+            if view.inputs.iter().any(|input| hidden.contains(input)) {
+                view.key = None;
+            }
+        }
+        Ok(())
     }
 
     /// Lets go of files and connections.

@@ -11,6 +11,7 @@ use artel_core::envelope::{Actor, Producer};
 use artel_core::hash::Hash;
 use artel_core::ids::{ArtifactId, CorrelationId, Seq, SessionId};
 use artel_core::log::Log;
+use artel_core::visibility::Viewer;
 use artel_eventbus::{Hub, Tail};
 use artel_scheduler::Dispatcher;
 
@@ -21,6 +22,7 @@ use crate::error::{PublishError, ReadError};
 use crate::operator::Operator;
 use crate::publication::Publication;
 use crate::query::{Listing, Query};
+use crate::sight::{Seen, Sight};
 use crate::stored::Stored;
 use crate::submit::Submitter;
 use crate::tasks::Tasks;
@@ -108,14 +110,21 @@ impl Running {
         self.parts.submitter.publish(artifacts, producer, actor, PATIENCE).await
     }
 
+    /// The board as somebody sees it who may not see everything. What the program itself asks for it
+    /// sees, whoever else may.
+    #[must_use]
+    pub fn seen_by(&self, viewer: Viewer) -> Seen<'_> {
+        let names = self.parts.submitter.catalogue.borrow().clone();
+        let sight = Sight::new(Arc::new(viewer), self.parts.submitter.clock.wall());
+        Seen::new(&self.parts.setup.log, names, sight, self.parts.hub.durable())
+    }
+
     /// An artifact by id.
     ///
     /// # Errors
     /// When the log cannot be read.
     pub async fn get(&self, id: ArtifactId) -> Result<Option<Stored>, ReadError> {
-        let found = self.parts.setup.log.artifact(id).await.map_err(ReadError::Log)?;
-        let names = self.parts.submitter.catalogue.borrow();
-        Ok(found.map(|found| Stored::new(found, &names)))
+        self.seen_by(Viewer::unrestricted()).get(id).await
     }
 
     /// Artifacts by what they are.
@@ -123,8 +132,7 @@ impl Running {
     /// # Errors
     /// When the log cannot be read, or the board has no type or agent of a name in the query.
     pub async fn artifacts(&self, query: &Query) -> Result<Listing, ReadError> {
-        let names = self.parts.submitter.catalogue.borrow().clone();
-        query.ask(&*self.parts.setup.log, &names, self.parts.hub.durable()).await
+        self.seen_by(Viewer::unrestricted()).artifacts(query).await
     }
 
     /// All artifacts of a type that a query lists, decoded, page after page. What is published
@@ -133,18 +141,7 @@ impl Running {
     /// # Errors
     /// When the log cannot be read, or an artifact cannot be decoded.
     pub async fn all<T: Artifact>(&self, query: Query) -> Result<Vec<T>, ReadError> {
-        let mut query = query.type_name(T::NAME).limit(1_000);
-        let mut all = Vec::new();
-        loop {
-            let listing = self.artifacts(&query).await?;
-            for stored in &listing.artifacts {
-                all.push(stored.decode()?);
-            }
-            match listing.next {
-                Some(next) => query = query.after(next),
-                None => return Ok(all),
-            }
-        }
+        self.seen_by(Viewer::unrestricted()).all(query).await
     }
 
     /// The board's events from a seq on: first those that are there, then those that come.

@@ -6,25 +6,27 @@ use artel_core::artifact::Artifact;
 use artel_core::catalogue::Catalogue;
 use artel_core::envelope::{Envelope, Producer};
 use artel_core::ids::{ArtifactId, AttemptId, CorrelationId, Seq};
-use artel_core::log::StoredArtifact;
 use artel_core::names::{IdempotencyKey, OrderingKey, Tag, TypeName};
 use artel_core::time::Timestamp;
 use artel_core::trace::TraceContext;
+use artel_core::visibility::Visibility;
 
 use crate::error::ReadError;
+use crate::sight::Admitted;
 
 /// An artifact on a board.
 #[derive(Clone, Debug)]
 pub struct Stored {
-    inner: StoredArtifact,
+    inner: Admitted,
     type_name: Option<TypeName>,
     producer: String,
 }
 
 impl Stored {
-    pub(crate) fn new(inner: StoredArtifact, names: &Catalogue) -> Self {
-        let type_name = names.type_name(inner.envelope.type_no).cloned();
-        let producer = match &inner.envelope.producer {
+    pub(crate) fn new(inner: Admitted, names: &Catalogue) -> Self {
+        let envelope = &inner.get().envelope;
+        let type_name = names.type_name(envelope.type_no).cloned();
+        let producer = match &envelope.producer {
             Producer::Program(name) => name.to_string(),
             Producer::Agent { agent, .. } => names
                 .agent_name(*agent)
@@ -36,7 +38,7 @@ impl Stored {
     }
 
     const fn envelope(&self) -> &Envelope {
-        &self.inner.envelope
+        &self.inner.get().envelope
     }
 
     /// The artifact's id.
@@ -48,13 +50,13 @@ impl Stored {
     /// The seq of the event that committed it.
     #[must_use]
     pub const fn seq(&self) -> Seq {
-        self.inner.seq
+        self.inner.get().seq
     }
 
     /// When it was committed, by the board's wall clock.
     #[must_use]
     pub const fn committed_at(&self) -> Timestamp {
-        self.inner.at
+        self.inner.get().at
     }
 
     /// The name of its type.
@@ -120,6 +122,12 @@ impl Stored {
         self.envelope().ordering_key.as_ref()
     }
 
+    /// Who may see it.
+    #[must_use]
+    pub const fn visibility(&self) -> &Visibility {
+        &self.envelope().visibility
+    }
+
     /// Where it belongs in a distributed trace.
     #[must_use]
     pub fn trace(&self) -> Option<TraceContext> {
@@ -129,7 +137,7 @@ impl Stored {
     /// The payload, canonical JSON; none when it was removed.
     #[must_use]
     pub const fn payload(&self) -> Option<&Bytes> {
-        self.inner.payload.as_ref()
+        self.inner.get().payload.as_ref()
     }
 
     /// The payload as its type.

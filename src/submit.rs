@@ -12,13 +12,14 @@ use artel_core::artifact::ErasedArtifact;
 use artel_core::catalogue::{Candidate, Catalogue};
 use artel_core::command::{Answer, Command, NewArtifact, Publish, Receipt, Rejection, Request};
 use artel_core::content::{Content, Value};
-use artel_core::envelope::{Actor, Draft, Envelope, Producer, Visibility};
+use artel_core::envelope::{Actor, Draft, Envelope, Producer};
 use artel_core::ids::{ArtifactId, CorrelationId, Seq, TypeNo};
 use artel_core::log::{Log, LookUp, LookedUp};
 use artel_core::names::{IdempotencyKey, OrderingKey, Tag};
 use artel_core::policy::limits;
 use artel_core::time::Clock;
 use artel_core::trace::TraceContext;
+use artel_core::visibility::Visibility;
 
 use crate::committer::{Committer, Failure};
 use crate::entropy::{self, Entropy};
@@ -60,6 +61,8 @@ pub(crate) struct Origin {
     pub(crate) causes: SmallVec<[Seq; 2]>,
     pub(crate) depth: u16,
     pub(crate) trace: Option<TraceContext>,
+    /// Who may see it, unless the publication says otherwise.
+    pub(crate) visibility: Visibility,
 }
 
 impl Submitter {
@@ -70,8 +73,8 @@ impl Submitter {
         origin: &Origin,
         new_id: impl FnOnce() -> ArtifactId,
     ) -> Result<Prepared, PublishError> {
-        let Publication { value, id, correlation, idempotency_key, tags, trace, not_before } =
-            publication;
+        let Publication { value, id, correlation, idempotency_key, tags, .. } = publication;
+        let Publication { trace, not_before, seen_by, .. } = publication;
         let type_no = self.type_no(&*value)?;
         let known = self.program.type_of(type_no);
         let descriptor = known.ok_or_else(|| PublishError::unknown(&*value))?;
@@ -90,6 +93,10 @@ impl Submitter {
             let (what, limit) = ("tags of an artifact", limits::TAGS_MAX as u64);
             return Err(PublishError::Limit { what, value: all.len() as u64, limit });
         }
+        let visibility = match seen_by {
+            Some(said) => said.build(value.type_name())?,
+            None => origin.visibility.clone(),
+        };
         let key: Option<IdempotencyKey> = match idempotency_key {
             Some(key) => Some(IdempotencyKey::new(key).map_err(name)?),
             None => value.idempotency_key().map_err(name)?,
@@ -106,7 +113,7 @@ impl Submitter {
             causes: origin.causes.clone(),
             depth: origin.depth,
             tags: all,
-            visibility: Visibility::Public,
+            visibility,
             ordering_key,
             idempotency_key: key,
             not_before: not_before.map(Box::new),
@@ -144,6 +151,7 @@ impl Submitter {
             producer,
             tags: &envelope.tags,
             payload: payload.bytes(),
+            visibility: &envelope.visibility,
             ordering_key: envelope.ordering_key.as_ref(),
         };
         let closures = Evaluate { program: &self.program, value };
@@ -192,6 +200,7 @@ impl Submitter {
             causes: SmallVec::new(),
             depth: 0,
             trace: None,
+            visibility: Visibility::PUBLIC,
         };
         let new_id = || entropy::artifact_id(&*self.entropy, at);
         let prepared: Vec<Prepared> = publications

@@ -18,5 +18,6 @@ mod board {
     mod snapshots;
     mod steps;
     mod verify;
+    mod visibility;
     mod work;
 }

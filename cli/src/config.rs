@@ -3,7 +3,7 @@
 
 use std::io::IsTerminal;
 
-use crate::args::{Color, Global};
+use crate::args::{Color, Global, Looks};
 
 /// What holds for every verb: defaults, then the environment, then flags.
 #[derive(Clone, Debug)]
@@ -12,6 +12,8 @@ pub(crate) struct Config {
     pub(crate) board: String,
     /// Whether a flag names the board.
     pub(crate) board_given: bool,
+    /// Who looks at it.
+    pub(crate) looks: Looks,
     /// Answer as JSON.
     pub(crate) json: bool,
     /// Whether text for people has colours, on the standard output and on the error output.
@@ -31,6 +33,7 @@ impl Config {
         Self {
             board: artel::board_url(global.board.as_deref()),
             board_given: global.board.is_some(),
+            looks: global.looks.clone(),
             json: global.json,
             color: Colors::resolve(global.color),
         }

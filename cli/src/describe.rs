@@ -9,6 +9,7 @@ use artel::event::{Metered, Next, Pausable};
 use artel::ids::{ActivationId, AgentNo, Seq, SubscriptionNo, TypeNo};
 use artel::key::KeyOf;
 use artel::state::{Gate, State};
+use artel::visibility::Visibility;
 use artel::{
     ActivationView, AttemptView, Breaker, RateLimit, Standing, Stored, TraceContext, Trip,
 };
@@ -68,6 +69,17 @@ pub(crate) fn artifact(stored: &Stored) -> wire::Artifact {
     }
 }
 
+/// Who may see an artifact; none when everybody may.
+fn visibility(visibility: &Visibility) -> Option<wire::Visibility> {
+    let restriction = visibility.restriction()?;
+    Some(wire::Visibility {
+        agents: restriction.agents.as_deref().map(texts),
+        labels: texts(&restriction.labels),
+        tenants: texts(&restriction.tenants),
+        from: restriction.from.map(times::millis),
+    })
+}
+
 /// An artifact without its payload.
 pub(crate) fn bare_artifact(stored: &Stored) -> wire::Artifact {
     wire::Artifact {
@@ -84,6 +96,7 @@ pub(crate) fn bare_artifact(stored: &Stored) -> wire::Artifact {
         tags: texts(stored.tags()),
         idempotency_key: stored.idempotency_key().map(ToString::to_string),
         ordering_key: stored.ordering_key().map(ToString::to_string),
+        visibility: visibility(stored.visibility()),
         payload: None,
     }
 }
@@ -315,6 +328,7 @@ pub(crate) fn asks_for(clause: Clause, wanted: Option<&wire::Subscription>) -> S
         Clause::Filter => filter.to_owned(),
         Clause::FilterError => format!("{filter}, which a field of this payload does not allow"),
         Clause::FilterPanic => format!("{filter}, which panicked"),
+        Clause::Visibility => "something that it may see, which this is not".to_owned(),
     }
 }
 

@@ -199,7 +199,8 @@ impl Error {
                  event that created it"
             }
             Self::NotFound { .. } => {
-                "`artel artifact ls` lists artifacts; name one by its id or its seq"
+                "`artel artifact ls` lists artifacts; name one by its id or its seq. One that not \
+                 everybody may see is shown with --as AGENT, --label, --tenant or --unrestricted"
             }
             Self::NotDead { id, .. } => {
                 return Some(format!("`artel activation show {id}` shows it"));

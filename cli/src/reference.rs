@@ -113,6 +113,7 @@ fn types() -> Vec<(&'static str, Schema)> {
         ("artifact", of::<wire::Artifact>()),
         ("artifact detail", of::<wire::ArtifactDetail>()),
         ("trace", of::<wire::Trace>()),
+        ("visibility", of::<wire::Visibility>()),
         ("woken", of::<wire::Woken>()),
         ("not woken", of::<wire::NotWoken>()),
         ("activations", of::<wire::Activations>()),

@@ -2,6 +2,7 @@
 //! types, agents or subscriptions change; tasks that submit share it and never lock it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::board::State;
 use crate::definition::{Filter, SubscriptionDefinition, Wakes};
@@ -9,6 +10,7 @@ use crate::envelope::{Clause, Verdicts};
 use crate::ids::{AgentNo, CatalogueNo, SubscriptionNo, TypeNo};
 use crate::key::{self, BadKey, KeyOf};
 use crate::names::{AgentName, OrderingKey, Tag, TypeName};
+use crate::visibility::{Viewer, Visibility};
 
 /// The subscriptions of a board at one moment, ready to be matched against.
 #[derive(Debug, Default)]
@@ -19,12 +21,15 @@ pub struct Catalogue {
     agent_names: Vec<AgentName>,
     type_names: Vec<TypeName>,
     by_type: Vec<Vec<Entry>>,
+    viewers: Vec<Arc<Viewer>>,
 }
 
 #[derive(Clone, Debug)]
 struct Entry {
     subscription: SubscriptionNo,
     agent: AgentNo,
+    /// What it may see.
+    viewer: Arc<Viewer>,
     /// The producers that are asked for; none for any.
     from: Option<Vec<AgentNo>>,
     /// The producers that are left out.
@@ -48,6 +53,8 @@ pub struct Candidate<'a> {
     pub tags: &'a [Tag],
     /// Its payload, canonical JSON.
     pub payload: &'a [u8],
+    /// Who may see it.
+    pub visibility: &'a Visibility,
     /// Its own ordering key.
     pub ordering_key: Option<&'a OrderingKey>,
 }
@@ -80,6 +87,9 @@ impl Catalogue {
         for (no, record) in state.agents() {
             catalogue.agents.insert(record.definition.name.clone(), no);
             catalogue.agent_names.push(record.definition.name.clone());
+            let definition = &record.definition;
+            let viewer = Viewer::agent(&definition.name, &definition.clearance);
+            catalogue.viewers.push(Arc::new(viewer));
         }
         for (no, record) in state.subscriptions() {
             if record.current {
@@ -87,7 +97,9 @@ impl Catalogue {
                 let counted = agent.is_some_and(|agent| agent.key_concurrency.is_some());
                 let quiet = matches!(record.definition.wakes, Wakes::Quiet(_));
                 let keyed = counted || quiet || record.definition.ordered.is_some();
-                catalogue.add((no, record.agent), &record.definition, keyed);
+                let viewer = catalogue.viewers.get(record.agent.get() as usize).cloned();
+                let viewer = viewer.unwrap_or_else(|| Arc::new(Viewer::anybody()));
+                catalogue.add((no, record.agent), &record.definition, (keyed, viewer));
             }
         }
         catalogue
@@ -97,7 +109,7 @@ impl Catalogue {
         &mut self,
         (subscription, agent): (SubscriptionNo, AgentNo),
         wanted: &SubscriptionDefinition,
-        keyed: bool,
+        (keyed, viewer): (bool, Arc<Viewer>),
     ) {
         // A producer that is not registered yet has made nothing.
         let numbers = |names: &[AgentName]| {
@@ -106,6 +118,7 @@ impl Catalogue {
         let entry = Entry {
             subscription,
             agent,
+            viewer,
             from: (!wanted.from.is_empty()).then(|| numbers(&wanted.from)),
             not_from: numbers(&wanted.not_from),
             self_trigger: wanted.self_trigger,
@@ -153,6 +166,13 @@ impl Catalogue {
         self.agent_names.get(agent.get() as usize)
     }
 
+    /// What an agent may see; what everybody may see, of one that is not there.
+    #[must_use]
+    pub fn viewer(&self, agent: AgentNo) -> Arc<Viewer> {
+        let viewer = self.viewers.get(agent.get() as usize).cloned();
+        viewer.unwrap_or_else(|| Arc::new(Viewer::anybody()))
+    }
+
     fn entries(&self, type_no: TypeNo) -> &[Entry] {
         self.by_type.get(type_no.get() as usize).map_or(&[], Vec::as_slice)
     }
@@ -197,8 +217,11 @@ impl Entry {
         }
     }
 
-    /// The first clause that says no.
+    /// The first clause that says no. What the subscriber may not see none of its code looks at.
     fn refusal(&self, candidate: Candidate<'_>, closures: &dyn Closures) -> Option<Clause> {
+        if !candidate.visibility.admits_in_time(&self.viewer) {
+            return Some(Clause::Visibility);
+        }
         if let Some(from) = &self.from
             && !candidate.producer.is_some_and(|producer| from.contains(&producer))
         {

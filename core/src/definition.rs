@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use crate::key::{KeyOf, OnDead};
-use crate::names::{AgentName, DependencyName, QueueName, Tag, TypeName};
+use crate::names::{AgentName, DependencyName, Label, QueueName, Tag, TypeName};
 use crate::policy::{Breaker, RateLimit, Retry};
 use crate::predicate::Predicate;
+use crate::visibility::Tenants;
 
 /// An agent as a board records it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +37,17 @@ pub struct AgentDefinition {
     pub limits: Limits,
     /// What its attempts depend on, sorted: what holds those back holds these back too.
     pub dependencies: Vec<DependencyName>,
+    /// What it may see that not everybody may.
+    pub clearance: Clearance,
+}
+
+/// What somebody may see that not everybody may.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Clearance {
+    /// The labels that it has, sorted.
+    pub labels: Vec<Label>,
+    /// The tenants whose artifacts it may see.
+    pub tenants: Tenants,
 }
 
 /// Something that attempts of several agents depend on, such as a service.

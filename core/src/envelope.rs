@@ -9,6 +9,7 @@ use crate::ids::{AgentNo, ArtifactId, AttemptId, CorrelationId, Seq, Subscriptio
 use crate::names::{IdempotencyKey, OperatorName, OrderingKey, ProgramName, Tag};
 use crate::time::Timestamp;
 use crate::trace::TraceContext;
+use crate::visibility::Visibility;
 
 /// An artifact without its payload. Immutable from the moment it is committed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,7 +60,7 @@ impl Envelope {
         let keys = self.ordering_key.as_ref().map_or(0, |key| key.as_str().len())
             + self.idempotency_key.as_ref().map_or(0, |key| key.as_str().len());
         let lists = size_of_val(&self.parents[..]) + size_of_val(&self.causes[..]);
-        Self::BARE_LEN + tags.sum::<usize>() + keys + lists
+        Self::BARE_LEN + tags.sum::<usize>() + keys + lists + self.visibility.byte_len()
     }
 }
 
@@ -88,14 +89,6 @@ pub enum Producer {
     Operator(OperatorName),
     /// The board itself.
     Board,
-}
-
-/// Who may see an artifact.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Visibility {
-    /// Everybody who may read the board.
-    #[default]
-    Public,
 }
 
 /// Who asked for a command.
@@ -169,6 +162,8 @@ pub enum Clause {
     FilterError,
     /// The predicate panicked.
     FilterPanic,
+    /// The subscriber may not see it.
+    Visibility,
 }
 
 /// An artifact on its way to the board: its envelope and what matching said of it.

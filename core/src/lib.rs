@@ -30,6 +30,7 @@ pub mod seed;
 pub mod spawn;
 pub mod time;
 pub mod trace;
+pub mod visibility;
 
 #[doc(hidden)]
 pub use crate as __private;

@@ -166,6 +166,14 @@ name! {
     Tag, "tag", 200, PRINTABLE, is_printable
 }
 name! {
+    /// What somebody must have to see an artifact that asks for it: at most 200 bytes.
+    Label, "label", 200, PRINTABLE, is_printable
+}
+name! {
+    /// Whose an artifact is, where several share a board: at most 100 bytes.
+    TenantId, "tenant", 100, IDENTIFIER, is_identifier
+}
+name! {
     /// What makes two publishes the same publish: at most 512 bytes.
     IdempotencyKey, "idempotency key", 512, PRINTABLE, is_printable
 }

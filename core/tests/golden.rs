@@ -14,11 +14,9 @@ use uuid::Uuid;
 
 use artel_core::board::{Changes, State};
 use artel_core::definition::{
-    AgentDefinition, DependencyDefinition, Filter, Limits, SubscriptionDefinition, Wakes,
+    AgentDefinition, Clearance, DependencyDefinition, Filter, Limits, SubscriptionDefinition, Wakes,
 };
-use artel_core::envelope::{
-    Actor, Clause, Draft, Envelope, NotBefore, Producer, Verdicts, Visibility,
-};
+use artel_core::envelope::{Actor, Clause, Draft, Envelope, NotBefore, Producer, Verdicts};
 use artel_core::event::{
     AttemptEnd, Closure, Counts, DeadReason, Event, LEVEL, Mended, Metered, Next, Pausable,
     Redriven, SessionEnd, Tripped,
@@ -30,14 +28,15 @@ use artel_core::ids::{
 };
 use artel_core::key::{KeyOf, OnDead};
 use artel_core::names::{
-    AgentName, BoardName, DependencyName, IdempotencyKey, OperatorName, OrderingKey, ProgramName,
-    QueueName, StepName, Tag, TypeName,
+    AgentName, BoardName, DependencyName, IdempotencyKey, Label, OperatorName, OrderingKey,
+    ProgramName, QueueName, StepName, Tag, TenantId, TypeName,
 };
 use artel_core::policy::{Breaker, ErrorKind, Jitter, RateLimit, Retry};
 use artel_core::predicate::Path;
 use artel_core::record::{Batch, Decision, Encoder, Place, genesis};
 use artel_core::time::{Elapsed, Timestamp};
 use artel_core::trace::TraceContext;
+use artel_core::visibility::{Restriction, Tenants, Visibility};
 
 const FOLDER: &str = "golden/format-1";
 
@@ -67,7 +66,7 @@ fn envelope(id: u128, producer: Producer) -> Envelope {
         causes: smallvec![],
         depth: 0,
         tags: Vec::new(),
-        visibility: Visibility::Public,
+        visibility: Visibility::PUBLIC,
         ordering_key: None,
         idempotency_key: None,
         not_before: None,
@@ -86,6 +85,12 @@ fn full() -> Envelope {
         causes: smallvec![Seq(6)],
         depth: 1,
         tags: vec![Tag::new("blue").unwrap(), Tag::new("red").unwrap()],
+        visibility: Visibility::restricted(Restriction {
+            agents: Some(Box::new([AgentName::new("clerk").unwrap()])),
+            labels: Box::new([Label::new("pii").unwrap()]),
+            tenants: Box::new([TenantId::new("acme").unwrap()]),
+            from: Some(Timestamp(1_795_000_000_000)),
+        }),
         ordering_key: Some(OrderingKey::new("customer 9").unwrap()),
         idempotency_key: Some(IdempotencyKey::new("order 12").unwrap()),
         not_before: Some(Box::new(NotBefore::At(Timestamp(1_790_000_000_000)))),
@@ -129,6 +134,10 @@ fn defined(no: u32, name: &str, subscription: u32) -> Event {
         dead_letter_queue: QueueName::new(name).unwrap(),
         limits: limits(),
         dependencies: vec![DependencyName::new("bank").unwrap()],
+        clearance: Clearance {
+            labels: vec![Label::new("pii").unwrap()],
+            tenants: Tenants::Only(Box::new([TenantId::new("acme").unwrap()])),
+        },
     };
     let subscriptions = vec![SubscriptionNo(subscription)];
     Event::AgentDefined { agent: AgentNo(no), definition: Arc::new(definition), subscriptions }

@@ -181,12 +181,13 @@ fn small(count: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use artel_core::content::Content;
-    use artel_core::envelope::{Producer, Verdicts, Visibility};
+    use artel_core::envelope::{Producer, Verdicts};
     use artel_core::hash::Salt;
     use artel_core::ids::{
         ActivationId, AgentNo, ArtifactId, CorrelationId, SubscriptionNo, TypeNo,
     };
     use artel_core::time::Timestamp;
+    use artel_core::visibility::Visibility;
 
     use super::*;
 
@@ -203,7 +204,7 @@ mod tests {
             causes: SmallVec::new(),
             depth: 0,
             tags: Vec::new(),
-            visibility: Visibility::Public,
+            visibility: Visibility::PUBLIC,
             ordering_key: None,
             idempotency_key: None,
             not_before: None,

@@ -16,12 +16,14 @@ use artel_core::names::{AgentName, IdempotencyKey, OrderingKey, StepName};
 use artel_core::seed;
 use artel_core::time::Timestamp;
 use artel_core::trace::TraceContext;
+use artel_core::visibility::Viewer;
 use artel_scheduler::Stop;
 
 use super::reads::BoardView;
 use crate::committer::Input;
 use crate::publication::Publication;
 use crate::report::Lines;
+use crate::sight::Sight;
 use crate::submit::Submitter;
 
 /// What a handler is given beside its artifact. Cheap to clone.
@@ -55,6 +57,19 @@ mod domain {
     pub(super) const RNG: u64 = 1 << 32;
     /// Ids, counted from here.
     pub(super) const IDS: u64 = 2 << 32;
+}
+
+impl Inner {
+    /// What the attempt may see: what its agent may, as of its beginning, and while it works on what is
+    /// a tenant's, nothing of other tenants.
+    pub(super) fn sight(&self) -> Sight {
+        let viewer = self.host.submitter.catalogue.borrow().viewer(self.lease.agent);
+        let worked_on = self.inputs.iter().map(|input| &input.envelope.visibility);
+        let viewer = worked_on
+            .filter(|it| it.restriction().is_some())
+            .fold(viewer, |viewer, it| Arc::new(Viewer::clone(&viewer).working_on(it)));
+        Sight::new(viewer, self.lease.at)
+    }
 }
 
 impl std::fmt::Debug for Context {

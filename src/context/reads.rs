@@ -37,7 +37,8 @@ impl<'a> BoardView<'a> {
         self
     }
 
-    /// An artifact by id; none when it was not there when the attempt began.
+    /// An artifact by id; none when it was not there when the attempt began, or the agent may not see
+    /// it.
     ///
     /// # Errors
     /// When the log cannot be read.
@@ -47,10 +48,11 @@ impl<'a> BoardView<'a> {
         let mine = |correlation| self.whole || correlation == self.inner.lease.correlation;
         let seen = found
             .filter(|found| found.seq <= self.inner.lease.seq && mine(found.envelope.correlation));
-        Ok(seen.map(|seen| Stored::new(seen, &submitter.catalogue.borrow())))
+        let sight = self.inner.sight();
+        Ok(seen.and_then(|seen| sight.show(seen, &submitter.catalogue.borrow())))
     }
 
-    /// Artifacts by what they are. A query that names a correlation is asked as it is; any other
+    /// Artifacts by what they are, those that the agent may see. A query that names a correlation is asked as it is; any other
     /// is asked within the attempt's own.
     ///
     /// # Errors
@@ -62,7 +64,8 @@ impl<'a> BoardView<'a> {
         if !self.whole && !query.names_correlation() {
             query = query.correlation(self.inner.lease.correlation);
         }
-        query.ask(&*submitter.log, &names, self.inner.lease.seq).await
+        let sight = self.inner.sight();
+        query.ask(&*submitter.log, (&names, &sight), self.inner.lease.seq).await
     }
 
     /// All artifacts of a type that a query lists, decoded, page after page.

@@ -67,6 +67,14 @@ pub(crate) const SEEDED_MAP: Rule = Rule {
     check: seeded_map,
 };
 
+pub(crate) const SIGHT: Rule = Rule {
+    id: "sight",
+    says: "I12: whoever asks for an artifact gets it from src/sight.rs, which looks at who may see it.",
+    do_this: "Ask through `Seen`, `Reader` or `BoardView`; hand a `StoredArtifact` to `Sight::show`, and \
+              give nobody an artifact, an envelope or a draft past it.",
+    check: sight,
+};
+
 pub(crate) const SLEEP: Rule = Rule {
     id: "sleep",
     says: "Tests do not sleep: they wait for a condition, or run under tokio's paused clock.",
@@ -93,6 +101,46 @@ fn append(tree: &Tree) -> Vec<Spot> {
                 spots.push(Spot::at(file, at, "appends to a log"));
             }
             home = home.or_else(|| is_committer.then_some(file.path.as_str()));
+        }
+    }
+    spots
+}
+
+/// What makes an artifact that may be shown, and the only file that may.
+const SHOWN: [&str; 2] = ["Stored::new(", "Admitted("];
+const SIGHT_FILE: &str = "src/sight.rs";
+/// Artifacts and parts of them, as the log has them: in no signature that programs see.
+const UNSEEN: [&str; 6] =
+    ["StoredArtifact", "NewArtifact", "Envelope", "Draft", "ArtifactRow", "Tail"];
+/// Whose signatures show them all the same: the whole log, for the program that owns it.
+const OWNERS: [&str; 1] = ["src/running.rs"];
+
+fn sight(tree: &Tree) -> Vec<Spot> {
+    let mut spots = Vec::new();
+    for (file, rust) in tree.production() {
+        if file.package != "artel" {
+            continue;
+        }
+        for token in SHOWN {
+            for at in rust.find(token).filter(|&at| !rust.in_test(at)) {
+                if file.path != SIGHT_FILE {
+                    spots.push(Spot::at(file, at, "makes an artifact that may be shown"));
+                }
+            }
+        }
+        if OWNERS.contains(&file.path.as_str()) {
+            continue;
+        }
+        for start in ["pub fn ", "pub async fn ", "pub const fn "] {
+            for at in rust.find(start).filter(|&at| !rust.in_test(at)) {
+                let rest = &rust.code[at..];
+                let signature = &rest[..rest.find(['{', ';']).unwrap_or(rest.len())];
+                let gives = signature.split_once("->").map_or("", |(_, gives)| gives);
+                let words = gives.split(|c: char| !c.is_alphanumeric());
+                if words.into_iter().any(|word| UNSEEN.contains(&word)) {
+                    spots.push(Spot::at(file, at, "gives an artifact past who may see it"));
+                }
+            }
         }
     }
     spots

@@ -28,7 +28,7 @@ fn lines(rule: &Rule, path: &str, text: &str) -> Vec<usize> {
 type Case = (Rule, (&'static str, &'static str, &'static [usize]), (&'static str, &'static str));
 
 /// The rules that read single files.
-const CASES: [Case; 18] = [
+const CASES: [Case; 19] = [
     (
         shape::DECLARATIONS,
         ("core/src/lib.rs", "mod a;\npub fn logic() {}\n", &[2]),
@@ -119,6 +119,18 @@ const CASES: [Case; 18] = [
         reach::CLOCK,
         ("src/a.rs", "use std::time::Instant;\n\nfn a() {\n    Instant::now();\n}\n", &[4]),
         ("src/a.rs", "use tokio::time::{Instant, sleep};\n\nfn a() {\n    Instant::now();\n}\n"),
+    ),
+    (
+        reach::SIGHT,
+        (
+            "src/a.rs",
+            "fn a() {\n    Stored::new(b, c);\n}\npub fn d(&self) -> Vec<StoredArtifact> {\n}\n",
+            &[2, 4],
+        ),
+        (
+            "src/sight.rs",
+            "fn a() {\n    Stored::new(Admitted(b), c);\n}\npub fn d(e: &Envelope) -> Stored {\n}\n",
+        ),
     ),
     (
         reach::SLEEP,

@@ -11,6 +11,7 @@ use artel::names::{OrderingKey, Tag};
 use artel::{Artifact, Context, Error as Failed, Reader};
 use artel_core::catalogue::{Candidate, Closures};
 use artel_core::key::BadKey;
+use artel_core::visibility::Visibility;
 
 use crate::board::{Input, Output, at};
 use crate::error::Error;
@@ -103,8 +104,14 @@ pub(crate) async fn measure(size: u32, kind: Kind) -> Result<Vec<f64>, Error> {
         Kind::Unrelated | Kind::Field => Vec::new(),
         Kind::Tag => vec![Tag::new("tag-of-nobody")?, Tag::new("tag-of-nobody-else")?],
     };
-    let candidate =
-        Candidate { type_no, producer: None, tags: &tags, payload: &payload, ordering_key: None };
+    let candidate = Candidate {
+        type_no,
+        producer: None,
+        tags: &tags,
+        payload: &payload,
+        visibility: &Visibility::PUBLIC,
+        ordering_key: None,
+    };
     let (began, mut asked) = (Instant::now(), 0_u32);
     while began.elapsed() < TIME {
         for _ in 0..ASKED {

@@ -13,7 +13,8 @@ pub(crate) enum EventVerb {
     /// Prints what happened, one line an event: the last events, or those from a seq on
     ///
     /// For people: seq, time, who asked, what happened. With --json one object a line, with
-    /// everything that is recorded.
+    /// everything that is recorded. A seq that is left out is the commit of an artifact that may not
+    /// be seen by whoever looks.
     #[command(after_help = "\
 Examples:
   artel event tail                            the last 20 events

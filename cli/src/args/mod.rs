@@ -11,6 +11,8 @@ mod value;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use artel::names::{AgentName, Label, TenantId};
+
 pub(crate) use activation::{ActivationCancel, ActivationLs, ActivationShow, ActivationVerb};
 pub(crate) use artifact::{ArtifactLs, ArtifactShow, ArtifactVerb};
 pub(crate) use bench::{Bench, Correlations, Rate};
@@ -69,6 +71,8 @@ pub(crate) struct Global {
     /// Answer as JSON, errors included
     #[arg(long, global = true, help_heading = "Global options")]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) looks: Looks,
     /// When text for people has colours
     #[arg(
         long,
@@ -79,6 +83,25 @@ pub(crate) struct Global {
         help_heading = "Global options"
     )]
     pub(crate) color: Color,
+}
+
+/// Who looks. Artifacts that not everybody may see are not shown, nor what work on them left, unless
+/// one of these says who may.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Looks {
+    /// Show what this agent may see; without it, what everybody may
+    #[arg(long = "as", id = "as", global = true, value_name = "AGENT", help_heading = "Who looks")]
+    pub(crate) viewer: Option<AgentName>,
+    /// Show what asks for this label too, and for every other one that is named
+    #[arg(long, global = true, value_name = "LABEL", help_heading = "Who looks")]
+    pub(crate) label: Vec<Label>,
+    /// Show what is of this tenant too, and of every other one that is named
+    #[arg(long, global = true, value_name = "TENANT", help_heading = "Who looks")]
+    pub(crate) tenant: Vec<TenantId>,
+    /// Show everything that is on the board
+    #[arg(long, global = true, help_heading = "Who looks",
+          conflicts_with_all = ["as", "label", "tenant"])]
+    pub(crate) unrestricted: bool,
 }
 
 /// When text for people has colours.

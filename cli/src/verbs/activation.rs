@@ -1,8 +1,8 @@
 //! `artel activation ls` and `show`: the units of work, open and closed.
 
-use artel::{ActivationFilter, Reader};
+use artel::ActivationFilter;
 
-use super::show;
+use super::{look, show};
 use crate::args::{ActivationLs, ActivationShow};
 use crate::config::Config;
 use crate::error::Error;
@@ -15,7 +15,7 @@ pub(super) async fn ls(
     config: &Config,
     out: &mut Output,
 ) -> Result<(), Error> {
-    let reader = Reader::open(&config.board).await?;
+    let reader = look::open(config).await?;
     let filter = ActivationFilter {
         outcomes: args.outcome.iter().copied().map(Into::into).collect(),
         open: args.open,
@@ -84,7 +84,7 @@ pub(super) async fn show(
     config: &Config,
     out: &mut Output,
 ) -> Result<(), Error> {
-    let reader = Reader::open(&config.board).await?;
+    let reader = look::open(config).await?;
     let view = show::find(&reader, args.id).await?;
     let detail = show::detail(&reader, &view).await?;
     if out.json {

@@ -6,7 +6,7 @@ use artel::ids::Seq;
 use artel::time::Clock;
 use artel::{ActivationFilter, Query, Reader, Stored, SystemClock};
 
-use super::show;
+use super::{look, show};
 use crate::args::{ArtifactLs, ArtifactRef, ArtifactShow};
 use crate::config::Config;
 use crate::error::Error;
@@ -15,7 +15,7 @@ use crate::table::{Column, Table};
 use crate::{describe, times, wire, words};
 
 pub(super) async fn ls(args: &ArtifactLs, config: &Config, out: &mut Output) -> Result<(), Error> {
-    let reader = Reader::open(&config.board).await?;
+    let reader = look::open(config).await?;
     let query = query(args);
     // The table has no payloads.
     let query = if out.json { query } else { query.bare() };
@@ -29,7 +29,9 @@ pub(super) async fn ls(args: &ArtifactLs, config: &Config, out: &mut Output) -> 
         return Ok(out.json(&answer)?);
     }
     if answer.artifacts.is_empty() {
-        return Ok(out.line("no artifacts")?);
+        let all = config.looks.unrestricted;
+        let text = if all { "no artifacts" } else { "no artifacts that may be seen" };
+        return Ok(out.line(text)?);
     }
     out.table(&show::artifacts(&answer.artifacts))?;
     if let Some(next) = answer.next {
@@ -70,7 +72,7 @@ pub(super) async fn show(
     config: &Config,
     out: &mut Output,
 ) -> Result<(), Error> {
-    let reader = Reader::open(&config.board).await?;
+    let reader = look::open(config).await?;
     let stored = match args.artifact {
         ArtifactRef::Id(id) => reader.get(id).await?,
         ArtifactRef::Seq(seq) => reader.get_at(&[seq]).await?.pop(),
@@ -163,6 +165,7 @@ fn tell(detail: &wire::ArtifactDetail, out: &mut Output) -> Result<(), Error> {
         ("tags", (!one.tags.is_empty()).then(|| one.tags.join(", "))),
         ("idempotency key", one.idempotency_key.clone()),
         ("ordering key", one.ordering_key.clone()),
+        ("seen by", one.visibility.as_ref().map(seen_by)),
         ("expires", detail.expires_at.as_deref().map(show::to_the_second)),
         ("trace", detail.trace.as_ref().map(|trace| trace.trace_id.clone())),
     ];
@@ -176,6 +179,26 @@ fn tell(detail: &wire::ArtifactDetail, out: &mut Output) -> Result<(), Error> {
         out.table(&show::artifacts(&detail.made_from))?;
     }
     tell_verdicts(detail, out)
+}
+
+/// Who may see an artifact, in a line.
+fn seen_by(visibility: &wire::Visibility) -> String {
+    let mut parts = Vec::new();
+    if let Some(agents) = &visibility.agents {
+        let none = "no agent".to_owned();
+        parts.push(if agents.is_empty() { none } else { format!("only {}", agents.join(", ")) });
+    }
+    let mut add = |what: &str, names: &[String]| {
+        if !names.is_empty() {
+            parts.push(format!("{what} {}", names.join(", ")));
+        }
+    };
+    add("who has the label", &visibility.labels);
+    add("who is of tenant", &visibility.tenants);
+    if let Some(from) = &visibility.from {
+        parts.push(format!("from {}", show::to_the_second(from)));
+    }
+    parts.join("; ")
 }
 
 fn tell_verdicts(detail: &wire::ArtifactDetail, out: &mut Output) -> Result<(), Error> {

@@ -1,10 +1,9 @@
 //! `artel dlq ls` and `show`: the dead letters, and why they died.
 
-use artel::Reader;
 use artel::log::Outcome;
 
 use super::dead::{Wanted, dead_letters};
-use super::show;
+use super::{look, show};
 use crate::args::{DlqLs, DlqShow};
 use crate::config::Config;
 use crate::error::Error;
@@ -13,7 +12,7 @@ use crate::table::{Column, Table};
 use crate::{describe, wire, words};
 
 pub(super) async fn ls(args: &DlqLs, config: &Config, out: &mut Output) -> Result<(), Error> {
-    let reader = Reader::open(&config.board).await?;
+    let reader = look::open(config).await?;
     let wanted = Wanted {
         agent: args.agent.clone(),
         queue: args.queue.clone(),
@@ -69,7 +68,7 @@ fn tell(answer: &wire::DeadLetters, out: &mut Output) -> Result<(), Error> {
 }
 
 pub(super) async fn show(args: &DlqShow, config: &Config, out: &mut Output) -> Result<(), Error> {
-    let reader = Reader::open(&config.board).await?;
+    let reader = look::open(config).await?;
     let view = show::find(&reader, args.id).await?;
     if !matches!(view.standing, artel::Standing::Closed { outcome: Outcome::Dead(_), .. }) {
         return Err(Error::NotDead { id: view.id, standing: words::standing(&view.standing) });

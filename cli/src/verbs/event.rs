@@ -6,7 +6,7 @@ use artel::ids::Seq;
 use artel::{Entry, Reader};
 
 use super::happened::{self, Activations};
-use super::line;
+use super::{line, look};
 use crate::args::EventTail;
 use crate::config::Config;
 use crate::error::Error;
@@ -26,7 +26,7 @@ struct Telling<'a> {
 }
 
 pub(super) async fn tail(args: &EventTail, config: &Config, out: &mut Output) -> Result<(), Error> {
-    let reader = Reader::open(&config.board).await?;
+    let reader = look::open(config).await?;
     let end = reader.state().seq();
     let mut telling =
         Telling { args, reader, activations: Activations::default(), left: args.limit };

@@ -10,6 +10,7 @@ mod dlq;
 mod event;
 mod happened;
 mod line;
+mod look;
 mod operate;
 mod remove;
 mod show;

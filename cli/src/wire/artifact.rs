@@ -46,9 +46,25 @@ pub(crate) struct Artifact {
     pub(crate) idempotency_key: Option<String>,
     /// What it is worked on in order by.
     pub(crate) ordering_key: Option<String>,
+    /// Who may see it; null when everybody may.
+    pub(crate) visibility: Option<Visibility>,
     /// The payload as it is stored; null when it was removed.
     #[cfg_attr(test, schemars(with = "Option<serde_json::Value>"))]
     pub(crate) payload: Option<Box<RawValue>>,
+}
+
+/// Who may see an artifact. All conditions hold together.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Visibility {
+    /// Only these agents; null for any reader.
+    pub(crate) agents: Option<Vec<String>>,
+    /// Only readers that have all of these labels.
+    pub(crate) labels: Vec<String>,
+    /// Only readers that may see all of these tenants.
+    pub(crate) tenants: Vec<String>,
+    /// Nobody before this time.
+    pub(crate) from: Option<String>,
 }
 
 /// The answer of `artifact show`: the fields of an artifact, and these.

@@ -13,7 +13,9 @@ pub(crate) use activation::{
     Activation, ActivationDetail, Activations, Attempt, DeadLetter, DeadLetters, Operated,
     Subscription,
 };
-pub(crate) use artifact::{Artifact, ArtifactDetail, Artifacts, NotWoken, Trace, Woken};
+pub(crate) use artifact::{
+    Artifact, ArtifactDetail, Artifacts, NotWoken, Trace, Visibility, Woken,
+};
 pub(crate) use bench::{Bench, Latency};
 pub(crate) use board::{Agent, Board, BoardHash, OpenCorrelation, Owner, Removed, Type, Verified};
 pub(crate) use event::{Actor, AgentDefinition, Event, Happened};

@@ -23,7 +23,44 @@ SEQ  COMMITTED  TYPE  PRODUCER  TAGS  ID
 22  <time>  Package  review  flaky  <id>
 ";
     assert_eq!(fixture.text(&["artifact", "ls"]), expected);
-    assert_eq!(fixture.text(&["artifact", "ls", "--tag", "none"]), "no artifacts\n");
+    let none = fixture.text(&["artifact", "ls", "--tag", "none", "--unrestricted"]);
+    assert_eq!(none, "no artifacts\n");
+}
+
+/// VIS-6: what not everybody may see is shown to those who say that they may.
+#[tokio::test]
+async fn what_not_everybody_may_see_is_asked_for() {
+    let fixture = Fixture::new().await;
+    let running = start(&fixture.url, true).await;
+    let publication = Publication::new(package("secret")).labelled("pii").tenant("acme");
+    let hidden = running.publish(publication.private_to("judge")).await.unwrap();
+    let _ = running.shutdown().await;
+    let seq = hidden.seq.get();
+    let looks: [(&[&str], bool); 5] = [
+        (&[], false),
+        (&["--as", "judge"], false),
+        (&["--label", "pii", "--tenant", "acme"], false),
+        (&["--as", "judge", "--label", "pii", "--tenant", "acme"], true),
+        (&["--unrestricted"], true),
+    ];
+    for (flags, sees) in looks {
+        assert_eq!(seqs(&fixture, flags).contains(&seq), sees, "{flags:?}");
+        let show = fixture.run(&[&["artifact", "show", &seq.to_string()], flags].concat());
+        assert_eq!(show.code, Some(i32::from(!sees)), "{flags:?}");
+        let tail = fixture.run(&[&["event", "tail", "--from", "1", "--json"], flags].concat()).out;
+        let listed = tail.contains(&format!("\"seq\":{seq},"));
+        assert_eq!(listed, sees, "{flags:?}");
+    }
+    let shown = fixture.text(&["artifact", "show", &seq.to_string(), "--unrestricted"]);
+    let line = "only judge; who has the label pii; who is of tenant acme";
+    assert!(shown.contains(line), "{shown}");
+    let said = fixture.text(&["artifact", "ls", "--type", "review.Verdict", "--tag", "none"]);
+    assert_eq!(said, "no artifacts that may be seen\n");
+    let (code, error) = fixture.error(&["artifact", "ls", "--as", "nobody"]);
+    assert_eq!((code, error["code"].as_str()), (1, Some("unknown-name")));
+    let (code, error) = fixture.error(&["artifact", "show", &seq.to_string()]);
+    assert_eq!(code, 1);
+    assert!(error["hint"].as_str().unwrap().contains("--unrestricted"), "{error}");
 }
 
 #[tokio::test]

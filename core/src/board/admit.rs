@@ -113,10 +113,12 @@ impl State {
             let correlation = artifact.draft.envelope.correlation;
             let seq = next(events);
             events.push(Event::ArtifactCommitted(artifact.draft.clone()));
-            self.expire_aged(&artifact.draft.envelope, now.elapsed, &mut made, events);
+            self.expire_aged(&artifact.draft.envelope, now, &mut made, events);
             let verdicts = &artifact.draft.verdicts;
             let not_before = artifact.draft.envelope.not_before.as_deref();
-            let not_before = not_before.map(|wanted| moment(*wanted, now));
+            let visible_from = artifact.draft.envelope.visibility.from().map(NotBefore::At);
+            let moments = not_before.copied().into_iter().chain(visible_from);
+            let not_before = moments.map(|wanted| moment(wanted, now)).max();
             for &subscription in &verdicts.woken {
                 let inputs = smallvec![seq];
                 let key = verdicts.key(subscription);

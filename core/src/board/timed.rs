@@ -8,7 +8,8 @@ use crate::envelope::Envelope;
 use crate::event::{Closure, Event};
 use crate::ids::{ActivationId, CorrelationId, SubscriptionNo};
 use crate::names::OrderingKey;
-use crate::time::Elapsed;
+use crate::time::{Elapsed, Now, Timestamp};
+use crate::visibility::Viewer;
 
 /// What a decision has made so far that waits for a time, and what it let expire.
 #[derive(Debug, Default)]
@@ -28,11 +29,24 @@ impl Made {
 }
 
 impl State {
+    /// Whether the agent of a subscription may see an artifact at a moment of the wall clock.
+    fn may_see(&self, no: SubscriptionNo, envelope: &Envelope, at: Timestamp) -> bool {
+        if envelope.visibility.restriction().is_none() {
+            return true;
+        }
+        let agent = self.subscription(no).and_then(|record| self.agent(record.agent));
+        agent.is_some_and(|agent| {
+            let definition = &agent.definition;
+            let viewer = Viewer::agent(&definition.name, &definition.clearance);
+            envelope.visibility.admits(&viewer, at)
+        })
+    }
+
     /// Lets expire what was to wake without an artifact like this.
     pub(super) fn expire_aged(
         &self,
         envelope: &Envelope,
-        now: Elapsed,
+        now: Now,
         made: &mut Made,
         events: &mut Vec<Event>,
     ) {
@@ -40,13 +54,16 @@ impl State {
         let Some(name) = self.type_record(envelope.type_no).map(|record| &record.name) else {
             return;
         };
+        // What its agent may not see has not come for it.
         let without = |no: SubscriptionNo| match self.wakes(no) {
-            Wakes::Aged { without, .. } => without.contains(name),
+            Wakes::Aged { without, .. } => {
+                without.contains(name) && self.may_see(no, envelope, now.wall)
+            }
             Wakes::AtOnce | Wakes::Quiet(_) => false,
         };
         let earlier = self.index.aged(tree).filter(|id| {
             let activation = self.activations.get(id);
-            activation.is_some_and(|it| waits(it, now) && without(it.subscription))
+            activation.is_some_and(|it| waits(it, now.elapsed) && without(it.subscription))
         });
         for id in earlier {
             made.expire(id, events);

@@ -14,6 +14,8 @@ pub const NESTING_MAX: usize = 128;
 pub const CORRELATION_ARTIFACTS_PER_HOUR_MAX: u32 = 100_000;
 /// Artifacts that one attempt returns.
 pub const OUTPUTS_MAX: usize = 10_000;
+/// Agents that an artifact names as those who may see it, and labels that it asks for.
+pub const SEEN_BY_MAX: usize = 100;
 /// Bytes of one command, payloads included.
 pub const COMMAND_LEN_MAX: usize = 64 * 1024 * 1024;
 /// Bytes of one append, unless one command alone is larger.

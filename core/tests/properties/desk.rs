@@ -16,8 +16,10 @@ use artel_core::command::{
     Registration, Rejection, Request, TakeOver, TypeRegistration,
 };
 use artel_core::content::Content;
-use artel_core::definition::{AgentDefinition, Filter, Limits, SubscriptionDefinition, Wakes};
-use artel_core::envelope::{Actor, Clause, Draft, Envelope, Producer, Visibility};
+use artel_core::definition::{
+    AgentDefinition, Clearance, Filter, Limits, SubscriptionDefinition, Wakes,
+};
+use artel_core::envelope::{Actor, Clause, Draft, Envelope, Producer};
 use artel_core::event::Event;
 use artel_core::hash::Salt;
 use artel_core::ids::{
@@ -32,6 +34,7 @@ use artel_core::names::{
 use artel_core::policy::{Jitter, Retry};
 use artel_core::record::Decision;
 use artel_core::time::{Elapsed, Now, Timestamp};
+use artel_core::visibility::Visibility;
 
 /// The types that every board of these tests has.
 pub(crate) const TYPES: [&str; 3] = ["A", "B", "C"];
@@ -111,6 +114,7 @@ pub(crate) fn agent(name: &str, on: &str) -> AgentDefinition {
         dead_letter_queue: QueueName::new(name).unwrap(),
         limits: Limits::default(),
         dependencies: Vec::new(),
+        clearance: Clearance::default(),
     }
 }
 
@@ -345,6 +349,7 @@ fn artifact(
         producer: made_by,
         tags: &[],
         payload: payload.bytes(),
+        visibility: &Visibility::PUBLIC,
         ordering_key: None,
     };
     let verdicts = catalogue.verdicts(candidate, &NoClosures);
@@ -357,7 +362,7 @@ fn artifact(
         causes: SmallVec::new(),
         depth: new.depth,
         tags: Vec::new(),
-        visibility: Visibility::Public,
+        visibility: Visibility::PUBLIC,
         ordering_key: None,
         idempotency_key: new.key.as_ref().map(|key| IdempotencyKey::new(key).unwrap()),
         not_before: None,

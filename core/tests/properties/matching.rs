@@ -6,11 +6,12 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use artel_core::catalogue::{Candidate, Catalogue, Closures};
-use artel_core::definition::{AgentDefinition, Filter, SubscriptionDefinition};
+use artel_core::definition::{AgentDefinition, Clearance, Filter, SubscriptionDefinition};
 use artel_core::envelope::{Clause, Verdicts};
 use artel_core::ids::{AgentNo, SubscriptionNo};
 use artel_core::key::BadKey;
-use artel_core::names::{AgentName, OrderingKey, Tag};
+use artel_core::names::{AgentName, Label, OrderingKey, Tag, TenantId};
+use artel_core::visibility::{Restriction, Tenants, Visibility};
 
 use super::cases;
 use super::desk::{Desk, TYPES, agent, subscription};
@@ -47,6 +48,11 @@ fn wanted() -> impl Strategy<Value = Wanted> {
     )
 }
 
+fn seen_by() -> impl Strategy<Value = SeenBy> {
+    let few = || prop_oneof![3 => Just(0_u8), 1 => 0..8_u8];
+    (prop::option::weighted(0.3, 0..8_u8), few(), few())
+}
+
 fn chosen(bits: u8, of: [&'static str; 3]) -> Vec<&'static str> {
     of.into_iter().enumerate().filter(|(at, _)| bits & (1 << at) != 0).map(|(_, one)| one).collect()
 }
@@ -69,6 +75,40 @@ fn definition(wanted: &Wanted) -> SubscriptionDefinition {
         filter: wanted.closure.map_or(Filter::All, |_| Filter::Closure { label: "test".into() }),
         ..subscription("A", 5)
     }
+}
+
+/// Who may see an artifact, in small numbers; the bits of agents are those of [`NAMES`].
+type SeenBy = (Option<u8>, u8, u8);
+
+fn labels(bits: u8) -> Vec<Label> {
+    chosen(bits, ["a", "b", "c"]).into_iter().map(|label| Label::new(label).unwrap()).collect()
+}
+
+fn tenants(bits: u8) -> Box<[TenantId]> {
+    chosen(bits, ["x", "y", "z"]).into_iter().map(|name| TenantId::new(name).unwrap()).collect()
+}
+
+fn visibility((agents, label_bits, tenant_bits): SeenBy) -> Visibility {
+    let name = |name| AgentName::new(name).unwrap();
+    Visibility::restricted(Restriction {
+        agents: agents.map(|bits| chosen(bits, NAMES).into_iter().map(name).collect()),
+        labels: labels(label_bits).into(),
+        tenants: tenants(tenant_bits),
+        from: None,
+    })
+}
+
+/// The labels and tenants that an agent has; eight is all tenants.
+fn clearance((label_bits, tenant_bits): (u8, u8)) -> Clearance {
+    let tenants = if tenant_bits < 8 { Tenants::Only(tenants(tenant_bits)) } else { Tenants::All };
+    Clearance { labels: labels(label_bits), tenants }
+}
+
+fn may_see(seen_by: SeenBy, owner: u8, (labels, tenants): (u8, u8)) -> bool {
+    let (agents, asked, of) = seen_by;
+    agents.is_none_or(|bits| bits & (1 << owner) != 0)
+        && asked & !labels == 0
+        && (tenants == 8 || of & !tenants == 0)
 }
 
 /// Closures that say what was drawn.
@@ -125,12 +165,16 @@ proptest! {
     #[test]
     fn an_artifact_wakes_those_of_which_every_clause_says_yes(
         of in prop::array::uniform3(prop::collection::vec(wanted(), 0..40)),
-        candidates in prop::collection::vec((0..3_usize, prop::option::of(0..3_u8), 0..8_u8), 1..20),
+        cleared in prop::array::uniform3((0..8_u8, 0..9_u8)),
+        candidates in prop::collection::vec(
+            (0..3_usize, prop::option::of(0..3_u8), 0..8_u8, seen_by()), 1..20),
     ) {
-        let definitions: Vec<AgentDefinition> = NAMES.iter().zip(&of).map(|(name, wanted)| {
+        let agents = NAMES.iter().zip(&of).zip(cleared);
+        let definitions: Vec<AgentDefinition> = agents.map(|((name, wanted), cleared)| {
             let subscriptions = wanted.iter().map(definition).collect();
             AgentDefinition {
                 subscriptions,
+                clearance: clearance(cleared),
                 attempt_timeout: Duration::from_secs(60),
                 ..agent(name, "A")
             }
@@ -142,7 +186,7 @@ proptest! {
         let numbered: Vec<_> =
             (0..).map(SubscriptionNo).zip(all.iter().map(|(_, wanted)| *wanted)).collect();
         let catalogue = Catalogue::of(&desk.state);
-        for (type_index, producer, has) in candidates {
+        for (type_index, producer, has, seen_by) in candidates {
             let tags = tags(has);
             let type_no = catalogue.type_no(TYPES[type_index]).unwrap();
             let maker = producer.map(|producer| AgentNo(u32::from(producer)));
@@ -151,13 +195,16 @@ proptest! {
                 producer: maker,
                 tags: &tags,
                 payload: b"{}",
+                visibility: &visibility(seen_by),
                 ordering_key: None,
             };
             let verdicts = catalogue.verdicts(candidate, &Drawn(&numbered));
             let (mut woken, mut declined) = (Vec::new(), Vec::new());
             for (no, (owner, wanted)) in (0..).map(SubscriptionNo).zip(&all) {
                 if wanted.types & (1 << type_index) != 0 {
-                    match refusal(wanted, *owner, producer, has) {
+                    let hidden = !may_see(seen_by, *owner, cleared[usize::from(*owner)]);
+                    let hidden = hidden.then_some(Clause::Visibility);
+                    match hidden.or_else(|| refusal(wanted, *owner, producer, has)) {
                         None => woken.push(no),
                         Some(clause) => declined.push((no, clause)),
                     }

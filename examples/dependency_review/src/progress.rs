@@ -194,11 +194,12 @@ impl Watcher {
 mod tests {
     use std::sync::Arc;
 
-    use artel::envelope::{Draft, Envelope, Producer, Verdicts, Visibility};
+    use artel::envelope::{Draft, Envelope, Producer, Verdicts};
     use artel::event::DeadReason;
     use artel::hash::Hash;
     use artel::ids::{ArtifactId, AttemptId, AttemptNo, CorrelationId, SessionId};
     use artel::time::Elapsed;
+    use artel::visibility::Visibility;
 
     use super::*;
 
@@ -234,7 +235,7 @@ mod tests {
             causes: [].into_iter().collect(),
             depth: 0,
             tags: Vec::new(),
-            visibility: Visibility::Public,
+            visibility: Visibility::PUBLIC,
             ordering_key: None,
             idempotency_key: None,
             not_before: None,

@@ -123,7 +123,7 @@ pub(super) fn integer(number: u64) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use artel_core::envelope::{NotBefore, Producer, Visibility};
+    use artel_core::envelope::{NotBefore, Producer};
     use artel_core::event::DeadReason;
     use artel_core::ids::{
         ActivationId, AgentNo, ArtifactId, AttemptId, AttemptNo, CorrelationId, SubscriptionNo,
@@ -131,6 +131,7 @@ mod tests {
     };
     use artel_core::log::{ClosedActivation, Outcome};
     use artel_core::trace::TraceContext;
+    use artel_core::visibility::Visibility;
 
     use super::*;
 
@@ -147,7 +148,7 @@ mod tests {
             causes: [Seq(5), Seq(70_000)].into_iter().collect(),
             depth: 4,
             tags: vec!["red".parse().unwrap()],
-            visibility: Visibility::Public,
+            visibility: Visibility::PUBLIC,
             ordering_key: Some("order".parse().unwrap()),
             idempotency_key: Some("once".parse().unwrap()),
             not_before: Some(Box::new(NotBefore::After(300))),

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use artel_core::content::Content;
-use artel_core::envelope::{Actor, Draft, Envelope, Producer, Verdicts, Visibility};
+use artel_core::envelope::{Actor, Draft, Envelope, Producer, Verdicts};
 use artel_core::event::{Closure, DeadReason, Event, Redriven};
 use artel_core::hash::{Hash, Salt};
 use artel_core::ids::{
@@ -21,6 +21,7 @@ use artel_core::log::{
 use artel_core::names::{IdempotencyKey, OrderingKey, ProgramName, StepName, Tag};
 use artel_core::record::{Batch, Decision, Encoder, Place};
 use artel_core::time::{Elapsed, Timestamp};
+use artel_core::visibility::Visibility;
 
 use super::factory::claim;
 
@@ -73,7 +74,7 @@ impl Sample {
             causes: [Seq(1)].into_iter().collect(),
             depth: 1,
             tags: self.tags.clone(),
-            visibility: Visibility::Public,
+            visibility: Visibility::PUBLIC,
             ordering_key: None,
             idempotency_key: self.key.clone(),
             not_before: None,

@@ -14,6 +14,7 @@ mod random;
 mod rates;
 mod register;
 mod take_over;
+mod visibility;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,9 +31,9 @@ use crate::command::{
 };
 use crate::content::Content;
 use crate::definition::{
-    AgentDefinition, DependencyDefinition, Filter, Limits, SubscriptionDefinition, Wakes,
+    AgentDefinition, Clearance, DependencyDefinition, Filter, Limits, SubscriptionDefinition, Wakes,
 };
-use crate::envelope::{Actor, Clause, Draft, Envelope, Producer, Visibility};
+use crate::envelope::{Actor, Clause, Draft, Envelope, Producer};
 use crate::event::Event;
 use crate::hash::Salt;
 use crate::ids::{
@@ -47,6 +48,7 @@ use crate::names::{
 use crate::policy::{ErrorKind, Jitter, Retry};
 use crate::record::Decision;
 use crate::time::{Elapsed, Now, Timestamp};
+use crate::visibility::Visibility;
 
 /// A board in a test: the state, what lies beside it, and the log so far.
 pub(super) struct Board {
@@ -108,6 +110,7 @@ pub(super) fn agent(name: &str, on: &str) -> AgentDefinition {
         dead_letter_queue: QueueName::new(name).unwrap(),
         limits: Limits::default(),
         dependencies: Vec::new(),
+        clearance: Clearance::default(),
     }
 }
 
@@ -122,6 +125,7 @@ pub(super) struct New {
     pub(super) depth: u16,
     pub(super) order: Option<&'static str>,
     pub(super) not_before: Option<crate::envelope::NotBefore>,
+    pub(super) visibility: Option<&'static Visibility>,
 }
 
 pub(super) fn new(of: &'static str) -> New {
@@ -276,6 +280,7 @@ impl Board {
             producer: agent,
             tags: &[],
             payload: payload.bytes(),
+            visibility: new.visibility.unwrap_or(&Visibility::PUBLIC),
             ordering_key: ordering_key.as_ref(),
         };
         let verdicts = catalogue.verdicts(candidate, &NoClosures);
@@ -288,7 +293,7 @@ impl Board {
             causes: SmallVec::new(),
             depth: new.depth,
             tags: Vec::new(),
-            visibility: Visibility::Public,
+            visibility: new.visibility.cloned().unwrap_or_default(),
             ordering_key,
             idempotency_key: new.key.map(|key| IdempotencyKey::new(key).unwrap()),
             not_before: new.not_before.map(Box::new),

@@ -1,0 +1,203 @@
+//! Sight: who looks at a board. Every artifact that leaves the runtime passes here, last, after whatever
+//! chose it; nobody else can make a [`Stored`](crate::Stored).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use artel_core::artifact::Artifact;
+use artel_core::catalogue::Catalogue;
+use artel_core::envelope::Envelope;
+use artel_core::event::{Event, Redriven};
+use artel_core::ids::{ArtifactId, Seq};
+use artel_core::log::{Log, StoredArtifact};
+use artel_core::time::Timestamp;
+use artel_core::visibility::Viewer;
+use artel_eventbus::{Entry, Tail};
+
+use crate::error::ReadError;
+use crate::query::{Listing, Query};
+use crate::stored::Stored;
+
+/// Who looks, and when.
+#[derive(Clone, Debug)]
+pub(crate) struct Sight {
+    viewer: Arc<Viewer>,
+    at: Timestamp,
+}
+
+/// An artifact that somebody may see who asked for it.
+#[derive(Clone, Debug)]
+pub(crate) struct Admitted(StoredArtifact);
+
+impl Admitted {
+    pub(crate) const fn get(&self) -> &StoredArtifact {
+        &self.0
+    }
+}
+
+impl Sight {
+    pub(crate) const fn new(viewer: Arc<Viewer>, at: Timestamp) -> Self {
+        Self { viewer, at }
+    }
+
+    /// Whether an artifact may be seen.
+    pub(crate) fn admits(&self, envelope: &Envelope) -> bool {
+        envelope.visibility.admits(&self.viewer, self.at)
+    }
+
+    /// An artifact as it is shown; none when it may not be seen.
+    pub(crate) fn show(&self, found: StoredArtifact, names: &Catalogue) -> Option<Stored> {
+        self.admits(&found.envelope).then(|| Stored::new(Admitted(found), names))
+    }
+
+    /// Which of some artifacts may not be seen.
+    pub(crate) async fn hidden(&self, log: &dyn Log, seqs: &[Seq]) -> Result<Vec<Seq>, ReadError> {
+        if self.viewer.is_unrestricted() || seqs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let found = log.artifacts_at(seqs).await.map_err(ReadError::Log)?;
+        let seen: BTreeMap<Seq, bool> =
+            found.iter().map(|found| (found.seq, self.admits(&found.envelope))).collect();
+        let hidden = seqs.iter().filter(|seq| seen.get(seq) != Some(&true));
+        Ok(hidden.copied().collect())
+    }
+
+    /// An event as it is shown; none when it is about the commit of an artifact that may not be seen.
+    /// Keys of work on such an artifact are left out: they are a part of its payload.
+    pub(crate) async fn event(
+        &self,
+        log: &dyn Log,
+        mut entry: Entry,
+    ) -> Result<Option<Entry>, ReadError> {
+        match &mut entry.event {
+            Event::ArtifactCommitted(draft) if !self.admits(&draft.envelope) => return Ok(None),
+            Event::ActivationCreated { inputs, key, .. } if key.is_some() => {
+                if !self.hidden(log, inputs).await?.is_empty() {
+                    *key = None;
+                }
+            }
+            Event::ActivationRedriven(redriven) if redriven.key.is_some() => {
+                if !self.hidden(log, &redriven.inputs).await?.is_empty() {
+                    **redriven = Redriven { key: None, ..(**redriven).clone() };
+                }
+            }
+            // These hold nothing of a payload.
+            Event::ArtifactCommitted(_)
+            | Event::ActivationCreated { .. }
+            | Event::ActivationRedriven(_)
+            | Event::BoardCreated { .. }
+            | Event::OwnerChanged { .. }
+            | Event::ClockJumped { .. }
+            | Event::TypeRegistered { .. }
+            | Event::AgentDefined { .. }
+            | Event::AgentRetired { .. }
+            | Event::SessionOpened { .. }
+            | Event::SessionEnded { .. }
+            | Event::AttemptStarted { .. }
+            | Event::AttemptEnded { .. }
+            | Event::StepRecorded { .. }
+            | Event::ActivationClosed { .. }
+            | Event::DeadLetterDropped { .. }
+            | Event::CorrelationCancelled { .. }
+            | Event::DependencyDefined { .. }
+            | Event::BreakerOpened { .. }
+            | Event::BreakerHalfOpened { .. }
+            | Event::BreakerClosed { .. }
+            | Event::Paused { .. }
+            | Event::Resumed { .. } => {}
+        }
+        Ok(Some(entry))
+    }
+}
+
+/// A running board as somebody sees it: what they may not see is not there.
+#[derive(Clone, Debug)]
+pub struct Seen<'a> {
+    log: &'a Arc<dyn Log>,
+    names: Arc<Catalogue>,
+    sight: Sight,
+    durable: Seq,
+}
+
+impl<'a> Seen<'a> {
+    pub(crate) const fn new(
+        log: &'a Arc<dyn Log>,
+        names: Arc<Catalogue>,
+        sight: Sight,
+        durable: Seq,
+    ) -> Self {
+        Self { log, names, sight, durable }
+    }
+
+    /// An artifact by id; none when it is not there, or may not be seen.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn get(&self, id: ArtifactId) -> Result<Option<Stored>, ReadError> {
+        let found = self.log.artifact(id).await.map_err(ReadError::Log)?;
+        Ok(found.and_then(|found| self.sight.show(found, &self.names)))
+    }
+
+    /// Artifacts by what they are. A page may have fewer than it could, also none, although another one
+    /// follows: what may not be seen is left out of it.
+    ///
+    /// # Errors
+    /// When the log cannot be read, or the board has no type or agent of a name in the query.
+    pub async fn artifacts(&self, query: &Query) -> Result<Listing, ReadError> {
+        query.ask(&**self.log, (&self.names, &self.sight), self.durable).await
+    }
+
+    /// All artifacts of a type that a query lists, decoded, page after page. What is published
+    /// meanwhile may be among them.
+    ///
+    /// # Errors
+    /// When the log cannot be read, or an artifact cannot be decoded.
+    pub async fn all<T: Artifact>(&self, query: Query) -> Result<Vec<T>, ReadError> {
+        let mut query = query.type_name(T::NAME).limit(1_000);
+        let mut all = Vec::new();
+        loop {
+            let listing = self.artifacts(&query).await?;
+            for stored in &listing.artifacts {
+                all.push(stored.decode()?);
+            }
+            match listing.next {
+                Some(next) => query = query.after(next),
+                None => return Ok(all),
+            }
+        }
+    }
+
+    /// The board's events from a seq on, to its present end.
+    #[must_use]
+    pub fn events(&self, from: Seq) -> Events {
+        Events::new(Tail::read(self.log.clone(), from), self.log.clone(), self.sight.clone())
+    }
+}
+
+/// The events of a log as somebody sees them. The commit of an artifact that may not be seen is left
+/// out, so a seq that is missing is one; so are the keys of work on such an artifact.
+#[derive(Debug)]
+pub struct Events {
+    tail: Tail,
+    log: Arc<dyn Log>,
+    sight: Sight,
+}
+
+impl Events {
+    pub(crate) const fn new(tail: Tail, log: Arc<dyn Log>, sight: Sight) -> Self {
+        Self { tail, log, sight }
+    }
+
+    /// The next event; none at the end.
+    ///
+    /// # Errors
+    /// When the log cannot be read or is damaged.
+    pub async fn next(&mut self) -> Result<Option<Entry>, ReadError> {
+        while let Some(entry) = self.tail.next().await.map_err(ReadError::Tail)? {
+            if let Some(entry) = self.sight.event(&*self.log, entry).await? {
+                return Ok(Some(entry));
+            }
+        }
+        Ok(None)
+    }
+}
