@@ -121,6 +121,7 @@ impl Board {
             name: TypeName::new(name).unwrap(),
             version: 1,
             schema: "{}".into(),
+            upcasts: Vec::new(),
         });
         board.ask(Request::Register(Registration {
             types: types.into(),

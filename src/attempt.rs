@@ -313,7 +313,7 @@ impl Attempts {
         lease: &Lease,
         cached: Cached,
         stop: &Stop,
-    ) -> Result<Vec<(Input, Option<Arc<dyn Any + Send + Sync>>)>, Failed> {
+    ) -> Result<Vec<(Input, Option<Decoded>)>, Failed> {
         let missing: Vec<_> = lease
             .inputs
             .iter()
@@ -347,7 +347,7 @@ impl Attempts {
             }
             let value = match &input.payload {
                 Payload::Value(value) => value.shared(),
-                Payload::Json(json) => self.decode(&input.envelope, json)?,
+                Payload::Json(json) => self.decode(seq, &input.envelope, json)?,
             };
             inputs.push((input, Some(value)));
         }
@@ -370,18 +370,24 @@ impl Attempts {
         }
     }
 
-    fn decode(
-        &self,
-        envelope: &Envelope,
-        json: &[u8],
-    ) -> Result<Arc<dyn Any + Send + Sync>, Failed> {
-        let type_no = envelope.type_no;
-        let descriptor = self.host.submitter.program.type_of(type_no).ok_or_else(|| {
+    /// The value of a payload: of an older version of its type, what its upcasters make of it.
+    fn decode(&self, seq: Seq, input: &Envelope, json: &[u8]) -> Result<Decoded, Failed> {
+        let type_no = input.type_no;
+        let known = self.host.submitter.program.type_of(type_no).ok_or_else(|| {
             Failed::permanent(&format!("this program does not have type {type_no} of the board"))
         })?;
-        descriptor.decode(json).map_err(|error| Failed::permanent_error(&error))
+        let (descriptor, version) = known;
+        descriptor.read(*version, json).map_err(|error| {
+            let id = input.id;
+            let mut chain = vec![format!("artifact {id} (seq {seq}) cannot be read")];
+            chain.extend(artel_core::classify::chain_of(&error));
+            Failed::new(ErrorKind::Permanent, chain)
+        })
     }
 }
+
+/// The value of a payload.
+type Decoded = Arc<dyn Any + Send + Sync>;
 
 /// How long to wait before the log is asked again, at first.
 const PAUSE: Duration = Duration::from_millis(100);

@@ -93,12 +93,16 @@ pub enum StartError {
     /// several lines.
     #[error("the board refuses this program: {}", .0.report())]
     SchemaChanged(artel_core::schema::Changed),
+    /// The board has an older version of a type, and the program cannot read that. The text has every
+    /// difference, the beginning of an upcaster, and the other ways out, over several lines.
+    #[error("the board refuses this program: {}", .0.report())]
+    NoUpcaster(artel_core::schema::NoUpcaster),
     /// The schema of a type was changed, and in development mode the board could not be moved
     /// aside.
-    #[error("the board refuses this program: {}\ncannot move the board aside", changed.report())]
+    #[error("{refused}\ncannot move the board aside")]
     MoveAside {
-        /// What was changed.
-        changed: artel_core::schema::Changed,
+        /// Why the board refuses the program.
+        refused: Box<Self>,
         /// Why the board stays.
         #[source]
         source: log::Error,
@@ -120,6 +124,19 @@ pub enum PublishError {
     UnknownType {
         /// The name of the type.
         type_name: String,
+    },
+    /// The value is of another version of its type than the one that the board has from this program.
+    #[error(
+        "a `{type_name}` of version {version} cannot be published: the version of this board is \
+         {current}"
+    )]
+    OtherVersion {
+        /// The name of the type.
+        type_name: String,
+        /// The version of the value.
+        version: u32,
+        /// The newest version on the board.
+        current: u32,
     },
     /// The payload has no canonical form, or its schema refuses it.
     #[error("the payload of `{type_name}` is refused")]
@@ -195,6 +212,7 @@ impl PublishError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::UnknownType { .. } => "unknown-type",
+            Self::OtherVersion { .. } => "other-version",
             Self::Payload { .. } => "payload",
             Self::Name { .. } => "name",
             Self::Limit { .. } => "limit",
@@ -216,6 +234,7 @@ impl PublishError {
             Self::LookUp(source) => source.retryable(),
             Self::Rejected(rejection) => rejection.retryable(),
             Self::UnknownType { .. }
+            | Self::OtherVersion { .. }
             | Self::Payload { .. }
             | Self::Name { .. }
             | Self::Limit { .. }
@@ -261,6 +280,15 @@ pub enum ReadError {
         #[source]
         source: serde_json::Error,
     },
+    /// A payload of another version did not become one of the version that was asked for.
+    #[error("artifact {id} cannot be upcast")]
+    Upcast {
+        /// Which artifact.
+        id: ArtifactId,
+        /// Its type, the versions, and what went wrong.
+        #[source]
+        source: Box<artel_core::artifact::UpcastError>,
+    },
     /// The payload of an artifact was removed.
     #[error("the payload of artifact {0} was removed")]
     Removed(ArtifactId),
@@ -290,6 +318,7 @@ impl ReadError {
             Self::Log(source) => source.code(),
             Self::Unknown { .. } => "unknown-name",
             Self::Decode { .. } => "decode",
+            Self::Upcast { source, .. } => source.code(),
             Self::Removed(_) => "payload-removed",
             Self::OtherType { .. } => "other-type",
             Self::Tail(source) => match source {
@@ -310,6 +339,7 @@ impl ReadError {
             Self::Unknown { .. }
             | Self::Tail(_)
             | Self::Decode { .. }
+            | Self::Upcast { .. }
             | Self::Removed(_)
             | Self::OtherType { .. }
             | Self::Stopped(_) => false,

@@ -32,7 +32,9 @@ mod submit;
 mod tasks;
 mod verify;
 
-pub use artel_core::artifact::{Artifact, Checked, ErasedArtifact, PayloadError, TypeDescriptor};
+pub use artel_core::artifact::{
+    Artifact, Checked, ErasedArtifact, PayloadError, TypeDescriptor, UpcastError, Upcasters,
+};
 pub use artel_core::classify::{Causes, Classify, Error, Failed, ResultExt, kind_of};
 pub use artel_core::command::{Receipt, Rejection};
 pub use artel_core::outputs::{IntoOutputs, OutputSink};

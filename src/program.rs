@@ -54,7 +54,8 @@ pub(crate) struct Program {
 struct Numbers {
     agents: Vec<Option<Arc<Agent>>>,
     functions: Vec<Functions>,
-    types: Vec<Option<TypeDescriptor>>,
+    /// By number: the type, and the version of it that the number means.
+    types: Vec<Option<(TypeDescriptor, u32)>>,
 }
 
 impl std::fmt::Debug for Program {
@@ -71,7 +72,8 @@ impl Program {
             numbers.agents.push(self.agents.get(&record.definition.name).cloned());
         }
         for (_, record) in state.types() {
-            numbers.types.push(self.types.get(&record.name).cloned());
+            let known = self.types.get(&record.name);
+            numbers.types.push(known.map(|known| (known.clone(), record.version)));
         }
         numbers.functions.resize(state.subscriptions().count(), Functions::default());
         for (no, record) in state.agents() {
@@ -92,7 +94,9 @@ impl Program {
         self.numbers.get()?.agents.get(agent.get() as usize)?.as_ref()
     }
 
-    pub(crate) fn type_of(&self, type_no: TypeNo) -> Option<&TypeDescriptor> {
+    /// The type that a number means, and which version of it. The type is of the newest version,
+    /// whichever that is.
+    pub(crate) fn type_of(&self, type_no: TypeNo) -> Option<&(TypeDescriptor, u32)> {
         self.numbers.get()?.types.get(type_no.get() as usize)?.as_ref()
     }
 

@@ -47,12 +47,12 @@ impl Query {
     /// How many artifacts a page may have.
     pub const LIMIT_MAX: u32 = 10_000;
 
-    /// Artifacts of this type.
+    /// Artifacts of this type, of whichever version.
     pub fn of<T: Artifact>() -> Self {
         Self::default().type_name(T::NAME)
     }
 
-    /// Artifacts of this type, or of another one that was named.
+    /// Artifacts of this type, of whichever version, or of another one that was named.
     pub fn type_name(mut self, name: impl Into<SmolStr>) -> Self {
         self.types.push(name.into());
         self
@@ -119,8 +119,12 @@ impl Query {
 
     fn resolve(&self, names: &Catalogue, up_to: Seq) -> Result<ArtifactQuery, ReadError> {
         let unknown = |what, name: &str| ReadError::Unknown { what, name: name.to_owned() };
-        let types =
-            self.types.iter().map(|name| names.type_no(name).ok_or_else(|| unknown("type", name)));
+        // Every version of a type that is named.
+        let types = self.types.iter().map(|name| match names.type_nos(name) {
+            [] => Err(unknown("type", name)),
+            versions => Ok(versions),
+        });
+        let types = types.collect::<Result<Vec<_>, _>>()?.concat();
         let agents = self.agents.iter().map(|name| {
             let agent = AgentName::new(name.clone()).ok().and_then(|name| names.agent_no(&name));
             agent.ok_or_else(|| unknown("agent", name))
@@ -130,7 +134,7 @@ impl Query {
             .iter()
             .map(|tag| Tag::new(tag.clone()).map_err(|_| unknown("artifact with the tag", tag)));
         Ok(ArtifactQuery {
-            types: types.collect::<Result<_, _>>()?,
+            types,
             agents: agents.collect::<Result<_, _>>()?,
             correlation: self.correlation,
             tags: tags.collect::<Result<_, _>>()?,

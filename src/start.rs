@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use artel_core::artifact::TypeDescriptor;
 use artel_core::board::State;
 use artel_core::catalogue::Catalogue;
 use artel_core::command::{
-    Command, OpenSession, Registration, Rejection, Request, TypeRegistration,
+    Command, OpenSession, Registration, Rejection, Request, TypeRegistration, Upcast,
 };
 use artel_core::envelope::Actor;
 use artel_core::ids::ProcessId;
 use artel_core::log::Durability;
-use artel_core::schema::Changed;
+use artel_core::schema::{Changed, NoUpcaster};
 use artel_core::spawn::{Job, Spawn};
 use artel_core::time::Elapsed;
 use artel_eventbus::Hub;
@@ -37,8 +38,8 @@ use crate::tasks::Tasks;
 pub(crate) async fn start(mut setup: Setup, program: Program) -> Result<Running, StartError> {
     let program = Arc::new(program);
     match attempt(&setup, &program).await {
-        Err(StartError::SchemaChanged(changed)) if setup.dev => {
-            let aside = move_aside(&mut setup, changed).await?;
+        Err(refused @ (StartError::SchemaChanged(_) | StartError::NoUpcaster(_))) if setup.dev => {
+            let aside = move_aside(&mut setup, refused).await?;
             tracing::warn!(
                 url = setup.url,
                 moved_to = %aside.display(),
@@ -50,11 +51,11 @@ pub(crate) async fn start(mut setup: Setup, program: Program) -> Result<Running,
     }
 }
 
-async fn move_aside(setup: &mut Setup, changed: Changed) -> Result<PathBuf, StartError> {
+async fn move_aside(setup: &mut Setup, refused: StartError) -> Result<PathBuf, StartError> {
     setup.log.close().await;
     let aside = artel_persistence::move_aside(&setup.url)
         .await
-        .map_err(|source| StartError::MoveAside { changed, source })?;
+        .map_err(|source| StartError::MoveAside { refused: Box::new(refused), source })?;
     setup.log = board::create(&setup.url, &setup.name, setup.dev, &*setup.entropy)
         .await
         .map_err(|error| StartError::Stopped(error.to_string().into()))?;
@@ -184,6 +185,7 @@ async fn register(
         name: one.name().clone(),
         version: one.version(),
         schema: one.schema().into(),
+        upcasts: upcasts(one),
     });
     let agents = program.agents.values().map(|agent| agent.definition.clone());
     let dependencies = program.dependencies.values().cloned().collect();
@@ -200,10 +202,24 @@ async fn register(
     committer.look(number).await.map_err(stopped)
 }
 
+/// The older versions that a type can be made of.
+fn upcasts(of: &TypeDescriptor) -> Vec<Upcast> {
+    let versions = of.upcasters().versions();
+    versions.map(|(version, schema)| Upcast { version, schema: schema.cloned() }).collect()
+}
+
 fn refused(rejection: Rejection) -> StartError {
     match rejection {
         Rejection::SchemaChanged { name, version, recorded, offered } => {
             StartError::SchemaChanged(Changed::between(name, version, &recorded, &offered))
+        }
+        Rejection::OldSchemaChanged { name, version, recorded, offered } => {
+            let changed = Changed::between(name, version, &recorded, &offered);
+            StartError::SchemaChanged(changed.of_older())
+        }
+        Rejection::NoUpcaster { name, recorded, offered, recorded_schema, offered_schema } => {
+            let (from, to) = (&*recorded_schema, &*offered_schema);
+            StartError::NoUpcaster(NoUpcaster::between(name, (recorded, offered), from, to))
         }
         other => StartError::Refused(other),
     }

@@ -1,8 +1,10 @@
 //! An artifact as a reader sees it: envelope with names, payload as JSON or as its type.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
-use artel_core::artifact::Artifact;
+use artel_core::artifact::{Artifact, described};
 use artel_core::catalogue::Catalogue;
 use artel_core::envelope::{Envelope, Producer};
 use artel_core::ids::{ArtifactId, AttemptId, CorrelationId, Seq};
@@ -19,6 +21,7 @@ use crate::sight::Admitted;
 pub struct Stored {
     inner: Admitted,
     type_name: Option<TypeName>,
+    version: u32,
     producer: String,
 }
 
@@ -26,6 +29,7 @@ impl Stored {
     pub(crate) fn new(inner: Admitted, names: &Catalogue) -> Self {
         let envelope = &inner.get().envelope;
         let type_name = names.type_name(envelope.type_no).cloned();
+        let version = names.type_version(envelope.type_no).unwrap_or_default();
         let producer = match &envelope.producer {
             Producer::Program(name) => name.to_string(),
             Producer::Agent { agent, .. } => names
@@ -34,7 +38,7 @@ impl Stored {
             Producer::Operator(name) => name.to_string(),
             Producer::Board => "board".to_owned(),
         };
-        Self { inner, type_name, producer }
+        Self { inner, type_name, version, producer }
     }
 
     const fn envelope(&self) -> &Envelope {
@@ -63,6 +67,12 @@ impl Stored {
     #[must_use]
     pub fn type_name(&self) -> &str {
         self.type_name.as_ref().map_or("?", TypeName::as_str)
+    }
+
+    /// The version of its type that it was published under.
+    #[must_use]
+    pub const fn version(&self) -> u32 {
+        self.version
     }
 
     /// Who made it: the name of an agent, a program or an operator.
@@ -140,17 +150,27 @@ impl Stored {
         self.inner.get().payload.as_ref()
     }
 
-    /// The payload as its type.
+    /// The payload as its type; one of an older version of that is upcast.
     ///
     /// # Errors
-    /// When the artifact is of another type, its payload was removed, or it does not decode.
+    /// When the artifact is of another type or a newer version of it, its payload was removed, it does
+    /// not decode, or an upcaster does not do its work.
     pub fn decode<T: Artifact>(&self) -> Result<T, ReadError> {
         if self.type_name() != T::NAME {
             let (id, found) = (self.id(), self.type_name().to_owned());
             return Err(ReadError::OtherType { id, found, wanted: T::NAME });
         }
-        let payload = self.payload().ok_or(ReadError::Removed(self.id()))?;
-        artel_core::canonical::decode(payload)
-            .map_err(|source| ReadError::Decode { id: self.id(), source })
+        let id = self.id();
+        let payload = self.payload().ok_or(ReadError::Removed(id))?;
+        let decode = |json: &[u8]| {
+            artel_core::canonical::decode(json).map_err(|source| ReadError::Decode { id, source })
+        };
+        if self.version == T::VERSION {
+            return decode(payload);
+        }
+        let upcast = described::<T>().upcast(self.version, payload);
+        let (json, value) = upcast.map_err(|source| ReadError::Upcast { id, source })?.into_parts();
+        let value = value.and_then(|value| value.into_any().downcast().ok());
+        value.and_then(Arc::into_inner).map_or_else(|| decode(&json), Ok)
     }
 }

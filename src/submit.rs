@@ -77,7 +77,7 @@ impl Submitter {
         let Publication { trace, not_before, seen_by, .. } = publication;
         let type_no = self.type_no(&*value)?;
         let known = self.program.type_of(type_no);
-        let descriptor = known.ok_or_else(|| PublishError::unknown(&*value))?;
+        let (descriptor, _) = known.ok_or_else(|| PublishError::unknown(&*value))?;
         let (bytes, checked) = descriptor
             .check(&value, self.payload_len)
             .map_err(|source| PublishError::payload(&*value, source))?
@@ -128,7 +128,16 @@ impl Submitter {
 
     fn type_no(&self, value: &dyn ErasedArtifact) -> Result<TypeNo, PublishError> {
         let catalogue = self.catalogue.borrow();
-        catalogue.type_no(value.type_name()).ok_or_else(|| PublishError::unknown(value))
+        let newest = catalogue.type_no(value.type_name());
+        let newest = newest.ok_or_else(|| PublishError::unknown(value))?;
+        match catalogue.type_version(newest) {
+            Some(current) if current != value.version() => Err(PublishError::OtherVersion {
+                type_name: value.type_name().to_owned(),
+                version: value.version(),
+                current,
+            }),
+            Some(_) | None => Ok(newest),
+        }
     }
 
     /// Matches artifacts against the current catalogue and looks up what has to be.

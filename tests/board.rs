@@ -17,7 +17,9 @@ mod board {
     mod shutdown;
     mod snapshots;
     mod steps;
+    mod upcaster;
     mod verify;
+    mod versions;
     mod visibility;
     mod work;
 }

@@ -16,10 +16,11 @@ use crate::visibility::{Viewer, Visibility};
 #[derive(Debug, Default)]
 pub struct Catalogue {
     number: CatalogueNo,
-    types: BTreeMap<TypeName, TypeNo>,
+    /// The versions of each type, ascending.
+    types: BTreeMap<TypeName, Vec<TypeNo>>,
     agents: BTreeMap<AgentName, AgentNo>,
     agent_names: Vec<AgentName>,
-    type_names: Vec<TypeName>,
+    type_names: Vec<(TypeName, u32)>,
     by_type: Vec<Vec<Entry>>,
     viewers: Vec<Arc<Viewer>>,
 }
@@ -80,8 +81,8 @@ impl Catalogue {
     pub fn of(state: &State) -> Self {
         let mut catalogue = Self { number: state.catalogue(), ..Self::default() };
         for (no, record) in state.types() {
-            catalogue.types.insert(record.name.clone(), no);
-            catalogue.type_names.push(record.name.clone());
+            catalogue.types.entry(record.name.clone()).or_default().push(no);
+            catalogue.type_names.push((record.name.clone(), record.version));
             catalogue.by_type.push(Vec::new());
         }
         for (no, record) in state.agents() {
@@ -128,9 +129,10 @@ impl Catalogue {
             key: keyed.then(|| wanted.key.clone()),
         };
         for name in &wanted.types {
-            let type_no = self.types.get(name).map(|no| no.get() as usize);
-            if let Some(entries) = type_no.and_then(|no| self.by_type.get_mut(no)) {
-                entries.push(entry.clone());
+            for type_no in self.types.get(name).into_iter().flatten() {
+                if let Some(entries) = self.by_type.get_mut(type_no.get() as usize) {
+                    entries.push(entry.clone());
+                }
             }
         }
     }
@@ -141,17 +143,29 @@ impl Catalogue {
         self.number
     }
 
-    /// The number of a type.
+    /// The number of the newest version of a type: the one that is published.
     #[must_use]
     pub fn type_no(&self, name: &str) -> Option<TypeNo> {
-        let name = TypeName::new(name).ok()?;
-        self.types.get(&name).copied()
+        self.type_nos(name).last().copied()
+    }
+
+    /// The numbers of all versions of a type, the newest one last; none where it is not known.
+    #[must_use]
+    pub fn type_nos(&self, name: &str) -> &[TypeNo] {
+        let known = TypeName::new(name).ok().and_then(|name| self.types.get(&name));
+        known.map_or(&[], Vec::as_slice)
     }
 
     /// The name of a type.
     #[must_use]
     pub fn type_name(&self, type_no: TypeNo) -> Option<&TypeName> {
-        self.type_names.get(type_no.get() as usize)
+        self.type_names.get(type_no.get() as usize).map(|(name, _)| name)
+    }
+
+    /// The version of a type that a number means.
+    #[must_use]
+    pub fn type_version(&self, type_no: TypeNo) -> Option<u32> {
+        self.type_names.get(type_no.get() as usize).map(|&(_, version)| version)
     }
 
     /// The number of an agent.

@@ -137,6 +137,17 @@ pub struct TypeRegistration {
     pub version: u32,
     /// The schema in normal form, as canonical JSON.
     pub schema: Arc<str>,
+    /// The older versions that the program can make payloads of this one of.
+    pub upcasts: Vec<Upcast>,
+}
+
+/// An older version of a type that a program can still read.
+#[derive(Clone, Debug)]
+pub struct Upcast {
+    /// The version.
+    pub version: u32,
+    /// Its schema, where the program has a Rust type for it: normal form, as canonical JSON.
+    pub schema: Option<Arc<str>>,
 }
 
 /// The presence of an executor.
@@ -363,12 +374,15 @@ pub enum Rejection {
         /// The schema that was to be registered.
         offered: Arc<str>,
     },
-    /// The type is on the board in another version.
-    #[error("type `{name}` is on the board in version {recorded}, the program has {offered}")]
-    OtherVersion {
+    /// The type is on the board in a newer version.
+    #[error(
+        "type `{name}` is on the board in version {recorded}, the program has {offered}; run the \
+             program that has version {recorded}"
+    )]
+    OlderVersion {
         /// The name of the type.
         name: TypeName,
-        /// The version on the board.
+        /// The newest version on the board.
         recorded: u32,
         /// The version of the program.
         offered: u32,
@@ -413,6 +427,37 @@ pub enum Rejection {
         /// Which one.
         session: SessionId,
     },
+    /// The board has an older version of the type, of which the program makes no newer one.
+    #[error(
+        "type `{name}` is on the board in version {recorded}, and the program, which has version \
+             {offered}, has no upcaster from it"
+    )]
+    NoUpcaster {
+        /// The name of the type.
+        name: TypeName,
+        /// The version on the board.
+        recorded: u32,
+        /// The version of the program.
+        offered: u32,
+        /// The schema of the version on the board.
+        recorded_schema: Arc<str>,
+        /// The schema of the program's version.
+        offered_schema: Arc<str>,
+    },
+    /// The program's Rust type for an older version is not what the board has of it.
+    #[error(
+        "the type that is upcast from version {version} of `{name}` differs from what the board has"
+    )]
+    OldSchemaChanged {
+        /// The name of the type.
+        name: TypeName,
+        /// The older version.
+        version: u32,
+        /// The schema on the board.
+        recorded: Arc<str>,
+        /// The schema of the program's Rust type.
+        offered: Arc<str>,
+    },
     /// The same step of the same activation has a result already, from another attempt or call.
     #[error("step `{step}` of attempt {attempt} has a result already")]
     StepRecorded {
@@ -440,7 +485,9 @@ impl Rejection {
             Self::NotOpen { .. } => "not-open",
             Self::NothingOpen { .. } => "nothing-open",
             Self::SchemaChanged { .. } => "schema-changed",
-            Self::OtherVersion { .. } => "other-version",
+            Self::OlderVersion { .. } => "older-version",
+            Self::NoUpcaster { .. } => "no-upcaster",
+            Self::OldSchemaChanged { .. } => "old-schema-changed",
             Self::UnknownType { .. } => "unknown-type",
             Self::UnknownDependency { .. } => "unknown-dependency",
             Self::UnknownAgent { .. } => "unknown-agent",

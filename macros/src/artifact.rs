@@ -59,6 +59,7 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
     let ident = &input.ident;
     let version = attributes.version.unwrap_or(1);
     let tags = tags(&attributes, all);
+    let upcasters = upcasters(&attributes);
     let handles = match &named {
         Some(named) if !container.other_shape => fields::handles(input, named, &container),
         _ => TokenStream::new(),
@@ -70,8 +71,35 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
             const VERSION: ::core::primitive::u32 = #version;
             #tags
             #(#keys)*
+            #upcasters
         }
         #handles
+    })
+}
+
+/// The function that gives the upcasters, if there are any.
+fn upcasters(attributes: &TypeAttributes) -> Option<TokenStream> {
+    let all = if let Some(old) = &attributes.upcast_from {
+        quote_spanned!(generated(old.span())=>
+            ::artel::__private::artifact::Upcasters::from_type::<#old, Self>()
+        )
+    } else {
+        let each = attributes.upcasts.iter().map(|(version, function)| {
+            quote_spanned!(generated(function.span())=> .with(#version, #function))
+        });
+        let each: Vec<TokenStream> = each.collect();
+        if each.is_empty() {
+            return None;
+        }
+        quote! {
+            <::artel::__private::artifact::Upcasters as ::core::default::Default>::default()
+                #(#each)*
+        }
+    };
+    Some(quote! {
+        fn upcasters() -> ::artel::__private::artifact::Upcasters {
+            #all
+        }
     })
 }
 

@@ -3,7 +3,8 @@
 
 use proc_macro2::Span;
 use syn::meta::ParseNestedMeta;
-use syn::{Attribute, Error, Expr, LitInt, LitStr, Result, token};
+use syn::spanned::Spanned as _;
+use syn::{Attribute, Error, Expr, LitInt, LitStr, Result, Token, Type, token};
 
 /// What a type says of itself.
 #[derive(Default)]
@@ -14,6 +15,10 @@ pub(crate) struct TypeAttributes {
     pub(crate) more_tags: Option<Expr>,
     pub(crate) idempotency_key: Option<Expr>,
     pub(crate) ordering_key: Option<Expr>,
+    /// The type that is the version before.
+    pub(crate) upcast_from: Option<Type>,
+    /// Functions from older versions, by the version that each takes.
+    pub(crate) upcasts: Vec<(LitInt, Expr)>,
 }
 
 /// What a field says of itself.
@@ -65,6 +70,7 @@ impl TypeAttributes {
             let result = attribute.parse_nested_meta(|meta| parsed.parse_one(&meta));
             errors.take(result);
         }
+        parsed.check_upcasts(errors);
         parsed
     }
 
@@ -88,6 +94,8 @@ impl TypeAttributes {
             "tags" => once(&mut self.more_tags, expression(meta)?, meta),
             "idempotency_key" => once(&mut self.idempotency_key, expression(meta)?, meta),
             "ordering_key" => once(&mut self.ordering_key, expression(meta)?, meta),
+            "upcast_from" => once(&mut self.upcast_from, meta.value()?.parse()?, meta),
+            "upcast" => self.parse_upcasts(meta),
             "tag" => Err(meta.error(
                 "`tag` belongs on a field; on the type it is `tags(\"…\", …)` or `tags = …`",
             )),
@@ -108,10 +116,68 @@ impl TypeAttributes {
     }
 }
 
+impl TypeAttributes {
+    fn parse_upcasts(&mut self, meta: &ParseNestedMeta<'_>) -> Result<()> {
+        if !meta.input.peek(token::Paren) {
+            return Err(meta.error(
+                "`upcast` names a function for each older version: `upcast(1 = from_1, 2 = from_2)`",
+            ));
+        }
+        let content;
+        syn::parenthesized!(content in meta.input);
+        while !content.is_empty() {
+            let version: LitInt = content.parse()?;
+            content.parse::<Token![=]>()?;
+            self.upcasts.push((version, content.parse()?));
+            if !content.is_empty() {
+                content.parse::<Token![,]>()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Upcasters begin from versions that are older than the type, each from one of its own.
+    fn check_upcasts(&self, errors: &mut Errors) {
+        let current = self.version.unwrap_or(1);
+        if let Some(old) = &self.upcast_from {
+            if current == 1 {
+                errors.push(Error::new(
+                    old.span(),
+                    "version 1 has no version before it; say `version = 2`",
+                ));
+            }
+            if let Some((version, _)) = self.upcasts.first() {
+                errors.push(Error::new(
+                    version.span(),
+                    "say either `upcast_from = …` or `upcast(…)`; the older type says what it is \
+                     upcast from itself",
+                ));
+            }
+        }
+        let mut seen = Vec::new();
+        for (literal, _) in &self.upcasts {
+            let Some(version) = errors.take(literal.base10_parse::<u32>()) else { continue };
+            if version == 0 || version >= current {
+                errors.push(Error::new(
+                    literal.span(),
+                    format!(
+                        "the older versions of version {current} are from 1 to {}",
+                        current - 1
+                    ),
+                ));
+            }
+            if seen.contains(&version) {
+                errors.push(Error::new(literal.span(), "this version has an upcaster already"));
+            }
+            seen.push(version);
+        }
+    }
+}
+
 fn unknown(meta: &ParseNestedMeta<'_>) -> Error {
     meta.error(
-        "unknown attribute; on a type there are `name`, `version`, `tags`, `idempotency_key` and \
-         `ordering_key`",
+        "unknown attribute; on a type there are `name`, `version`, `tags`, `idempotency_key`, \
+         `ordering_key`, `upcast_from` and `upcast`",
     )
 }
 

@@ -20,6 +20,12 @@ use syn::{DeriveInput, parse_macro_input};
 /// - `#[artifact(name = "review.Verdict")]`: what the type is called on every board. Without it,
 ///   its Rust name.
 /// - `#[artifact(version = 2)]`: the version of its schema. Without it, 1.
+/// - `#[artifact(upcast_from = VerdictV1)]`: the Rust type that is the version before, which this
+///   one implements `From` or `TryFrom` of. It has the same name and a lower version, and says itself
+///   what it is upcast from.
+/// - `#[artifact(upcast(1 = from_1, 2 = from_2))]`: a function for each older version, from the
+///   `serde_json::Value` of a payload of it to that of the next one, or of the type's own:
+///   `fn(Value) -> Result<Value, E>`, where `E` converts into a boxed error.
 /// - `#[artifact(tags("a", "b"))]`: tags of every value.
 /// - `#[artifact(tags = labels)]`, `#[artifact(idempotency_key = key)]`,
 ///   `#[artifact(ordering_key = key)]`: the tags, or the key, of a value. A lone name is a method

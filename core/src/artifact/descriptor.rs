@@ -2,14 +2,17 @@
 //! and read its payloads.
 
 use std::any::{Any, TypeId};
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
+use super::upcast::{Problem, Unreadable, UpcastError, Upcasters};
 use super::{Artifact, ErasedArtifact};
 use crate::canonical;
 use crate::names::TypeName;
+use crate::policy::limits;
 use crate::schema::{
     Checked, Error, PayloadError, Reason, Schema, TypeSchema, valid_by_construction,
 };
@@ -27,6 +30,7 @@ struct Parts {
     /// Whether no value of the type can break its schema.
     by_construction: bool,
     read: Read,
+    upcasters: Upcasters,
 }
 
 type Read = fn(&[u8]) -> Result<Arc<dyn ErasedArtifact>, serde_json::Error>;
@@ -57,7 +61,23 @@ pub fn descriptor<T: Artifact>() -> TypeDescriptor {
         schema,
         by_construction,
         read: |canonical| Ok(Arc::new(canonical::decode::<T>(canonical)?)),
+        upcasters: T::upcasters(),
     }))
+}
+
+/// The description of a type, made when it is asked for first and kept from then on: for those who
+/// read one payload and have no descriptor at hand.
+#[must_use]
+pub fn described<T: Artifact>() -> TypeDescriptor {
+    static DESCRIBED: Mutex<BTreeMap<TypeId, TypeDescriptor>> = Mutex::new(BTreeMap::new());
+    let known = || DESCRIBED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(descriptor) = known().get(&TypeId::of::<T>()) {
+        return descriptor.clone();
+    }
+    // Describing runs code of the user's, which may ask for another description.
+    let descriptor = descriptor::<T>();
+    known().insert(TypeId::of::<T>(), descriptor.clone());
+    descriptor
 }
 
 /// What [`TypeName::new`] accepts, for the compiler.
@@ -150,6 +170,49 @@ impl TypeDescriptor {
         canonical: &[u8],
     ) -> Result<Arc<dyn Any + Send + Sync>, serde_json::Error> {
         (self.0.read)(canonical).map(ErasedArtifact::into_any)
+    }
+
+    /// Reads a payload that a board has, of this version of the type or an older one.
+    ///
+    /// # Errors
+    /// When it is not a payload of that version, or does not become one of this version.
+    pub fn read(
+        &self,
+        version: u32,
+        canonical: &[u8],
+    ) -> Result<Arc<dyn Any + Send + Sync>, Unreadable> {
+        if version == self.version() {
+            return Ok(self.decode(canonical)?);
+        }
+        match self.upcast(version, canonical)?.into_parts() {
+            (_, Some(value)) => Ok(value.into_any()),
+            (canonical, None) => Ok(self.decode(&canonical)?),
+        }
+    }
+
+    /// Makes a payload of this version of one of an older version, and checks it as one from outside.
+    ///
+    /// # Errors
+    /// When there is no upcaster from that version, one of them fails, or what comes out is refused.
+    pub fn upcast(&self, version: u32, canonical: &[u8]) -> Result<Checked, Box<UpcastError>> {
+        let failed = |problem| {
+            let (type_name, current) = (self.name().as_str().to_owned(), self.version());
+            Box::new(UpcastError { type_name, version, current, problem })
+        };
+        let refused = |error: serde_json::Error| {
+            failed(Problem::Refused(self.refuse(Reason::Decode(error.to_string()))))
+        };
+        let old = canonical::decode(canonical).map_err(refused)?;
+        let new = self.0.upcasters.run(old, version, self.version()).map_err(failed)?;
+        let json = serde_json::to_vec(&new).map_err(refused)?;
+        self.check_json(&json, limits::PAYLOAD_LEN_MAX)
+            .map_err(|error| failed(Problem::Refused(error)))
+    }
+
+    /// How payloads of older versions become payloads of this one.
+    #[must_use]
+    pub fn upcasters(&self) -> &Upcasters {
+        &self.0.upcasters
     }
 
     fn usable(&self) -> Result<&TypeSchema, PayloadError> {

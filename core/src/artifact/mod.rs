@@ -6,8 +6,10 @@ mod erased;
 #[cfg(test)]
 mod tests;
 mod typed;
+mod upcast;
 
 pub use crate::schema::{Checked, PayloadError};
-pub use descriptor::{TypeDescriptor, descriptor};
+pub use descriptor::{TypeDescriptor, described, descriptor};
 pub use erased::ErasedArtifact;
 pub use typed::Artifact;
+pub use upcast::{Problem, Unreadable, UpcastError, Upcasters};

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::descriptor::is_type_name;
-use super::{Artifact, ErasedArtifact, descriptor};
+use super::{Artifact, ErasedArtifact, Problem, Unreadable, Upcasters, described, descriptor};
 use crate::names::{self, IdempotencyKey, OrderingKey, Tag, TypeName};
 use crate::policy::limits::PAYLOAD_LEN;
 use crate::schema::Reason;
@@ -184,6 +184,159 @@ fn a_descriptor_knows_its_type() {
     assert!(!value.descriptor().is_same(&descriptor::<Review>()));
     let any = value.into_any();
     assert_eq!((*any).type_id(), TypeId::of::<Rated>());
+}
+
+/// A type in three versions, and what each makes of the one before.
+mod versions {
+    use super::*;
+
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+    pub(super) struct V1 {
+        pub(super) count: i32,
+    }
+
+    impl Artifact for V1 {
+        const NAME: &'static str = "test.Counted";
+        const VERSION: u32 = 1;
+    }
+
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+    pub(super) struct V2 {
+        pub(super) count: i64,
+        pub(super) label: String,
+    }
+
+    impl Artifact for V2 {
+        const NAME: &'static str = "test.Counted";
+        const VERSION: u32 = 2;
+
+        fn upcasters() -> Upcasters {
+            Upcasters::from_type::<V1, Self>()
+        }
+    }
+
+    impl TryFrom<V1> for V2 {
+        type Error = &'static str;
+
+        fn try_from(old: V1) -> Result<Self, Self::Error> {
+            let count = i64::from(old.count);
+            if count == 0 {
+                Err("nothing is counted")
+            } else {
+                Ok(Self { count, label: "old".into() })
+            }
+        }
+    }
+
+    /// Version 5: 3 and 4 were never on a board.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+    pub(super) struct V5 {
+        pub(super) counts: Vec<i64>,
+        #[schemars(length(max = 3))]
+        pub(super) label: String,
+    }
+
+    impl Artifact for V5 {
+        const NAME: &'static str = "test.Counted";
+        const VERSION: u32 = 5;
+
+        fn upcasters() -> Upcasters {
+            V2::upcasters().with(2, |mut old| {
+                let fields = old.as_object_mut().ok_or("the payload is not an object")?;
+                let count = fields.remove("count").ok_or("it has no count")?;
+                assert!(count != -1, "below zero");
+                fields.insert("counts".to_owned(), serde_json::json!([count]));
+                Ok::<_, &'static str>(old)
+            })
+        }
+    }
+}
+
+use versions::{V1, V2, V5};
+
+/// TYPE-8, TYPE-9: a payload of an older version is read by all steps from it on; whatever goes wrong
+/// names type and versions.
+#[test]
+fn older_payloads_are_read_step_by_step() {
+    let newest = descriptor::<V5>();
+    let versions: Vec<_> = newest.upcasters().versions().collect();
+    let schema: Arc<str> = descriptor::<V1>().schema().into();
+    assert_eq!(versions, [(1, Some(&schema)), (2, None)]);
+    let read = |version, json: &[u8]| {
+        let value = newest.read(version, json)?;
+        Ok::<_, Unreadable>((*value.downcast::<V5>().unwrap()).clone())
+    };
+    let expected = V5 { counts: vec![7], label: "old".to_owned() };
+    assert_eq!(read(1, br#"{"count":7}"#).unwrap(), expected);
+    assert_eq!(read(2, br#"{"count":7,"label":"old"}"#).unwrap(), expected);
+    assert_eq!(read(5, br#"{"counts":[7],"label":"old"}"#).unwrap(), expected);
+
+    let problem = |version, json: &[u8]| match read(version, json).unwrap_err() {
+        Unreadable::Upcast(error) => {
+            assert!(!error.retryable());
+            let expected = format!(
+                "a payload of `test.Counted` version {version} cannot be read as version 5"
+            );
+            assert_eq!(error.to_string(), expected);
+            format!("{}: {}", error.code(), error.problem)
+        }
+        Unreadable::Decode(error) => format!("decode: {error}"),
+    };
+    assert_eq!(
+        problem(1, br#"{"count":0}"#),
+        "upcast-failed: the upcaster from version 1 to 2 failed"
+    );
+    assert_eq!(
+        problem(2, br#"{"count":-1,"label":"old"}"#),
+        "upcast-panicked: the upcaster from version 2 to 5 panicked: below zero"
+    );
+    assert_eq!(
+        problem(2, br#"{"count":1,"label":"older"}"#),
+        "upcast-refused: what the upcasters made is no payload of the type"
+    );
+    let missing = "no-upcaster: the program has no upcaster from that version";
+    assert_eq!((problem(3, b"{}"), problem(4, b"{}")), (missing.to_owned(), missing.to_owned()));
+    assert_eq!(problem(6, b"{}"), "newer-version: the program is older than the payload");
+    assert!(problem(5, b"{}").starts_with("decode: missing field"));
+    let error = newest.upcast(1, br#"{"count":0}"#).unwrap_err();
+    let Problem::Failed { source, .. } = &error.problem else { panic!("{error}") };
+    assert_eq!(source.to_string(), "nothing is counted");
+}
+
+/// TYPE-9: a type is described once, however often one of its payloads is read.
+#[test]
+fn a_type_is_described_once() {
+    let (one, two) = (described::<V5>(), described::<V5>());
+    assert!(one.is_same(&two) && one.schema().as_ptr() == two.schema().as_ptr());
+    assert!(!one.is_same(&described::<V2>()));
+}
+
+proptest! {
+    /// TYPE-8: all steps at once give what each gives by itself, one after the other, and what the Rust
+    /// types say.
+    #[test]
+    fn a_chain_is_its_steps(count in any::<i32>()) {
+        let first = V1 { count };
+        let json = crate::canonical::to_vec(&first, PAYLOAD_LEN).unwrap();
+        let at_once = descriptor::<V5>().upcast(1, &json);
+        let stepwise = descriptor::<V2>().upcast(1, &json).and_then(|second| {
+            descriptor::<V5>().upcast(2, second.canonical())
+        });
+        match (&at_once, &stepwise) {
+            (Ok(one), Ok(two)) => {
+                prop_assert_eq!(one.canonical(), two.canonical());
+                let second = V2::try_from(first).unwrap();
+                let expected = V5 { counts: vec![second.count], label: second.label };
+                let expected = crate::canonical::to_vec(&expected, PAYLOAD_LEN).unwrap();
+                prop_assert_eq!(&one.canonical()[..], &expected[..]);
+            }
+            (Err(one), Err(two)) => {
+                prop_assert!(count == 0 || count == -1);
+                prop_assert_eq!(one.problem.to_string(), two.problem.to_string());
+            }
+            (one, two) => prop_assert!(false, "{one:?} {two:?}"),
+        }
+    }
 }
 
 proptest! {

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::upcast::Upcasters;
 use crate::names::{self, IdempotencyKey, OrderingKey, Tag};
 
 /// A type whose values can be put on a board. `#[derive(Artifact)]` implements it.
@@ -44,5 +45,11 @@ pub trait Artifact: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 's
     /// When the text cannot be a key.
     fn ordering_key(&self) -> Result<Option<OrderingKey>, names::Error> {
         Ok(None)
+    }
+
+    /// How payloads of older versions of the type become payloads of this one.
+    #[must_use]
+    fn upcasters() -> Upcasters {
+        Upcasters::default()
     }
 }

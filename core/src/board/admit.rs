@@ -82,8 +82,8 @@ impl State {
                 existing.or_else(|| named.get(&name).copied().map(Earlier::Brought))
             });
             match earlier {
-                Some(Earlier::OnBoard(existing)) => same_artifact(artifact, existing)?,
-                Some(Earlier::Brought(other)) => same_payload(artifact, other)?,
+                Some(Earlier::OnBoard(existing)) => self.same_artifact(artifact, existing)?,
+                Some(Earlier::Brought(other)) => self.same_payload(artifact, other)?,
                 None => {}
             }
             if earlier.is_some() {
@@ -172,24 +172,29 @@ pub(super) fn names(artifact: &NewArtifact) -> impl Iterator<Item = Name<'_>> {
     key.into_iter().chain(artifact.client_id.then_some(Name::Id(envelope.id)))
 }
 
-fn same_payload(artifact: &NewArtifact, other: &NewArtifact) -> Result<(), Rejection> {
-    let (one, two) = (&artifact.draft.envelope, &other.draft.envelope);
-    if one.type_no == two.type_no && artifact.payload.bytes() == other.payload.bytes() {
-        return Ok(());
+impl State {
+    fn same_payload(&self, artifact: &NewArtifact, other: &NewArtifact) -> Result<(), Rejection> {
+        let (one, two) = (&artifact.draft.envelope, &other.draft.envelope);
+        let same = artifact.payload.bytes() == other.payload.bytes();
+        if same && self.is_one_type(one.type_no, two.type_no) {
+            return Ok(());
+        }
+        Err(reused(artifact, two.id))
     }
-    Err(reused(artifact, two.id))
-}
 
-fn same_artifact(artifact: &NewArtifact, existing: Existing) -> Result<(), Rejection> {
-    let type_no = artifact.draft.envelope.type_no;
-    // The payload of an erased artifact cannot be compared: the key still stands for it.
-    let same = existing
-        .salt
-        .is_none_or(|salt| Content::hash_of(salt, artifact.payload.bytes()) == existing.hash);
-    if same && type_no == existing.type_no {
-        return Ok(());
+    /// A payload is the same as another one exactly when their canonical forms are, whichever
+    /// versions of their type they are of.
+    fn same_artifact(&self, artifact: &NewArtifact, existing: Existing) -> Result<(), Rejection> {
+        let type_no = artifact.draft.envelope.type_no;
+        // The payload of an erased artifact cannot be compared: the key still stands for it.
+        let same = existing
+            .salt
+            .is_none_or(|salt| Content::hash_of(salt, artifact.payload.bytes()) == existing.hash);
+        if same && self.is_one_type(type_no, existing.type_no) {
+            return Ok(());
+        }
+        Err(reused(artifact, existing.id))
     }
-    Err(reused(artifact, existing.id))
 }
 
 fn reused(artifact: &NewArtifact, existing: ArtifactId) -> Rejection {

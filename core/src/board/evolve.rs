@@ -121,7 +121,7 @@ impl State {
             Event::TypeRegistered { type_no, name, version, schema } => {
                 changes.catalogue = true;
                 let (name, version, schema) = (name.clone(), *version, schema.clone());
-                let record = TypeRecord { name, version, schema };
+                let record = TypeRecord { name, version, schema, artifacts: 0 };
                 push_at(&mut self.types, type_no.get(), record, "type")
             }
             Event::AgentDefined { agent, definition, subscriptions } => {

@@ -73,6 +73,9 @@ impl State {
 
     fn commit(&mut self, draft: &Draft) {
         self.artifacts += 1;
+        if let Some(record) = self.types.get_mut(draft.envelope.type_no.get() as usize) {
+            record.artifacts += 1;
+        }
         self.count_artifact(draft);
     }
 

@@ -1,10 +1,11 @@
 //! Register: the types and agents of the program that owns the board. What it no longer names is
 //! retired; waiting work of a retired agent waits.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::state::State;
+use super::state::{State, TypeRecord};
 use crate::command::{Registration, Rejection, TypeRegistration};
 use crate::definition::{AgentDefinition, DependencyDefinition, SubscriptionDefinition, Wakes};
 use crate::event::Event;
@@ -52,36 +53,44 @@ impl State {
         Ok(())
     }
 
+    /// The newest version of a type is published; every older one that the board has must be readable
+    /// as that.
     fn register_type(
         &self,
         offered: &TypeRegistration,
         numbers: &mut Numbers,
         events: &mut Vec<Event>,
     ) -> Result<(), Rejection> {
-        let TypeRegistration { name, version, schema } = offered;
-        let Some((_, recorded)) = self.type_named(name) else {
-            let type_no = TypeNo(take(&mut numbers.type_no));
+        let TypeRegistration { name, version, schema, .. } = offered;
+        let mut is_new = true;
+        for (_, recorded) in self.versions_of(name) {
+            match recorded.version.cmp(version) {
+                Ordering::Less => check_upcast(recorded, offered)?,
+                Ordering::Equal if recorded.schema == *schema => is_new = false,
+                Ordering::Equal => {
+                    return Err(Rejection::SchemaChanged {
+                        name: name.clone(),
+                        version: *version,
+                        recorded: recorded.schema.clone(),
+                        offered: schema.clone(),
+                    });
+                }
+                Ordering::Greater => {
+                    let newest = self.type_named(name).map_or(0, |(_, newest)| newest.version);
+                    return Err(Rejection::OlderVersion {
+                        name: name.clone(),
+                        recorded: newest,
+                        offered: *version,
+                    });
+                }
+            }
+        }
+        if is_new {
             events.push(Event::TypeRegistered {
-                type_no,
+                type_no: TypeNo(take(&mut numbers.type_no)),
                 name: name.clone(),
                 version: *version,
                 schema: schema.clone(),
-            });
-            return Ok(());
-        };
-        if recorded.version != *version {
-            return Err(Rejection::OtherVersion {
-                name: name.clone(),
-                recorded: recorded.version,
-                offered: *version,
-            });
-        }
-        if recorded.schema != *schema {
-            return Err(Rejection::SchemaChanged {
-                name: name.clone(),
-                version: *version,
-                recorded: recorded.schema.clone(),
-                offered: schema.clone(),
             });
         }
         Ok(())
@@ -181,6 +190,29 @@ impl State {
         })?;
         used.insert(same);
         Some(same)
+    }
+}
+
+/// Whether what the board has of an older version can be read as what is offered.
+fn check_upcast(recorded: &TypeRecord, offered: &TypeRegistration) -> Result<(), Rejection> {
+    let upcast = offered.upcasts.iter().find(|upcast| upcast.version == recorded.version);
+    let Some(upcast) = upcast else {
+        return Err(Rejection::NoUpcaster {
+            name: offered.name.clone(),
+            recorded: recorded.version,
+            offered: offered.version,
+            recorded_schema: recorded.schema.clone(),
+            offered_schema: offered.schema.clone(),
+        });
+    };
+    match &upcast.schema {
+        Some(schema) if *schema != recorded.schema => Err(Rejection::OldSchemaChanged {
+            name: offered.name.clone(),
+            version: recorded.version,
+            recorded: recorded.schema.clone(),
+            offered: schema.clone(),
+        }),
+        Some(_) | None => Ok(()),
     }
 }
 

@@ -74,7 +74,7 @@ pub struct Header {
     pub clock_offset_ms: i64,
 }
 
-/// A registered type.
+/// A version of a registered type.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TypeRecord {
     /// The name of the type.
@@ -83,6 +83,8 @@ pub struct TypeRecord {
     pub version: u32,
     /// The schema in normal form, as canonical JSON.
     pub schema: Arc<str>,
+    /// How many artifacts of this version the board has had.
+    pub artifacts: u64,
 }
 
 /// An agent that was registered at some time.
@@ -212,7 +214,7 @@ impl State {
         self.artifacts
     }
 
-    /// All types, by number.
+    /// All versions of all types, by number.
     pub fn types(&self) -> impl Iterator<Item = (TypeNo, &TypeRecord)> {
         (0..).map(TypeNo).zip(&self.types)
     }
@@ -255,16 +257,27 @@ impl State {
         self.correlations.get(&id)
     }
 
-    /// A type by number.
+    /// A version of a type by number.
     #[must_use]
     pub fn type_record(&self, type_no: TypeNo) -> Option<&TypeRecord> {
         self.types.get(type_no.get() as usize)
     }
 
-    /// A type by name.
+    /// The newest version of a type, by name: the one that is published.
     #[must_use]
     pub fn type_named(&self, name: &TypeName) -> Option<(TypeNo, &TypeRecord)> {
-        self.types().find(|(_, record)| record.name == *name)
+        self.versions_of(name).max_by_key(|(_, record)| record.version)
+    }
+
+    /// All versions of a type, in the order in which they were registered.
+    pub fn versions_of(&self, name: &TypeName) -> impl Iterator<Item = (TypeNo, &TypeRecord)> {
+        self.types().filter(move |(_, record)| record.name == *name)
+    }
+
+    /// Whether two numbers mean versions of one type.
+    pub(super) fn is_one_type(&self, one: TypeNo, two: TypeNo) -> bool {
+        let name = |no| self.type_record(no).map(|record| &record.name);
+        one == two || name(one).is_some_and(|known| name(two) == Some(known))
     }
 
     /// An agent by number.

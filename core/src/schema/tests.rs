@@ -294,11 +294,85 @@ fn a_changed_schema_is_refused_with_its_diff_and_the_ways_out() {
   - `line`: type changed from integer (uint32) to string
   - `text`: was required, is optional
 ways out:
-  - keep both: give the changed type a name of its own, such as #[artifact(name = \"review.Finding2\")]
+  - raise the version and add an upcaster:
+
+      #[artifact(name = \"review.Finding\", version = 4, upcast(3 = finding_from_3))]
+
+      /// Makes a payload of `review.Finding` version 4 of one of version 3.
+      fn finding_from_3(
+          mut payload: serde_json::Value,
+      ) -> Result<serde_json::Value, Box<dyn std::error::Error + Send + Sync>> {
+          let fields = payload.as_object_mut().ok_or(\"the payload is not an object\")?;
+          // `line`: type changed from integer (uint32) to string
+          if let Some(old) = fields.remove(\"line\") {
+              fields.insert(\"line\".to_owned(), serde_json::json!(/* made of old */));
+          }
+          // `text`: was required, is optional
+          Ok(payload)
+      }
+
   - start over: open another board, or remove this one with `artel board rm`
   - while developing: run with ARTEL_DEV=1, which moves a board file aside that was created under it, and starts anew
 "
     );
+}
+
+/// TYPE-7: the beginning of an upcaster does what a diff says, leaves a gap where it does not say
+/// enough, and nothing where old payloads are valid as they are.
+#[test]
+fn a_skeleton_leaves_a_gap_for_what_a_person_has_to_decide() {
+    let name = TypeName::new("a.HTTPCall-2").unwrap();
+    let old = normal(&json!({
+        "type": "object",
+        "properties": {
+            "bound": {"type": "integer"},
+            "gone-by": {"type": "string"},
+            "list": {"type": "array", "items": {"type": "string"}},
+            "now": {"type": "string"},
+            "wider": {"type": "string"},
+        },
+        "required": ["bound", "gone-by"],
+    }));
+    let new = normal(&json!({
+        "type": "object",
+        "properties": {
+            "bound": {"type": "integer", "minimum": 3},
+            "list": {"type": "array", "items": {"type": "integer"}},
+            "maybe": {"type": "string"},
+            "now": {"type": "string"},
+            "wider": {"type": ["string", "null"]},
+        },
+        "required": ["bound", "now"],
+    }));
+    let missing = super::NoUpcaster::between(name.clone(), (1, 4), old.text(), new.text());
+    assert_eq!(
+        missing.skeleton(),
+        "#[artifact(name = \"a.HTTPCall-2\", version = 4, upcast(1 = httpcall_2_from_1))]
+
+/// Makes a payload of `a.HTTPCall-2` version 4 of one of version 1.
+fn httpcall_2_from_1(
+    mut payload: serde_json::Value,
+) -> Result<serde_json::Value, Box<dyn std::error::Error + Send + Sync>> {
+    let fields = payload.as_object_mut().ok_or(\"the payload is not an object\")?;
+    // `bound`: minimum added: 3
+    if let Some(old) = fields.remove(\"bound\") {
+        fields.insert(\"bound\".to_owned(), serde_json::json!(/* made of old */));
+    }
+    // `gone-by`: field removed, it was string
+    let _gone_by = fields.remove(\"gone-by\");
+    // `maybe`: new field, string
+    // `now`: was optional, is required
+    fields.entry(\"now\").or_insert_with(|| serde_json::json!(/* where it was left out */));
+    // `wider`: type changed from string to string or null
+    // `list[]`: type changed from string to integer
+    payload = serde_json::json!(/* payload, changed at \"list[]\" */);
+    Ok(payload)
+}
+"
+    );
+    let same = super::NoUpcaster::between(name, (1, 2), old.text(), old.text());
+    assert!(same.skeleton().ends_with("{\n    Ok(payload)\n}\n"), "{}", same.skeleton());
+    assert!(same.skeleton().contains("    payload: serde_json::Value,"), "nothing changes it");
 }
 
 /// TYPE-3: a schema that cannot be used is refused.

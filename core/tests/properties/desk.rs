@@ -243,6 +243,7 @@ impl Desk {
             name: type_name(name),
             version: 1,
             schema: "{}".into(),
+            upcasts: Vec::new(),
         });
         let agents = agents.iter().cloned().map(Arc::new).collect();
         self.ask(Request::Register(Registration {

@@ -228,6 +228,7 @@ impl Board {
             name: TypeName::new(name).unwrap(),
             version: 1,
             schema: "{}".into(),
+            upcasts: Vec::new(),
         });
         let agents = agents.iter().cloned().map(Arc::new).collect();
         let dependencies = dependencies.iter().cloned().map(Arc::new).collect();
