@@ -257,6 +257,14 @@ impl Board {
         declare_types(&mut declared, vec![descriptor::<T>()]);
     }
 
+    /// The types that are declared so far: what `artel_cli::run_with` and
+    /// [`Reader::check_types`](crate::Reader::check_types) need of a program.
+    #[must_use]
+    pub fn types(&self) -> Vec<TypeDescriptor> {
+        let declared = self.declared.lock().unwrap_or_else(PoisonError::into_inner);
+        declared.program.types.values().cloned().collect()
+    }
+
     pub(crate) fn declare(
         &self,
         name: &str,
@@ -282,7 +290,8 @@ impl Board {
     ///
     /// # Errors
     /// When agents were declared wrongly, another process owns the board, its log is damaged, or
-    /// the schema of a type was changed under the same name.
+    /// the schema of a type was changed under the same name and version, or an older version of one
+    /// cannot be read.
     pub async fn start(self) -> Result<Running, StartError> {
         let declared = self.declared.into_inner().unwrap_or_else(PoisonError::into_inner);
         if !declared.problems.is_empty() {
@@ -304,7 +313,10 @@ fn declare_types(declared: &mut Declared, types: Vec<TypeDescriptor>) {
         match known.get(one.name()) {
             Some(other) if !other.is_same(&one) => {
                 let name = one.name();
-                let problem = format!("two types of this program are called `{name}`; rename one");
+                let problem = format!(
+                    "two types of this program are called `{name}`; rename one, or name only the \
+                     newest version of one"
+                );
                 declared.problems.push(problem);
             }
             Some(_) => {}

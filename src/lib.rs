@@ -30,10 +30,12 @@ mod start;
 mod stored;
 mod submit;
 mod tasks;
+mod types;
 mod verify;
 
 pub use artel_core::artifact::{
     Artifact, Checked, ErasedArtifact, PayloadError, TypeDescriptor, UpcastError, Upcasters,
+    descriptor,
 };
 pub use artel_core::classify::{Causes, Classify, Error, Failed, ResultExt, kind_of};
 pub use artel_core::command::{Receipt, Rejection};
@@ -73,6 +75,7 @@ pub use running::{Running, Status};
 pub use shutdown::Shutdown;
 pub use sight::{Events, Seen};
 pub use stored::Stored;
+pub use types::{ReadAs, TypeCheck, TypeChecked, TypeFailure, TypeView, TypesChecked};
 pub use verify::{Verified, VerifiedStore, VerifyError};
 
 #[doc(hidden)]

@@ -22,6 +22,12 @@ mod environment {
         size: String,
     }
 
+    #[derive(Serialize, Deserialize, JsonSchema, Artifact)]
+    #[artifact(name = "Thing", version = 2)]
+    struct Newer {
+        size: u32,
+    }
+
     /// Not a test of its own: the program that the others run, told what to do by an argument that
     /// the test harness takes for a filter.
     #[tokio::test]
@@ -32,6 +38,8 @@ mod environment {
         let board = Board::open_default().await.unwrap();
         if Path::new("after").exists() {
             board.type_of::<After>();
+        } else if Path::new("newer").exists() {
+            board.type_of::<Newer>();
         } else {
             board.type_of::<Before>();
         }
@@ -98,6 +106,19 @@ mod environment {
                     && !["-owner", "-wal", "-shm"].iter().any(|end| name.ends_with(end))
             });
             assert_eq!(boards.count(), if started { 2 } else { 1 });
+        }
+    }
+
+    /// TYPE-7: `ARTEL_DEV` moves a board aside whose older types the program cannot read.
+    #[test]
+    fn artel_dev_moves_a_board_aside_that_cannot_be_upcast() {
+        for (dev, started) in [("0", false), ("1", true)] {
+            let folder = tempfile::tempdir().unwrap();
+            run(folder.path(), &[("ARTEL_DEV", "1")]);
+            std::fs::write(folder.path().join("newer"), "").unwrap();
+            let second = run(folder.path(), &[("ARTEL_DEV", dev)]);
+            assert_eq!(second.contains("started at"), started, "{second}");
+            assert_eq!(second.contains("upcast(1 = thing_from_1)"), !started, "{second}");
         }
     }
 }

@@ -87,6 +87,7 @@ pub(crate) fn bare_artifact(stored: &Stored) -> wire::Artifact {
         seq: stored.seq().get(),
         committed_at: times::millis(stored.committed_at()),
         type_name: stored.type_name().to_owned(),
+        type_version: stored.version(),
         producer: stored.producer().to_owned(),
         attempt: stored.attempt().map(|attempt| attempt.to_string()),
         correlation: stored.correlation().to_string(),

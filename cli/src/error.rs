@@ -37,6 +37,8 @@ pub(crate) enum Error {
     NotDead { id: ActivationId, standing: &'static str },
     #[error("{source}; {done} were changed before")]
     Partly { done: u32, source: Box<Self> },
+    #[error("{failed} of {checked} payloads are not what they should be")]
+    Unfit { failed: u64, checked: u64 },
     #[error("the board was kept")]
     Kept,
     #[error("nobody is here to confirm that the board is to be removed")]
@@ -133,7 +135,7 @@ impl Error {
         }
         match self {
             Self::Unsound(_) if self.is_damage() => exit::NO,
-            Self::NotFound { .. } | Self::Kept => exit::NO,
+            Self::NotFound { .. } | Self::Unfit { .. } | Self::Kept => exit::NO,
             Self::Bench(error) => error.exit(),
             Self::Read(ReadError::Unknown { .. }) => exit::NO,
             Self::Operate(OperateError::NoDeadLetter(_) | OperateError::Unknown { .. }) => exit::NO,
@@ -165,6 +167,7 @@ impl Error {
             Self::NotFound { .. } => "not-found",
             Self::Bench(error) => error.code(),
             Self::NotDead { .. } => "not-dead",
+            Self::Unfit { .. } => "unfit",
             Self::Kept => "kept",
             Self::Unconfirmed => "unconfirmed",
             Self::NoOperator => "no-operator",
@@ -202,6 +205,7 @@ impl Error {
                 "`artel artifact ls` lists artifacts; name one by its id or its seq. One that not \
                  everybody may see is shown with --as AGENT, --label, --tenant or --unrestricted"
             }
+            Self::Unfit { .. } => "`artel artifact show SEQ` shows an artifact",
             Self::NotDead { id, .. } => {
                 return Some(format!("`artel activation show {id}` shows it"));
             }

@@ -48,7 +48,7 @@ a document like this: `{\"error\":{\"code\":…}}`; see [failure](#failure).
 | code | means |
 | --- | --- |
 | 0 | done, or yes |
-| 1 | the answer is no: nothing of that name or id, or `board verify` found something, or the board was kept, or what `bench` wrote twice is not the same |
+| 1 | the answer is no: nothing of that name or id, or `board verify` or `types check` found something, or the board was kept, or what `bench` wrote twice is not the same |
 | 2 | the command line is wrong |
 | 3 | the board cannot be opened or read |
 | 4 | refused: another process owns the board, or what was named is not a dead letter, or not open, or something lies where `bench` was to make its board |
@@ -68,7 +68,7 @@ A reader that leaves early, such as `head`, is no error.
 ";
 
 /// Each verb, and what it answers.
-const ANSWERS: [(&str, &str); 24] = [
+const ANSWERS: [(&str, &str); 26] = [
     ("board show", "board"),
     ("board verify", "verified"),
     ("board hash", "board hash"),
@@ -79,6 +79,8 @@ const ANSWERS: [(&str, &str); 24] = [
     ("agent resume", "turned"),
     ("artifact ls", "artifacts"),
     ("artifact show", "artifact detail"),
+    ("types ls", "types"),
+    ("types check", "types checked"),
     ("correlation pause", "turned"),
     ("correlation resume", "turned"),
     ("activation ls", "activations"),
@@ -116,6 +118,11 @@ fn types() -> Vec<(&'static str, Schema)> {
         ("visibility", of::<wire::Visibility>()),
         ("woken", of::<wire::Woken>()),
         ("not woken", of::<wire::NotWoken>()),
+        ("types", of::<wire::Types>()),
+        ("type version", of::<wire::TypeVersion>()),
+        ("types checked", of::<wire::TypesChecked>()),
+        ("version checked", of::<wire::VersionChecked>()),
+        ("type failure", of::<wire::TypeFailure>()),
         ("activations", of::<wire::Activations>()),
         ("activation", of::<wire::Activation>()),
         ("activation detail", of::<wire::ActivationDetail>()),

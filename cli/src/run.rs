@@ -11,6 +11,8 @@ use tracing::Level;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::writer::MakeWriterExt;
 
+use artel::TypeDescriptor;
+
 use crate::args::{Cli, Noun};
 use crate::config::{self, Config};
 use crate::error::{Error, exit};
@@ -23,6 +25,27 @@ use crate::wire;
 /// The answer goes to the standard output, errors and diagnostics to the error output. What the exit
 /// code means stands in `docs/cli.md`.
 pub fn run(args: impl IntoIterator<Item = impl Into<OsString>>) -> ExitCode {
+    run_with(args, &[])
+}
+
+/// Carries out the command line of a program that has types of its own, so that the verbs that need
+/// them, such as `types check`, can read payloads as the program does, with its upcasters:
+///
+/// ```no_run
+/// # use artel::Artifact;
+/// # use schemars::JsonSchema;
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Serialize, Deserialize, JsonSchema, Artifact)] struct Review { title: String }
+/// # fn main() -> std::process::ExitCode {
+/// artel_cli::run_with(std::env::args_os(), &[artel::descriptor::<Review>()])
+/// # }
+/// ```
+///
+/// [`Board::types`](artel::Board::types) has those of a board's declarations.
+pub fn run_with(
+    args: impl IntoIterator<Item = impl Into<OsString>>,
+    types: &[TypeDescriptor],
+) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
     let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
@@ -38,7 +61,7 @@ pub fn run(args: impl IntoIterator<Item = impl Into<OsString>>) -> ExitCode {
     };
     let ended = runtime
         .map_err(Error::Runtime)
-        .and_then(|runtime| runtime.block_on(verbs::carry_out(cli.noun, &config, &mut out)));
+        .and_then(|runtime| runtime.block_on(verbs::carry_out(cli.noun, types, &config, &mut out)));
     match ended.and_then(|()| Ok(out.flush()?)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,

@@ -11,5 +11,6 @@ mod verbs {
     mod event;
     mod fixture;
     mod turn;
+    mod types;
     mod usage;
 }

@@ -6,6 +6,9 @@ use syn::meta::ParseNestedMeta;
 use syn::spanned::Spanned as _;
 use syn::{Attribute, Error, Expr, LitInt, LitStr, Result, Token, Type, token};
 
+/// What is wrong with upcasters of a first version.
+const FIRST: &str = "version 1 has no version before it; say `version = 2`";
+
 /// What a type says of itself.
 #[derive(Default)]
 pub(crate) struct TypeAttributes {
@@ -141,10 +144,7 @@ impl TypeAttributes {
         let current = self.version.unwrap_or(1);
         if let Some(old) = &self.upcast_from {
             if current == 1 {
-                errors.push(Error::new(
-                    old.span(),
-                    "version 1 has no version before it; say `version = 2`",
-                ));
+                errors.push(Error::new(old.span(), FIRST));
             }
             if let Some((version, _)) = self.upcasts.first() {
                 errors.push(Error::new(
@@ -158,13 +158,12 @@ impl TypeAttributes {
         for (literal, _) in &self.upcasts {
             let Some(version) = errors.take(literal.base10_parse::<u32>()) else { continue };
             if version == 0 || version >= current {
-                errors.push(Error::new(
-                    literal.span(),
-                    format!(
-                        "the older versions of version {current} are from 1 to {}",
-                        current - 1
-                    ),
-                ));
+                let older = format!("the older versions of version {current} are from 1 to ");
+                let problem = match current {
+                    1 => FIRST.to_owned(),
+                    _ => format!("{older}{}", current - 1),
+                };
+                errors.push(Error::new(literal.span(), problem));
             }
             if seen.contains(&version) {
                 errors.push(Error::new(literal.span(), "this version has an upcaster already"));

@@ -326,3 +326,65 @@ fn handles_are_as_visible_as_their_fields() {
     assert_eq!(fields.open.path().to_string(), "open");
     assert_eq!(public::Public::both().1, "hidden");
 }
+
+mod versions {
+    use super::*;
+
+    #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema, Artifact)]
+    #[artifact(name = "Grown")]
+    pub(super) struct First {
+        pub(super) size: u32,
+    }
+
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Artifact)]
+    #[artifact(name = "Grown", version = 2, upcast_from = First)]
+    pub(super) struct Second {
+        pub(super) length: u32,
+    }
+
+    impl From<First> for Second {
+        fn from(old: First) -> Self {
+            Self { length: old.size }
+        }
+    }
+
+    fn halved(mut old: serde_json::Value) -> Result<serde_json::Value, String> {
+        let length = old["length"].as_u64().ok_or("it has no length")?;
+        old["length"] = (length / 2).into();
+        Ok(old)
+    }
+
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Artifact)]
+    #[artifact(
+        name = "Grown",
+        version = 3,
+        upcast(
+            1 = |old: serde_json::Value| {
+                let size = old["size"].clone();
+                Ok::<_, std::convert::Infallible>(serde_json::json!({ "length": size }))
+            },
+            2 = halved,
+        ),
+    )]
+    pub(super) struct Third {
+        pub(super) length: u32,
+    }
+}
+
+/// TYPE-8: what a type says that it is upcast from is what reads its older payloads.
+#[test]
+fn a_type_says_what_it_is_upcast_from() {
+    let second = descriptor::<versions::Second>().read(1, br#"{"size":8}"#).unwrap();
+    assert_eq!(second.downcast_ref(), Some(&versions::Second { length: 8 }));
+    let third = descriptor::<versions::Third>();
+    for (version, json) in [(1, r#"{"size":8}"#), (2, r#"{"length":8}"#), (3, r#"{"length":4}"#)] {
+        let read = third.read(version, json.as_bytes()).unwrap();
+        assert_eq!(read.downcast_ref(), Some(&versions::Third { length: 4 }), "{version}");
+    }
+    let versions = |of: artel_core::artifact::TypeDescriptor| {
+        of.upcasters().versions().map(|(version, _)| version).collect::<Vec<_>>()
+    };
+    assert_eq!(versions(descriptor::<versions::First>()), [0; 0]);
+    assert_eq!(versions(descriptor::<versions::Second>()), [1]);
+    assert_eq!(versions(third), [1, 2]);
+}

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use artel::{
     ActivationFilter, Board, Context, Error, OperateError, Publication, PublishError, Query,
-    ReadError, Reader, Running, StartError, Status,
+    ReadAs, ReadError, Reader, Running, StartError, Status, TypeCheck,
 };
 
 use super::set_up::{SECOND, end};
@@ -88,6 +88,17 @@ mod types {
         }
     }
 
+    /// Says of itself that it is a number, and writes itself as text: its schema does not vouch for it.
+    #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema, Artifact)]
+    pub(super) struct Liar {
+        #[serde(serialize_with = "as_text")]
+        pub(super) number: u32,
+    }
+
+    fn as_text<S: serde::Serializer>(number: &u32, to: S) -> Result<S::Ok, S::Error> {
+        if *number > 8 { to.collect_str(number) } else { to.serialize_u32(*number) }
+    }
+
     /// What somebody thinks that version 1 was.
     #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema, Artifact)]
     #[artifact(name = "shop.Review")]
@@ -109,7 +120,7 @@ mod types {
     }
 }
 
-use types::{Bare, Filled, OfMisremembered, Shelf, V1, V2, V3};
+use types::{Bare, Filled, Liar, OfMisremembered, Shelf, V1, V2, V3};
 
 fn review(title: &str, score: u32) -> V1 {
     V1 { title: title.to_owned(), score, shelf: Shelf { row: 4 } }
@@ -409,5 +420,49 @@ async fn a_key_stands_for_the_stored_payload() {
     let again = Publication::new(upcast("a", 10)).idempotency_key("a");
     let error = running.publish(again).await.unwrap_err();
     assert_eq!(error.code(), "key-reused");
+    end(running).await;
+}
+
+/// TYPE-13: stored payloads are held to the schema that they were published under, and read as the
+/// program reads them, where it has the type: as they are, by upcasters, or not at all where the
+/// program is older.
+#[tokio::test]
+async fn stored_payloads_are_checked() {
+    let folder = written(&[review("a", 1), review("b", u32::MAX)]).await;
+    let board = open(&folder).await;
+    board.type_of::<V2>();
+    board.type_of::<Liar>();
+    let types = board.types();
+    let running = board.start().await.unwrap();
+    running.publish(upcast("c", 7)).await.unwrap();
+    for number in [7, 8, 9] {
+        running.publish(Liar { number }).await.unwrap();
+    }
+    let reader = Reader::of(running.log()).await.unwrap();
+    let newest = reader.check_types(&TypeCheck::default(), &types, |_| {}).await.unwrap();
+    let counts = |checked: &artel::TypesChecked| {
+        let told = checked.versions.iter().map(|one| (one.version, one.checked, one.failed));
+        told.collect::<Vec<_>>()
+    };
+    assert_eq!(counts(&newest), [(1, 3, 1), (1, 2, 1), (2, 1, 0)]);
+    let read: Vec<ReadAs> = newest.versions.iter().map(|one| one.read).collect();
+    assert_eq!(read, [ReadAs::Value, ReadAs::Upcast(2), ReadAs::Value]);
+    assert_eq!((newest.checked(), newest.failed(), newest.failures.len()), (6, 2, 2));
+    assert_eq!(
+        newest.failures[0].error,
+        ["a payload of `Liar` version 1 is refused at `/number`: \"9\" is not of type \"integer\""]
+    );
+    assert_eq!(newest.failures[1].error.last().unwrap(), "the score is beyond all points");
+
+    // The schema alone sees what it says, and an older program reads nothing of a newer version.
+    let only = TypeCheck { types: vec!["shop.Review".to_owned()], ..TypeCheck::default() };
+    let older = [artel::descriptor::<V1>()];
+    let mut through = 0;
+    let older = reader.check_types(&only, &older, |count| through = count).await.unwrap();
+    assert_eq!(counts(&older), [(1, 2, 0), (2, 1, 0)]);
+    let read: Vec<ReadAs> = older.versions.iter().map(|one| one.read).collect();
+    assert_eq!((read, through), (vec![ReadAs::Value, ReadAs::Newer(1)], 3));
+    let nobody = reader.check_types(&TypeCheck::default(), &[], |_| {}).await.unwrap();
+    assert_eq!(counts(&nobody), [(1, 3, 1), (1, 2, 0), (2, 1, 0)]);
     end(running).await;
 }

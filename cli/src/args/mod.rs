@@ -7,6 +7,7 @@ mod board;
 mod dlq;
 mod event;
 mod turn;
+mod types;
 mod value;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -22,6 +23,7 @@ pub(crate) use event::{EventTail, EventVerb};
 pub(crate) use turn::{
     AgentNamed, AgentVerb, BreakerNamed, BreakerVerb, CorrelationNamed, CorrelationVerb, Said,
 };
+pub(crate) use types::{TypesCheck, TypesVerb};
 pub(crate) use value::ArtifactRef;
 
 /// Looks at the boards of Artel, and operates them.
@@ -128,6 +130,9 @@ pub(crate) enum Noun {
     /// What is on the board
     #[command(subcommand)]
     Artifact(ArtifactVerb),
+    /// What artifacts may look like
+    #[command(subcommand, alias = "type")]
+    Types(TypesVerb),
     /// The trees of work, each grown from one publish
     #[command(subcommand)]
     Correlation(CorrelationVerb),

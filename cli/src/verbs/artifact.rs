@@ -94,10 +94,8 @@ async fn detail(
     draft: &Draft,
 ) -> Result<wire::ArtifactDetail, Error> {
     let envelope = &draft.envelope;
-    let state = reader.state();
     Ok(wire::ArtifactDetail {
         artifact: describe::artifact(stored),
-        type_version: state.type_record(envelope.type_no).map_or(0, |record| record.version),
         not_before: match envelope.not_before.as_deref().copied() {
             Some(NotBefore::At(at)) => Some(times::millis(at)),
             Some(NotBefore::After(_)) | None => None,
@@ -154,7 +152,7 @@ fn tell(detail: &wire::ArtifactDetail, out: &mut Output) -> Result<(), Error> {
     let attempt = one.attempt.as_ref().map_or_else(String::new, |id| format!(", attempt {id}"));
     let mut fields = vec![
         ("artifact", one.id.clone()),
-        ("type", format!("{} version {}", one.type_name, detail.type_version)),
+        ("type", format!("{} version {}", one.type_name, one.type_version)),
         ("seq", format!("{}, {}", one.seq, show::to_the_second(&one.committed_at))),
         ("producer", format!("{}{attempt}", one.producer)),
         ("correlation", one.correlation.clone()),

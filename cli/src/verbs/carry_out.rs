@@ -1,16 +1,23 @@
 //! Which function carries out which verb.
 
-use super::{activation, artifact, bench, board, dlq, event, operate, remove, turn, verify};
+use artel::TypeDescriptor;
+
+use super::{activation, artifact, bench, board, dlq, event, operate, remove, turn, types, verify};
 use crate::args::{
     ActivationVerb, AgentVerb, ArtifactVerb, BoardVerb, BreakerVerb, CorrelationVerb, DlqVerb,
-    EventVerb, Noun,
+    EventVerb, Noun, TypesVerb,
 };
 use crate::config::Config;
 use crate::error::Error;
 use crate::output::Output;
 
-/// Carries out a verb.
-pub(crate) async fn carry_out(noun: Noun, config: &Config, out: &mut Output) -> Result<(), Error> {
+/// Carries out a verb, with the types of the program whose verbs these are.
+pub(crate) async fn carry_out(
+    noun: Noun,
+    program: &[TypeDescriptor],
+    config: &Config,
+    out: &mut Output,
+) -> Result<(), Error> {
     match noun {
         Noun::Board(BoardVerb::Show) => board::show(config, out).await,
         Noun::Board(BoardVerb::Verify) => verify::verify(config, out).await,
@@ -22,6 +29,8 @@ pub(crate) async fn carry_out(noun: Noun, config: &Config, out: &mut Output) -> 
         Noun::Agent(AgentVerb::Resume(args)) => turn::agent(false, &args, config, out).await,
         Noun::Artifact(ArtifactVerb::Ls(args)) => artifact::ls(&args, config, out).await,
         Noun::Artifact(ArtifactVerb::Show(args)) => artifact::show(&args, config, out).await,
+        Noun::Types(TypesVerb::Ls) => types::ls(config, out).await,
+        Noun::Types(TypesVerb::Check(args)) => types::check(&args, program, config, out).await,
         Noun::Correlation(CorrelationVerb::Pause(args)) => {
             turn::correlation(true, &args, config, out).await
         }

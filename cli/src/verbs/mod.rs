@@ -15,6 +15,7 @@ mod operate;
 mod remove;
 mod show;
 mod turn;
+mod types;
 mod verify;
 
 pub(crate) use carry_out::carry_out;

@@ -28,6 +28,8 @@ pub(crate) struct Artifact {
     /// The name of its type.
     #[serde(rename = "type")]
     pub(crate) type_name: String,
+    /// The version of its type that it was published under.
+    pub(crate) type_version: u32,
     /// Who made it: an agent, a program, an operator, or `board`.
     pub(crate) producer: String,
     /// The attempt that returned it, such as `43/1`.
@@ -74,8 +76,6 @@ pub(crate) struct ArtifactDetail {
     #[serde(flatten)]
     #[cfg_attr(test, schemars(skip))]
     pub(crate) artifact: Artifact,
-    /// The version of its type's schema.
-    pub(crate) type_version: u32,
     /// Before when nobody works on it, where the publisher named a moment.
     pub(crate) not_before: Option<String>,
     /// How long after its commit nobody works on it, where the publisher named a time.

@@ -8,6 +8,7 @@ mod board;
 mod event;
 mod failure;
 mod turn;
+mod types;
 
 pub(crate) use activation::{
     Activation, ActivationDetail, Activations, Attempt, DeadLetter, DeadLetters, Operated,
@@ -21,3 +22,4 @@ pub(crate) use board::{Agent, Board, BoardHash, OpenCorrelation, Owner, Removed,
 pub(crate) use event::{Actor, AgentDefinition, Event, Happened};
 pub(crate) use failure::{Failure, Problem};
 pub(crate) use turn::{Breaker, BreakerOptions, Breakers, Metered, RateLimit, Turned};
+pub(crate) use types::{TypeFailure, TypeVersion, Types, TypesChecked, VersionChecked};
