@@ -9,7 +9,7 @@ use artel_core::artifact::TypeDescriptor;
 use artel_core::board::State;
 use artel_core::catalogue::Catalogue;
 use artel_core::command::{
-    Command, OpenSession, Registration, Rejection, Request, TypeRegistration, Upcast,
+    Command, OpenSession, Registration, Rejection, Request, TypeRefusal, TypeRegistration, Upcast,
 };
 use artel_core::envelope::Actor;
 use artel_core::ids::ProcessId;
@@ -209,19 +209,20 @@ fn upcasts(of: &TypeDescriptor) -> Vec<Upcast> {
 }
 
 fn refused(rejection: Rejection) -> StartError {
-    match rejection {
-        Rejection::SchemaChanged { name, version, recorded, offered } => {
+    let Rejection::Type(refusal) = rejection else { return StartError::Refused(rejection) };
+    match refusal {
+        TypeRefusal::SchemaChanged { name, version, recorded, offered } => {
             StartError::SchemaChanged(Changed::between(name, version, &recorded, &offered))
         }
-        Rejection::OldSchemaChanged { name, version, recorded, offered } => {
+        TypeRefusal::OldSchemaChanged { name, version, recorded, offered } => {
             let changed = Changed::between(name, version, &recorded, &offered);
             StartError::SchemaChanged(changed.of_older())
         }
-        Rejection::NoUpcaster { name, recorded, offered, recorded_schema, offered_schema } => {
+        TypeRefusal::NoUpcaster { name, recorded, offered, recorded_schema, offered_schema } => {
             let (from, to) = (&*recorded_schema, &*offered_schema);
             StartError::NoUpcaster(NoUpcaster::between(name, (recorded, offered), from, to))
         }
-        other => StartError::Refused(other),
+        other => StartError::Refused(Rejection::Type(other)),
     }
 }
 

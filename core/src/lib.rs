@@ -25,6 +25,7 @@ pub mod outputs;
 pub mod policy;
 pub mod predicate;
 pub mod record;
+pub mod registration;
 pub mod schema;
 pub mod seed;
 pub mod spawn;

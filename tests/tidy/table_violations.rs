@@ -307,6 +307,7 @@ fn mutants_that_do_not_fit_are_found() {
             ("tests/mutants/core.toml", core.as_str()),
             ("tests/mutants/logs.toml", ""),
             ("tests/mutants/owner.toml", ""),
+            ("tests/mutants/types.toml", ""),
         ];
         let found = proof::misfits(&Tree::fixture(&files));
         found.into_iter().map(|spot| spot.what).collect::<String>()

@@ -12,6 +12,7 @@ use super::{Artifact, ErasedArtifact, Problem, Unreadable, Upcasters, described,
 use crate::names::{self, IdempotencyKey, OrderingKey, Tag, TypeName};
 use crate::policy::limits::PAYLOAD_LEN;
 use crate::schema::Reason;
+use versions::{V1, V2, V5};
 
 #[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 struct Review {
@@ -251,8 +252,6 @@ mod versions {
         }
     }
 }
-
-use versions::{V1, V2, V5};
 
 /// TYPE-8, TYPE-9: a payload of an older version is read by all steps from it on; whatever goes wrong
 /// names type and versions.

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::state::{State, TypeRecord};
-use crate::command::{Registration, Rejection, TypeRegistration};
+use crate::command::{Registration, Rejection, TypeRefusal, TypeRegistration};
 use crate::definition::{AgentDefinition, DependencyDefinition, SubscriptionDefinition, Wakes};
 use crate::event::Event;
 use crate::ids::{AgentNo, DependencyNo, SubscriptionNo, TypeNo};
@@ -33,7 +33,7 @@ impl State {
             dependency: count(self.dependencies.len()),
         };
         for offered in &registration.types {
-            self.register_type(offered, &mut numbers, events)?;
+            self.register_type(offered, &mut numbers, events).map_err(Rejection::Type)?;
         }
         for definition in &registration.dependencies {
             self.register_dependency(definition, &mut numbers, events);
@@ -60,7 +60,7 @@ impl State {
         offered: &TypeRegistration,
         numbers: &mut Numbers,
         events: &mut Vec<Event>,
-    ) -> Result<(), Rejection> {
+    ) -> Result<(), TypeRefusal> {
         let TypeRegistration { name, version, schema, .. } = offered;
         let mut is_new = true;
         for (_, recorded) in self.versions_of(name) {
@@ -68,7 +68,7 @@ impl State {
                 Ordering::Less => check_upcast(recorded, offered)?,
                 Ordering::Equal if recorded.schema == *schema => is_new = false,
                 Ordering::Equal => {
-                    return Err(Rejection::SchemaChanged {
+                    return Err(TypeRefusal::SchemaChanged {
                         name: name.clone(),
                         version: *version,
                         recorded: recorded.schema.clone(),
@@ -77,7 +77,7 @@ impl State {
                 }
                 Ordering::Greater => {
                     let newest = self.type_named(name).map_or(0, |(_, newest)| newest.version);
-                    return Err(Rejection::OlderVersion {
+                    return Err(TypeRefusal::OlderVersion {
                         name: name.clone(),
                         recorded: newest,
                         offered: *version,
@@ -194,10 +194,10 @@ impl State {
 }
 
 /// Whether what the board has of an older version can be read as what is offered.
-fn check_upcast(recorded: &TypeRecord, offered: &TypeRegistration) -> Result<(), Rejection> {
+fn check_upcast(recorded: &TypeRecord, offered: &TypeRegistration) -> Result<(), TypeRefusal> {
     let upcast = offered.upcasts.iter().find(|upcast| upcast.version == recorded.version);
     let Some(upcast) = upcast else {
-        return Err(Rejection::NoUpcaster {
+        return Err(TypeRefusal::NoUpcaster {
             name: offered.name.clone(),
             recorded: recorded.version,
             offered: offered.version,
@@ -206,7 +206,7 @@ fn check_upcast(recorded: &TypeRecord, offered: &TypeRegistration) -> Result<(),
         });
     };
     match &upcast.schema {
-        Some(schema) if *schema != recorded.schema => Err(Rejection::OldSchemaChanged {
+        Some(schema) if *schema != recorded.schema => Err(TypeRefusal::OldSchemaChanged {
             name: offered.name.clone(),
             version: recorded.version,
             recorded: recorded.schema.clone(),
