@@ -92,7 +92,7 @@ impl Reader {
         self
     }
 
-    fn sight(&self) -> Sight {
+    pub(crate) fn sight(&self) -> Sight {
         Sight::new(self.viewer.clone(), self.clock.wall())
     }
 

@@ -14,8 +14,8 @@ Examples:
     ///
     /// Reads payloads and holds each to the schema that it was published under. A program that offers
     /// these verbs over its own types (artel_cli::run_with) reads each as it would for a handler
-    /// besides, those of older versions by its upcasters. Exit code 1 when one is not what it should
-    /// be.
+    /// besides, those of older versions by its upcasters. Payloads that may not be seen by who looks are
+    /// left out. Exit code 1 when one is not what it should be.
     #[command(after_help = "\
 Examples:
   artel types check

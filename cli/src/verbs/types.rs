@@ -5,6 +5,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use artel::{ReadAs, Reader, TypeCheck, TypeDescriptor, TypeView, TypesChecked};
 
+use super::look;
 use crate::args::TypesCheck;
 use crate::config::Config;
 use crate::error::Error;
@@ -67,7 +68,7 @@ pub(super) async fn check(
     config: &Config,
     out: &mut Output,
 ) -> Result<(), Error> {
-    let reader = Reader::open(&config.board).await?;
+    let reader = look::open(config).await?;
     let wanted = TypeCheck {
         types: args.types.clone(),
         sample: args.sample,

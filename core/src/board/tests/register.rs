@@ -118,8 +118,14 @@ fn a_subscription_is_to_all_versions() {
     board.ask(Request::Register(registration)).unwrap();
     let catalogue = Catalogue::of(&board.state);
     for &type_no in catalogue.type_nos("A") {
-        let candidate =
-            Candidate { type_no, producer: None, tags: &[], payload: b"{}", ordering_key: None };
+        let candidate = Candidate {
+            type_no,
+            producer: None,
+            tags: &[],
+            payload: b"{}",
+            visibility: &crate::visibility::Visibility::Public,
+            ordering_key: None,
+        };
         assert_eq!(catalogue.verdicts(candidate, &NoClosures).woken.len(), 1, "{type_no}");
     }
 }
