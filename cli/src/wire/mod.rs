@@ -7,6 +7,7 @@ mod bench;
 mod board;
 mod event;
 mod failure;
+mod output;
 mod turn;
 
 pub(crate) use activation::{
@@ -20,4 +21,5 @@ pub(crate) use bench::{Bench, Latency};
 pub(crate) use board::{Agent, Board, BoardHash, OpenCorrelation, Owner, Removed, Type, Verified};
 pub(crate) use event::{Actor, AgentDefinition, Event, Happened};
 pub(crate) use failure::{Failure, Problem};
+pub(crate) use output::{Candidate, KeptOutput, OutputRule, Withheld};
 pub(crate) use turn::{Breaker, BreakerOptions, Breakers, Metered, RateLimit, Turned};
