@@ -123,7 +123,9 @@ impl OutputRules {
     pub(crate) fn check_count(&self, agent: &str, returned: usize) -> Result<(), Failed> {
         let Some(count) = self.count.filter(|count| !count.allows(returned)) else { return Ok(()) };
         let name = self.type_name;
-        Err(invalid(format!("agent `{agent}` returned {returned} of `{name}`, declared is {count}")))
+        Err(invalid(format!(
+            "agent `{agent}` returned {returned} of `{name}`, declared is {count}"
+        )))
     }
 
     /// Whether an artifact is to be published.

@@ -11,7 +11,8 @@ use crate::table::{Column, Table};
 use crate::wire;
 
 pub(crate) fn withheld(withheld: &[Withheld]) -> Vec<wire::Withheld> {
-    let one = |one: &Withheld| wire::Withheld { type_name: one.type_name.clone(), count: one.count };
+    let one =
+        |one: &Withheld| wire::Withheld { type_name: one.type_name.clone(), count: one.count };
     withheld.iter().map(one).collect()
 }
 

@@ -186,7 +186,13 @@ fn created(of: u64, correlation: CorrelationId) -> Event {
 
 fn started(of: AttemptId) -> Event {
     let session = SessionId::new(uuid(21));
-    Event::AttemptStarted { attempt: of, session, seed: u64::MAX, deadline: Elapsed(70_000), slots: 2 }
+    Event::AttemptStarted {
+        attempt: of,
+        session,
+        seed: u64::MAX,
+        deadline: Elapsed(70_000),
+        slots: 2,
+    }
 }
 
 fn ended(of: AttemptId, end: AttemptEnd, next: Next) -> Event {

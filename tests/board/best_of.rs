@@ -280,7 +280,9 @@ async fn losers_are_kept_within_the_payload_limit() {
     let candidates = attempts(&running).await.remove(0).report.candidates;
     let kept: Vec<_> = candidates
         .iter()
-        .map(|one| (one.published, one.outputs.iter().map(|it| it.payload.len()).collect(), one.cut))
+        .map(|one| {
+            (one.published, one.outputs.iter().map(|it| it.payload.len()).collect(), one.cut)
+        })
         .collect();
     let none: Vec<usize> = Vec::new();
     let small = |len| r#"{"text":""}"#.len() + len;
@@ -362,7 +364,11 @@ async fn hang(_: Context, _: Arc<Order>, here: Arc<Arc<AtomicU32>>) -> Result<Pa
 /// slots are free then.
 #[tokio::test(start_paused = true)]
 async fn candidates_end_together() {
-    async fn some(cx: Context, order: Arc<Order>, here: Arc<Arc<AtomicU32>>) -> Result<Part, Error> {
+    async fn some(
+        cx: Context,
+        order: Arc<Order>,
+        here: Arc<Arc<AtomicU32>>,
+    ) -> Result<Part, Error> {
         if cx.candidate() == 2 {
             return Ok(Part { size: 2 });
         }
@@ -387,7 +393,8 @@ async fn candidates_end_together() {
             Status::DeadLetters(1)
         };
         assert_eq!(running.settled(receipt.correlation).await.unwrap(), status);
-        let end_of = if cancel { AttemptEnd::Cancelled } else { AttemptEnd::Failed(ErrorKind::Timeout) };
+        let end_of =
+            if cancel { AttemptEnd::Cancelled } else { AttemptEnd::Failed(ErrorKind::Timeout) };
         assert_eq!(attempts(&running).await[0].end, Some(end_of));
         running.publish(order(2)).await.unwrap();
         tokio::time::sleep(SECOND).await;

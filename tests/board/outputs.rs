@@ -64,11 +64,9 @@ async fn an_output_is_published_only_if_its_conditions_say_so() {
         let agent = match conditions {
             0 => agent,
             1 => agent.output::<Part>(|part| part.publish_if(|part| part.size % 2 == 0)),
-            _ => agent
-                .output::<Invoice>(|invoice| invoice.publish_if(|_| false))
-                .output::<Part>(|part| {
-                    part.publish_if(|part| part.size % 2 == 0).publish_if(|part| part.size > 3)
-                }),
+            _ => agent.output::<Invoice>(|invoice| invoice.publish_if(|_| false)).output::<Part>(
+                |part| part.publish_if(|part| part.size % 2 == 0).publish_if(|part| part.size > 3),
+            ),
         };
         agent.run(parts);
         let running = board.start().await.unwrap();
@@ -232,9 +230,7 @@ async fn what_is_said_about_outputs_is_recorded() {
     let (board, _) = memory().await;
     let agent = board.agent("parts").on::<Order>().publishes::<Invoice>();
     agent
-        .output::<Part>(|part| {
-            part.publish_if(|_| true).validate("fits", |_| true).count(1..=9)
-        })
+        .output::<Part>(|part| part.publish_if(|_| true).validate("fits", |_| true).count(1..=9))
         .run(parts);
     let running = board.start().await.unwrap();
     let rules = running

@@ -147,7 +147,10 @@ async fn show_tells_what_was_not_published() {
         .agent("writer")
         .on::<Package>()
         .output::<Verdict>(|verdict| {
-            verdict.publish_if(|it| it.package != "aside").validate("is good", |it| it.good).count(2)
+            verdict
+                .publish_if(|it| it.package != "aside")
+                .validate("is good", |it| it.good)
+                .count(2)
         })
         .best_of(3, |candidate| f64::from(candidate.number() % 3) / 2.0)
         .run(write);
@@ -194,7 +197,10 @@ what candidate 3 of attempt 1 returned
         "least": 2,
         "most": 2,
     });
-    assert_eq!((&definition["output_rules"], &definition["candidates"]), (&json!([rule]), &json!(3)));
+    assert_eq!(
+        (&definition["output_rules"], &definition["candidates"]),
+        (&json!([rule]), &json!(3))
+    );
     let lines = fixture.text(&of(&["event", "tail"]));
     assert!(lines.contains(", 3 candidates\n"), "{lines}");
 }

@@ -136,8 +136,7 @@ impl Around {
         let all = made.len() + usize::from(leaf.is_some());
         let mut returned = self.published(said, &made, leaf);
         returned.best = (outputs::score(all), cx.candidate());
-        returned.fits = all <= self.outputs_max
-            && said.fits(returned.tokens);
+        returned.fits = all <= self.outputs_max && said.fits(returned.tokens);
         let before = audit.returned.get(&attempt).cloned();
         let better = before.as_ref().is_none_or(|before| {
             let ((best, number), (score, mine)) = (before.best, returned.best);

@@ -23,20 +23,21 @@ const PLAIN: Outputs = Outputs { withholds: false, tokens_max: None, candidates:
 impl Outputs {
     /// Whether so many tokens, of this taste, may be returned.
     pub(super) fn fits(self, (tokens, taste): (usize, u32)) -> bool {
-        self.tokens_max.is_none_or(|most| tokens <= most as usize && (tokens == 0 || is_valid(taste)))
+        self.tokens_max
+            .is_none_or(|most| tokens <= most as usize && (tokens == 0 || is_valid(taste)))
     }
 }
 
 /// Whether an agent that says how many tokens it returns lets through those of this taste.
 const fn is_valid(taste: u32) -> bool {
-    !taste.is_multiple_of(7)
+    taste != 7
 }
 
 /// Of each agent, by its number less one.
 pub(super) fn draw(dice: &mut Dice) -> Vec<Outputs> {
     let mut one = |_| Outputs {
         withholds: dice.percent(30),
-        tokens_max: dice.percent(30).then_some(2),
+        tokens_max: dice.percent(20).then_some(2),
         candidates: if dice.percent(35) { 2 + small(dice.below(2)) } else { 1 },
     };
     (0..AGENTS_MAX).map(&mut one).collect()
@@ -78,7 +79,9 @@ pub(super) fn say<S: Send + Sync + 'static>(
         if said.withholds { leaf.publish_if(|leaf| !is_withheld(leaf.number)) } else { leaf }
     });
     let agent = agent.output::<Token>(|token| match said.tokens_max {
-        Some(most) => token.count(..=most).validate("is to some taste", |token| is_valid(token.taste)),
+        Some(most) => {
+            token.count(..=most).validate("is to some taste", |token| is_valid(token.taste))
+        }
         None => token,
     });
     if said.candidates == 1 {
