@@ -121,7 +121,7 @@ async fn cancel_ends_what_waits_and_records_who_asked() {
     assert_eq!(fixture.text(&args), expected);
     assert_eq!(ids(&fixture, &["--outcome", "cancelled"]), [19, 23]);
     let last = fixture.run(&["event", "tail", "--limit", "1", "--json"]).out;
-    let last: serde_json::Value = serde_json::from_str(&last).unwrap();
+    let last: Value = serde_json::from_str(&last).unwrap();
     assert_eq!((&last["kind"], &last["why"]), (&json!("activation_closed"), &json!("cancelled")));
     let actor = json!({ "kind": "operator", "name": "anna", "reason": "withdrawn" });
     assert_eq!(last["actor"], actor);
