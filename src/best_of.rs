@@ -20,6 +20,7 @@ use crate::judge::{Judge, Judged};
 use crate::output::{guarded, invalid};
 use crate::publication::Publication;
 use crate::report::{CandidateReport, KeptOutput};
+use crate::submit::Origin;
 
 /// How good a candidate is, the higher the better.
 pub(crate) type Score = Arc<dyn Fn(&Candidate<'_>) -> f64 + Send + Sync>;
@@ -133,7 +134,7 @@ pub(crate) fn choose(
         let report = reports.iter_mut().find(|report| report.number == number);
         match report {
             Some(report) if number == winner => report.published = true,
-            Some(report) => keep(report, &judged, &mut left),
+            Some(report) => keep(report, &judged, judge.origin, &mut left),
             None => {}
         }
         if number == winner {
@@ -161,11 +162,12 @@ fn appraise(
     Ok((judged, points))
 }
 
-/// Keeps what a candidate returned that was not the best, as far as there is room.
-fn keep(report: &mut CandidateReport, judged: &Judged, left: &mut usize) {
+/// Keeps what a candidate returned that was not the best, as far as there is room. Who may see an
+/// activation sees its reports, so what says itself who may see it is not kept.
+fn keep(report: &mut CandidateReport, judged: &Judged, origin: &Origin, left: &mut usize) {
     for prepared in &judged.prepared {
-        let payload = prepared.payload();
-        let text = std::str::from_utf8(payload).ok().filter(|text| text.len() <= *left);
+        let payload = std::str::from_utf8(prepared.payload()).ok();
+        let text = payload.filter(|text| text.len() <= *left && prepared.is_seen_as(origin));
         let Some(text) = text else {
             report.cut += 1;
             continue;

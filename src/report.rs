@@ -49,8 +49,8 @@ pub struct CandidateReport {
     /// published one returned is on the board.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outputs: Vec<KeptOutput>,
-    /// How many more artifacts it returned, which are not kept because all that is kept of an attempt
-    /// would be larger than a payload may be.
+    /// How many more artifacts it returned, which are not kept: because all that is kept of an attempt
+    /// would be larger than a payload may be, or because they say themselves who may see them.
     #[serde(default)]
     pub cut: u32,
     /// What it returned and would not have been published even if it had been the best.

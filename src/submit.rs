@@ -72,6 +72,11 @@ impl Prepared {
         self.payload.bytes()
     }
 
+    /// Whether who may see it is what everything has that comes from there.
+    pub(crate) fn is_seen_as(&self, origin: &Origin) -> bool {
+        self.envelope.visibility == origin.visibility
+    }
+
     /// The name of the type.
     pub(crate) const fn type_name(&self) -> &'static str {
         self.type_name

@@ -4,16 +4,16 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use rand::RngExt;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use artel::event::{AttemptEnd, Event};
 use artel::ids::Seq;
 use artel::{
-    Artifact, Board, Candidate, CandidateReport, Context, Error, ErrorKind, Query, Retry, Running,
-    Status,
+    Artifact, Board, Candidate, CandidateReport, Context, Error, ErrorKind, Publication, Query,
+    Retry, Running, Status,
 };
 use artel_testkit::{SeededEntropy, VirtualClock};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use super::outputs::attempts;
 use super::set_up::{Order, Part, SECOND, end, memory, order};
@@ -262,11 +262,15 @@ struct Text {
     text: String,
 }
 
-/// BEST-6: what is kept of the losers is no larger than a payload may be; what is left out is counted.
+/// BEST-6, I12: what is kept of the losers is no larger than a payload may be, and has nothing that says
+/// itself who may see it; what is left out is counted.
 #[tokio::test(start_paused = true)]
 async fn losers_are_kept_within_the_payload_limit() {
     async fn work(cx: Context, _: Arc<Order>) -> Result<Vec<Text>, Error> {
         let text = |len| Text { text: "x".repeat(len) };
+        if cx.candidate() == 2 {
+            cx.publish(Publication::new(text(1)).labelled("secret"));
+        }
         Ok(vec![text(400), text(cx.candidate() as usize)])
     }
     fn score(candidate: &Candidate<'_>) -> f64 {
@@ -288,7 +292,7 @@ async fn losers_are_kept_within_the_payload_limit() {
     let small = |len| r#"{"text":""}"#.len() + len;
     let expected = vec![
         (true, none, 0),
-        (false, vec![small(400), small(2)], 0),
+        (false, vec![small(400), small(2)], 1),
         (false, vec![small(400), small(3)], 0),
         (false, vec![small(4)], 1),
     ];

@@ -27,7 +27,7 @@ pub(crate) struct Candidate {
     pub(crate) error: Vec<String>,
     /// What it returned and was not published because another one was better.
     pub(crate) outputs: Vec<KeptOutput>,
-    /// How many more artifacts it returned, which were not kept for want of room.
+    /// How many more artifacts it returned, which were not kept: there was no room, or they say themselves who may see them.
     pub(crate) cut: u32,
     /// What it returned and a condition withheld.
     pub(crate) withheld: Vec<Withheld>,
