@@ -81,6 +81,8 @@ fn agent(name: &str, on: &str, tag: Option<&str>) -> Arc<AgentDefinition> {
         limits: Limits::default(),
         dependencies: Vec::new(),
         clearance: Clearance::default(),
+        output_rules: Vec::new(),
+        candidates: AgentDefinition::CANDIDATES,
     })
 }
 

@@ -13,9 +13,11 @@ use artel_core::outputs::IntoOutputs;
 use artel_core::policy::{Breaker, ErrorKind, RateLimit, Retry};
 use artel_core::predicate::{Condition, Field};
 
+use crate::best_of::Candidate;
 use crate::board::Board;
 use crate::handler::{Erased, Handler};
 use crate::options::{Key, Options, Selector, define};
+use crate::output::Output;
 use crate::program::{Agent, Closure, KeyClosure};
 
 /// An agent that is being declared. Nothing happens before [`run`](Subscribed::run), and what is
@@ -200,6 +202,52 @@ impl<'a, T: Artifact, S: Send + Sync + 'static> Subscribed<'a, T, S> {
         self
     }
 
+    /// Declares a type that the agent publishes, as [`publishes`](Self::publishes) does, and says what
+    /// its artifacts are held to: which are published, what each has to pass, how many there are.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use artel::{Artifact, Board, Context, Error};
+    /// # use schemars::JsonSchema;
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize, JsonSchema, Artifact)] struct Package { name: String }
+    /// #[derive(Serialize, Deserialize, JsonSchema, Artifact)]
+    /// struct Finding { severity: u8, text: String }
+    ///
+    /// # async fn review(_: Context, _: Arc<Package>) -> Result<Vec<Finding>, Error> { Ok(Vec::new()) }
+    /// # fn declare(board: &Board) {
+    /// board
+    ///     .agent("review")
+    ///     .on::<Package>()
+    ///     .output::<Finding>(|finding| {
+    ///         finding
+    ///             .publish_if(|finding| finding.severity > 2)
+    ///             .validate("says something", |finding| !finding.text.is_empty())
+    ///             .count(..=20)
+    ///     })
+    ///     .run(review);
+    /// # }
+    /// ```
+    pub fn output<O: Artifact>(mut self, say: impl FnOnce(Output<O>) -> Output<O>) -> Self {
+        self.options.rules.push(say(Output::new()).into_rules());
+        self.publishes::<O>()
+    }
+
+    /// Runs the handler so many times at once in each attempt, and publishes what the one returned that
+    /// has the highest score; of equal ones the first. Each of these candidates takes a slot, and has
+    /// random numbers and steps of its own. One that fails, or whose score is not a finite number, is
+    /// left out; when all fail, the attempt does. What the others returned is kept in the attempt's
+    /// report, up to the payload limit.
+    pub fn best_of(
+        mut self,
+        candidates: u32,
+        score: impl Fn(&Candidate<'_>) -> f64 + Send + Sync + 'static,
+    ) -> Self {
+        self.options.candidates = candidates;
+        self.options.score = Some(Arc::new(score));
+        self
+    }
+
     /// What happens after a failure; see [`Retry`].
     pub fn retry(mut self, retry: Retry) -> Self {
         self.options.retry = retry;
@@ -308,6 +356,7 @@ impl<'a, T: Artifact, S: Send + Sync + 'static> Subscribed<'a, T, S> {
         let classifier = options.classifier.take();
         let erased = Arc::new(Erased::<H, T, S, Form>::new(handler, state, classifier));
         let functions = options.functions();
+        let (outputs, score) = (options.rules.clone(), options.score.take());
         let mut types = options.outputs.clone();
         types.push(descriptor::<T>());
         types.extend(options.without.iter().cloned());
@@ -315,6 +364,8 @@ impl<'a, T: Artifact, S: Send + Sync + 'static> Subscribed<'a, T, S> {
             definition: Arc::new(definition),
             handler: erased,
             functions: vec![functions],
+            outputs,
+            score,
         });
         board.declare(&name, agent, types);
     }

@@ -12,7 +12,6 @@ use std::time::Duration;
 use futures_util::{FutureExt, TryFutureExt};
 use tracing::Instrument;
 
-use artel_core::artifact::ErasedArtifact;
 use artel_core::board::Lease;
 use artel_core::classify::Failed;
 use artel_core::command::{AttemptOutcome, Command, Finish, Publish, Rejection, Request};
@@ -26,13 +25,15 @@ use artel_core::visibility::Visibility;
 use artel_scheduler::attempt::{self, Ended};
 use artel_scheduler::{Runner, Stop};
 
+use crate::best_of::{self, Ran};
 use crate::committer::{Cached, Failure, Input, Payload};
 use crate::context::{Context, Host};
 use crate::entropy;
+use crate::judge::{Judge, Judged};
 use crate::program::Agent;
 use crate::publication::Publication;
 use crate::report::AttemptReport;
-use crate::submit::{Origin, Prepared, check_command_len};
+use crate::submit::{Origin, Prepared};
 
 /// Runs attempts of this program's agents.
 #[derive(Debug)]
@@ -54,6 +55,8 @@ struct Reporting {
 /// What an attempt came to, before it is reported.
 enum Came {
     Returned(Vec<Publication>),
+    /// What its candidates came to, where it had several.
+    Ran(Ran),
     Failed(Failed),
     Stopped,
 }
@@ -120,41 +123,28 @@ impl Attempts {
             tracing::Span::current().record("trace", tracing::field::display(trace));
         }
         let origin = origin(&lease, &inputs, trace);
-        let time = lease.deadline.since(lease.started);
         let name = agent.definition.name.clone();
-        let cx = Context::new(self.host.clone(), lease.clone(), name, inputs, stop.clone());
-        let handler = agent.handler.clone().call(cx.clone(), value);
-        let came = match attempt::run(handler, time, &stop).await {
-            Ended::Returned(Ok(outputs)) => {
-                let returned = outputs.into_iter().map(Publication::erased);
-                Came::Returned(returned.chain(cx.take_held()).collect())
-            }
-            Ended::Returned(Err(failed)) => Came::Failed(failed),
-            Ended::Panicked(message) => {
-                Came::Failed(Failed::new(ErrorKind::Panic, vec![format!("panicked: {message}")]))
-            }
-            Ended::TimedOut => {
-                let text = format!("the attempt took longer than {}", seconds(time));
-                Came::Failed(Failed::new(ErrorKind::Timeout, vec![text]))
-            }
-            Ended::Stopped => Came::Stopped,
-        };
+        let cx = Context::new(self.host.clone(), lease.clone(), name, inputs, stop);
+        let came = run(agent, &cx, value, &lease).await;
         self.end(reporting, &origin, came, &cx).await;
     }
 
     /// Reports what an attempt came to.
     async fn end(&self, reporting: &Reporting, origin: &Origin, came: Came, cx: &Context) {
-        let mut report = AttemptReport { error: Vec::new(), log: cx.take_lines() };
+        let mut report = AttemptReport { log: cx.take_lines(), ..AttemptReport::default() };
         let failed = match came {
-            Came::Returned(publications) => {
-                match self.prepare(publications, origin, cx, reporting.agent) {
-                    Ok(prepared) => return self.done(reporting, prepared, report).await,
-                    Err(failed) => failed,
-                }
-            }
             Came::Failed(failed) => failed,
             Came::Stopped => {
                 return Box::pin(self.report(reporting, AttemptOutcome::Released, report)).await;
+            }
+            Came::Returned(_) | Came::Ran(_) => {
+                match self.judge(came, (origin, cx), reporting.agent, &mut report) {
+                    Ok(judged) => {
+                        report.withheld = judged.withheld;
+                        return self.done(reporting, judged.prepared, report).await;
+                    }
+                    Err(failed) => failed,
+                }
             }
         };
         tracing::debug!(kind = %failed.kind(), error = failed.chain().join(": "), "failed");
@@ -162,49 +152,36 @@ impl Attempts {
         Box::pin(self.report(reporting, AttemptOutcome::Failed(failed.kind()), report)).await;
     }
 
+    /// Judges what a handler returned, or chooses the best of what its candidates did.
+    fn judge(
+        &self,
+        came: Came,
+        (origin, cx): (&Origin, &Context),
+        agent: AgentNo,
+        report: &mut AttemptReport,
+    ) -> Result<Judged, Failed> {
+        let Some(agent) = self.host.submitter.program.agent(agent) else {
+            return Err(Failed::permanent("the agent is not of this program"));
+        };
+        let judge = Judge { submitter: &self.host.submitter, agent, origin };
+        match (came, &agent.score) {
+            (Came::Returned(publications), _) => judge.judge(publications, cx),
+            (Came::Ran(ran), Some(score)) => {
+                let (chosen, candidates) = best_of::choose(&judge, ran, score);
+                report.candidates = candidates;
+                chosen
+            }
+            (Came::Failed(failed), _) => Err(failed),
+            (Came::Ran(_), None) | (Came::Stopped, _) => {
+                Err(Failed::permanent("the attempt has nothing to publish"))
+            }
+        }
+    }
+
     /// Reports a failure outside of the handler.
     async fn failed(&self, reporting: &Reporting, failed: &Failed) {
         let report = AttemptReport { error: failed.chain().to_vec(), ..Default::default() };
         self.report(reporting, AttemptOutcome::Failed(failed.kind()), report).await;
-    }
-
-    /// Encodes and checks what a handler returned; anything that its agent does not declare, or
-    /// that its schema refuses, fails the attempt.
-    fn prepare(
-        &self,
-        publications: Vec<Publication>,
-        origin: &Origin,
-        cx: &Context,
-        agent: AgentNo,
-    ) -> Result<Vec<Prepared>, Failed> {
-        let Some(agent) = self.host.submitter.program.agent(agent) else {
-            return Err(Failed::permanent("the agent is not of this program"));
-        };
-        let invalid = |error: String| Failed::new(ErrorKind::InvalidOutput, vec![error]);
-        let (len, limit) = (publications.len(), self.host.submitter.outputs_max);
-        if len > limit {
-            return Err(invalid(format!(
-                "the attempt returned {len} artifacts, the limit is {limit}"
-            )));
-        }
-        let mut all = Vec::with_capacity(publications.len());
-        for publication in publications {
-            check_declared(&*publication.value, agent).map_err(invalid)?;
-            if publication.correlation.is_some() {
-                // What an attempt returns belongs to its own tree of work.
-                let name = publication.value.type_name();
-                return Err(invalid(format!(
-                    "the attempt returned a `{name}` with a correlation; what an attempt returns \
-                     belongs to its own"
-                )));
-            }
-            let prepared = self.host.submitter.prepare(publication, origin, || cx.new_id());
-            all.push(prepared.map_err(|error| {
-                Failed::new(ErrorKind::InvalidOutput, artel_core::classify::chain_of(&error))
-            })?);
-        }
-        check_command_len(&all).map_err(|error| invalid(error.to_string()))?;
-        Ok(all)
     }
 
     /// Acknowledges an attempt together with what it returned.
@@ -401,16 +378,42 @@ async fn pause(stop: &Stop, wait: &mut Duration) -> bool {
     !stopped
 }
 
-fn check_declared(value: &dyn ErasedArtifact, agent: &Agent) -> Result<(), String> {
-    let name = value.type_name();
-    let declared = agent.definition.outputs.iter().any(|output| output.as_str() == name);
-    if declared {
-        return Ok(());
+/// Runs the handler of an agent, as often as its attempts have candidates, to its end, its deadline or
+/// its stop.
+async fn run(
+    agent: &Agent,
+    cx: &Context,
+    value: Arc<dyn Any + Send + Sync>,
+    lease: &Lease,
+) -> Came {
+    let time = lease.deadline.since(lease.started);
+    let stop = cx.stop();
+    let ended = if agent.score.is_some() {
+        let candidates = Box::pin(best_of::run(&agent.handler, cx, &value, lease.slots));
+        match attempt::run(candidates, time, stop).await {
+            Ended::Returned(ran) => return Came::Ran(ran),
+            Ended::Panicked(message) => Ended::Panicked(message),
+            Ended::TimedOut => Ended::TimedOut,
+            Ended::Stopped => Ended::Stopped,
+        }
+    } else {
+        attempt::run(agent.handler.clone().call(cx.clone(), value), time, stop).await
+    };
+    match ended {
+        Ended::Returned(Ok(outputs)) => {
+            let returned = outputs.into_iter().map(Publication::erased);
+            Came::Returned(returned.chain(cx.take_held()).collect())
+        }
+        Ended::Returned(Err(failed)) => Came::Failed(failed),
+        Ended::Panicked(message) => {
+            Came::Failed(Failed::new(ErrorKind::Panic, vec![format!("panicked: {message}")]))
+        }
+        Ended::TimedOut => {
+            let text = format!("the attempt took longer than {}", seconds(time));
+            Came::Failed(Failed::new(ErrorKind::Timeout, vec![text]))
+        }
+        Ended::Stopped => Came::Stopped,
     }
-    let agent = &agent.definition.name;
-    Err(format!(
-        "agent `{agent}` returned a `{name}`, which it does not declare; add `.publishes::<{name}>()`"
-    ))
 }
 
 /// Where the outputs of an attempt come from.

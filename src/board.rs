@@ -183,6 +183,24 @@ impl BoardBuilder {
     }
 }
 
+impl Setup {
+    /// What is wrong with an agent whose attempts take more slots than there are.
+    fn fits(&self, agent: &Agent) -> Option<String> {
+        let (name, candidates) = (&agent.definition.name, agent.definition.slots());
+        let bounds = [
+            ("the program has slots for", self.slots),
+            ("the concurrency of the board is", self.bounds.concurrency),
+        ];
+        let (what, limit) = bounds.into_iter().find(|(_, limit)| candidates > *limit)?;
+        (candidates > 1).then(|| {
+            format!(
+                "agent `{name}`: it asks for the best of {candidates}, which take a slot each, and {what} \
+                 {limit}"
+            )
+        })
+    }
+}
+
 /// Opens the log that a URL names, and makes it when it is not there.
 pub(crate) async fn create(
     url: &str,
@@ -293,7 +311,9 @@ impl Board {
     /// the schema of a type was changed under the same name and version, or an older version of one
     /// cannot be read.
     pub async fn start(self) -> Result<Running, StartError> {
-        let declared = self.declared.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut declared = self.declared.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let too_wide = declared.program.agents.values().filter_map(|agent| self.setup.fits(agent));
+        declared.problems.extend(too_wide);
         if !declared.problems.is_empty() {
             return Err(StartError::Agents { problems: declared.problems });
         }

@@ -4,6 +4,7 @@
 
 mod agent;
 mod attempt;
+mod best_of;
 mod board;
 mod caretaker;
 mod clock;
@@ -15,8 +16,10 @@ mod entropy;
 mod error;
 mod handler;
 mod history;
+mod judge;
 mod operator;
 mod options;
+mod output;
 mod program;
 mod publication;
 mod query;
@@ -39,14 +42,15 @@ pub use artel_core::artifact::{
 };
 pub use artel_core::classify::{Causes, Classify, Error, Failed, ResultExt, kind_of};
 pub use artel_core::command::{Receipt, Rejection};
+pub use artel_core::output_rule::OutputCount;
 pub use artel_core::outputs::{IntoOutputs, OutputSink};
 pub use artel_core::policy::{
     Backoff, Bounds, Breaker, ErrorKind, Jitter, RateLimit, Retry, Trip, limits,
 };
 pub use artel_core::trace::{TraceContext, TraceError};
 pub use artel_core::{
-    board as state, definition, envelope, event, hash, ids, key, log, names, predicate, record,
-    schema, time, visibility,
+    board as state, definition, envelope, event, hash, ids, key, log, names, output_rule,
+    predicate, record, schema, time, visibility,
 };
 pub use artel_eventbus::{Entry, Tail, TailError};
 pub use artel_macros::{Artifact, Outputs};
@@ -54,6 +58,7 @@ pub use artel_persistence::memory::Store as MemoryStore;
 pub use artel_persistence::{CreateBoard, remove};
 
 pub use agent::{AgentBuilder, Subscribed};
+pub use best_of::Candidate;
 pub use board::{Board, BoardBuilder};
 pub use caretaker::{CaretakeError, Caretaker};
 pub use clock::SystemClock;
@@ -67,10 +72,11 @@ pub use error::{
 pub use handler::{Handler, Stateful, Stateless};
 pub use history::{ActivationView, AttemptView, Standing};
 pub use operator::Operator;
+pub use output::Output;
 pub use publication::Publication;
 pub use query::{Listing, Query};
 pub use reader::{ActivationFilter, ActivationListing, Reader};
-pub use report::AttemptReport;
+pub use report::{AttemptReport, CandidateReport, KeptOutput, Withheld};
 pub use running::{Running, Status};
 pub use shutdown::Shutdown;
 pub use sight::{Events, Seen};

@@ -17,6 +17,8 @@ use artel_core::policy::Retry;
 use artel_core::predicate::{Condition, Path};
 use artel_core::visibility::Tenants;
 
+use crate::best_of::Score;
+use crate::output::OutputRules;
 use crate::program::{Closure, Functions, KeyClosure};
 
 pub(crate) struct Options {
@@ -47,6 +49,9 @@ pub(crate) struct Options {
     pub(crate) tenants: Vec<SmolStr>,
     pub(crate) all_tenants: bool,
     pub(crate) classifier: Option<Box<Classifier>>,
+    pub(crate) rules: Vec<OutputRules>,
+    pub(crate) candidates: u32,
+    pub(crate) score: Option<Score>,
 }
 
 pub(crate) enum Key {
@@ -90,6 +95,9 @@ impl Default for Options {
             tenants: Vec::new(),
             all_tenants: false,
             classifier: None,
+            rules: Vec::new(),
+            candidates: AgentDefinition::CANDIDATES,
+            score: None,
         }
     }
 }
@@ -134,8 +142,45 @@ impl Options {
         if self.all_tenants && !self.tenants.is_empty() {
             return Err("it may see all tenants; leave out those that it names".to_owned());
         }
+        self.check_candidates()?;
+        self.check_rules()?;
         if self.second_filter {
             return Err("it has two filters; write one that says both".to_owned());
+        }
+        Ok(())
+    }
+
+    /// An attempt that takes more slots than there can be would never begin.
+    fn check_candidates(&self) -> Result<(), String> {
+        let candidates = self.candidates;
+        if candidates == 0 {
+            return Err("it asks for the best of 0, so nothing would be published".to_owned());
+        }
+        if candidates == 1 {
+            return Ok(());
+        }
+        if candidates > self.concurrency {
+            return Err(format!(
+                "it asks for the best of {candidates}, which take a slot each, and its concurrency is {}",
+                self.concurrency
+            ));
+        }
+        if let Some(limit) = self.key_concurrency.filter(|limit| candidates > *limit) {
+            return Err(format!(
+                "it asks for the best of {candidates}, which take a slot each, and its concurrency per \
+                 key is {limit}"
+            ));
+        }
+        Ok(())
+    }
+
+    fn check_rules(&self) -> Result<(), String> {
+        for (index, rules) in self.rules.iter().enumerate() {
+            rules.check()?;
+            let name = rules.type_name;
+            if self.rules[..index].iter().any(|before| before.type_name == name) {
+                return Err(format!("it says twice what its `{name}` are held to; say it once"));
+            }
         }
         Ok(())
     }
@@ -200,6 +245,9 @@ pub(crate) fn define(
         tenants: if options.all_tenants { Tenants::All } else { Tenants::Only(tenants.into()) },
     };
     let outputs = options.outputs.iter().map(|output| output.name().clone());
+    let rules = options.rules.iter().map(OutputRules::define).collect::<Result<Vec<_>, _>>();
+    let mut output_rules: Vec<_> = rules.map_err(bad)?.into_iter().flatten().collect();
+    output_rules.sort_unstable_by(|one, other| one.type_name.cmp(&other.type_name));
     let queue = options.queue.unwrap_or_else(|| name.into());
     Ok(AgentDefinition {
         name: agent_name,
@@ -214,6 +262,8 @@ pub(crate) fn define(
         limits: options.limits,
         dependencies: parse_all(options.dependencies, DependencyName::new).map_err(bad)?,
         clearance,
+        output_rules,
+        candidates: options.candidates,
     })
 }
 

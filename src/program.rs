@@ -18,7 +18,9 @@ use artel_core::ids::{AgentNo, SubscriptionNo, TypeNo};
 use artel_core::key::BadKey;
 use artel_core::names::{AgentName, DependencyName, OrderingKey, TypeName};
 
+use crate::best_of::Score;
 use crate::handler::ErasedHandler;
+use crate::output::OutputRules;
 
 /// A predicate of a subscription, on the typed value.
 pub(crate) type Closure = Arc<dyn Fn(&(dyn Any + Send + Sync)) -> bool + Send + Sync>;
@@ -39,6 +41,10 @@ pub(crate) struct Agent {
     pub(crate) handler: Arc<dyn ErasedHandler>,
     /// The functions of each subscription, in the order of the definition.
     pub(crate) functions: Vec<Functions>,
+    /// What its outputs are held to.
+    pub(crate) outputs: Vec<OutputRules>,
+    /// How good a candidate is, where its attempts have several.
+    pub(crate) score: Option<Score>,
 }
 
 /// The handlers, closures and types of this program.

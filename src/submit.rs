@@ -50,6 +50,7 @@ pub(crate) struct Prepared {
     payload: Content,
     value: Value,
     client_id: bool,
+    type_name: &'static str,
 }
 
 /// Where an artifact comes from.
@@ -63,6 +64,23 @@ pub(crate) struct Origin {
     pub(crate) trace: Option<TraceContext>,
     /// Who may see it, unless the publication says otherwise.
     pub(crate) visibility: Visibility,
+}
+
+impl Prepared {
+    /// The canonical JSON.
+    pub(crate) fn payload(&self) -> &[u8] {
+        self.payload.bytes()
+    }
+
+    /// Whether who may see it is what everything has that comes from there.
+    pub(crate) fn is_seen_as(&self, origin: &Origin) -> bool {
+        self.envelope.visibility == origin.visibility
+    }
+
+    /// The name of the type.
+    pub(crate) const fn type_name(&self) -> &'static str {
+        self.type_name
+    }
 }
 
 impl Submitter {
@@ -122,8 +140,9 @@ impl Submitter {
             payload_len,
             payload_hash: payload.hash(),
         };
+        let type_name = value.type_name();
         let value = Value::new(checked.unwrap_or(value).into_any());
-        Ok(Prepared { envelope, payload, value, client_id: id.is_some() })
+        Ok(Prepared { envelope, payload, value, client_id: id.is_some(), type_name })
     }
 
     fn type_no(&self, value: &dyn ErasedArtifact) -> Result<TypeNo, PublishError> {
@@ -150,7 +169,7 @@ impl Submitter {
     }
 
     fn draft(&self, prepared: &Prepared, catalogue: &Catalogue) -> NewArtifact {
-        let Prepared { envelope, payload, value, client_id } = prepared;
+        let Prepared { envelope, payload, value, client_id, type_name: _ } = prepared;
         let producer = match &envelope.producer {
             Producer::Agent { agent, .. } => Some(*agent),
             Producer::Program(_) | Producer::Operator(_) | Producer::Board => None,

@@ -3,11 +3,13 @@
 
 #[cfg(test)]
 mod board {
+    mod best_of;
     mod faults;
     mod handlers;
     mod load;
     mod options;
     mod outages;
+    mod outputs;
     mod policies;
     mod prefixes;
     mod reads;

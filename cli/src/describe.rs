@@ -14,7 +14,7 @@ use artel::{
     ActivationView, AttemptView, Breaker, RateLimit, Standing, Stored, TraceContext, Trip,
 };
 
-use crate::{times, wire, words};
+use crate::{returned, times, wire, words};
 
 /// The name of an agent.
 pub(crate) fn agent(state: &State, agent: AgentNo) -> String {
@@ -238,6 +238,8 @@ pub(crate) fn attempt(view: &AttemptView, state: &State) -> wire::Attempt {
         reason,
         error: view.report.error.clone(),
         log: view.report.log.clone(),
+        withheld: returned::withheld(&view.report.withheld),
+        candidates: returned::candidates(&view.report),
     }
 }
 

@@ -12,6 +12,7 @@ mod describe;
 mod error;
 mod json;
 mod output;
+mod returned;
 mod run;
 mod table;
 mod times;

@@ -349,6 +349,21 @@ pub enum Rejection {
         /// What it depends on.
         dependency: DependencyName,
     },
+    /// An attempt would take more slots than there can be.
+    #[error(
+        "agent `{agent}` asks for the best of {candidates}, which take a slot each, and {what} \
+             allows {limit}"
+    )]
+    TooManyCandidates {
+        /// The agent.
+        agent: String,
+        /// How many candidates an attempt of it would have.
+        candidates: u32,
+        /// What does not allow so many.
+        what: &'static str,
+        /// How many it allows.
+        limit: u32,
+    },
     /// There is no such agent.
     #[error("there is no agent {agent}")]
     UnknownAgent {
@@ -402,6 +417,7 @@ impl Rejection {
             Self::Type(refusal) => refusal.code(),
             Self::UnknownType { .. } => "unknown-type",
             Self::UnknownDependency { .. } => "unknown-dependency",
+            Self::TooManyCandidates { .. } => "too-many-candidates",
             Self::UnknownAgent { .. } => "unknown-agent",
             Self::NoBreaker { .. } => "no-breaker",
             Self::SessionOpen { .. } => "session-open",

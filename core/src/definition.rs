@@ -8,6 +8,7 @@ use smol_str::SmolStr;
 
 use crate::key::{KeyOf, OnDead};
 use crate::names::{AgentName, DependencyName, Label, QueueName, Tag, TypeName};
+use crate::output_rule::OutputRule;
 use crate::policy::{Breaker, RateLimit, Retry};
 use crate::predicate::Predicate;
 use crate::visibility::Tenants;
@@ -39,6 +40,11 @@ pub struct AgentDefinition {
     pub dependencies: Vec<DependencyName>,
     /// What it may see that not everybody may.
     pub clearance: Clearance,
+    /// What its outputs are held to, sorted by type.
+    pub output_rules: Vec<OutputRule>,
+    /// How many candidates each of its attempts has, of which one is published. An attempt takes as
+    /// many slots.
+    pub candidates: u32,
 }
 
 /// What somebody may see that not everybody may.
@@ -142,6 +148,14 @@ impl AgentDefinition {
     pub const CONCURRENCY: u32 = 16;
     /// How long an attempt may take, unless its agent says otherwise.
     pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
+    /// How many candidates an attempt has, unless its agent asks for the best of several.
+    pub const CANDIDATES: u32 = 1;
+
+    /// How many slots each of its attempts takes.
+    #[must_use]
+    pub const fn slots(&self) -> u32 {
+        if self.candidates == 0 { 1 } else { self.candidates }
+    }
 }
 
 impl SubscriptionDefinition {

@@ -115,6 +115,8 @@ pub enum Event {
         seed: u64,
         /// When the attempt is over at the latest.
         deadline: Elapsed,
+        /// How many slots it takes: one for each of its candidates.
+        slots: u32,
     },
     /// An attempt ended. Every attempt has exactly one of these.
     AttemptEnded {

@@ -21,6 +21,7 @@ pub mod ids;
 pub mod key;
 pub mod log;
 pub mod names;
+pub mod output_rule;
 pub mod outputs;
 pub mod policy;
 pub mod predicate;

@@ -31,6 +31,7 @@ use artel_core::names::{
     AgentName, BoardName, DependencyName, IdempotencyKey, Label, OperatorName, OrderingKey,
     ProgramName, QueueName, StepName, Tag, TenantId, TypeName,
 };
+use artel_core::output_rule::OutputRule;
 use artel_core::policy::{Breaker, ErrorKind, Jitter, RateLimit, Retry};
 use artel_core::predicate::Path;
 use artel_core::record::{Batch, Decision, Encoder, Place, genesis};
@@ -138,6 +139,13 @@ fn defined(no: u32, name: &str, subscription: u32) -> Event {
             labels: vec![Label::new("pii").unwrap()],
             tenants: Tenants::Only(Box::new([TenantId::new("acme").unwrap()])),
         },
+        output_rules: vec![OutputRule {
+            type_name: TypeName::new("shop.Order").unwrap(),
+            conditional: true,
+            checks: vec!["not empty".into()],
+            count: Some((1..=300).into()),
+        }],
+        candidates: 2,
     };
     let subscriptions = vec![SubscriptionNo(subscription)];
     Event::AgentDefined { agent: AgentNo(no), definition: Arc::new(definition), subscriptions }
@@ -178,7 +186,13 @@ fn created(of: u64, correlation: CorrelationId) -> Event {
 
 fn started(of: AttemptId) -> Event {
     let session = SessionId::new(uuid(21));
-    Event::AttemptStarted { attempt: of, session, seed: u64::MAX, deadline: Elapsed(70_000) }
+    Event::AttemptStarted {
+        attempt: of,
+        session,
+        seed: u64::MAX,
+        deadline: Elapsed(70_000),
+        slots: 2,
+    }
 }
 
 fn ended(of: AttemptId, end: AttemptEnd, next: Next) -> Event {

@@ -43,10 +43,15 @@ pub(super) struct Inner {
     pub(super) host: Arc<Host>,
     pub(super) lease: Lease,
     agent: AgentName,
-    inputs: Vec<Input>,
+    inputs: Arc<[Input]>,
     stop: Stop,
     held: Mutex<Vec<Publication>>,
-    lines: Mutex<Lines>,
+    /// Shared by the candidates of an attempt.
+    lines: Arc<Mutex<Lines>>,
+    /// Which candidate of its attempt this is, where the attempt has several.
+    pub(super) candidate: Option<u32>,
+    /// What random numbers and ids are derived from: the attempt's seed, or the candidate's.
+    seed: u64,
     pub(super) steps: Mutex<BTreeSet<StepName>>,
     ids: AtomicU64,
 }
@@ -57,6 +62,8 @@ mod domain {
     pub(super) const RNG: u64 = 1 << 32;
     /// Ids, counted from here.
     pub(super) const IDS: u64 = 2 << 32;
+    /// The seeds of candidates, by their numbers.
+    pub(super) const CANDIDATES: u64 = 3 << 32;
 }
 
 impl Inner {
@@ -92,16 +99,49 @@ impl Context {
         Self {
             inner: Arc::new(Inner {
                 host,
+                seed: lease.seed,
                 lease,
                 agent,
-                inputs,
+                inputs: inputs.into(),
                 stop,
                 held: Mutex::default(),
-                lines: Mutex::default(),
+                lines: Arc::default(),
+                candidate: None,
                 steps: Mutex::default(),
                 ids: AtomicU64::new(0),
             }),
         }
+    }
+
+    /// The context of a candidate of this attempt: the same but for its random numbers, its ids, its
+    /// steps, and what it publishes.
+    pub(crate) fn candidate_of(&self, number: u32) -> Self {
+        let Inner { host, lease, agent, inputs, stop, lines, .. } = &*self.inner;
+        let derived = seed::derive(lease.seed, domain::CANDIDATES + u64::from(number));
+        let mut bytes = [0; 8];
+        bytes.copy_from_slice(&derived[..8]);
+        Self {
+            inner: Arc::new(Inner {
+                host: host.clone(),
+                lease: lease.clone(),
+                agent: agent.clone(),
+                inputs: inputs.clone(),
+                stop: stop.clone(),
+                held: Mutex::default(),
+                lines: lines.clone(),
+                candidate: Some(number),
+                seed: u64::from_le_bytes(bytes),
+                steps: Mutex::default(),
+                ids: AtomicU64::new(0),
+            }),
+        }
+    }
+
+    /// Which candidate of its attempt this is, from 1, where the agent asks for the
+    /// [best of](crate::Subscribed::best_of) several; otherwise 1.
+    #[must_use]
+    pub fn candidate(&self) -> u32 {
+        self.inner.candidate.unwrap_or(1)
     }
 
     /// The agent that runs.
@@ -166,13 +206,13 @@ impl Context {
         self.inner.lease.seq
     }
 
-    /// A random generator that is seeded from the record of this attempt. Each call gives the same
+    /// A random generator that is seeded from the record of this attempt, or of this candidate of it. Each call gives the same
     /// sequence anew.
     #[must_use]
     pub fn rng(&self) -> ChaCha8Rng {
         let mut bytes = [0; 32];
-        bytes[..16].copy_from_slice(&seed::derive(self.inner.lease.seed, domain::RNG));
-        bytes[16..].copy_from_slice(&seed::derive(self.inner.lease.seed, domain::RNG + 1));
+        bytes[..16].copy_from_slice(&seed::derive(self.inner.seed, domain::RNG));
+        bytes[16..].copy_from_slice(&seed::derive(self.inner.seed, domain::RNG + 1));
         ChaCha8Rng::from_seed(bytes)
     }
 
@@ -184,7 +224,7 @@ impl Context {
     pub fn new_id(&self) -> ArtifactId {
         let count = self.inner.ids.fetch_add(1, Ordering::Relaxed);
         assert!(count < 1 << 32, "an attempt uses up its ids after 2^32");
-        let bytes = seed::derive(self.inner.lease.seed, domain::IDS + count);
+        let bytes = seed::derive(self.inner.seed, domain::IDS + count);
         let mut random = [0; 10];
         random.copy_from_slice(&bytes[..10]);
         let millis = u64::try_from(self.inner.lease.at.as_millis()).unwrap_or(0);
@@ -204,7 +244,10 @@ impl Context {
 
     /// Keeps a line with this attempt, for whoever looks at it later. At most 64 KiB an attempt.
     pub fn log(&self, line: impl Display) {
-        let line = line.to_string();
+        let line = match self.inner.candidate {
+            Some(number) => format!("candidate {number}: {line}"),
+            None => line.to_string(),
+        };
         tracing::debug!(line, "handler");
         lock(&self.inner.lines).push(&line);
     }
@@ -220,6 +263,10 @@ impl Context {
     #[must_use]
     pub fn board(&self) -> BoardView<'_> {
         BoardView::new(&self.inner)
+    }
+
+    pub(crate) fn stop(&self) -> &Stop {
+        &self.inner.stop
     }
 
     pub(crate) fn take_held(&self) -> Vec<Publication> {

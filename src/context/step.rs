@@ -38,7 +38,7 @@ impl Context {
         T: Serialize + DeserializeOwned + Send,
         E: Into<Error>,
     {
-        let step = StepName::new(name).map_err(Error::permanent)?;
+        let step = self.step_name(name)?;
         if !lock(&self.inner.steps).insert(step.clone()) {
             let problem = format!("the step `{step}` was used twice in one attempt");
             return Err(Error::permanent(problem));
@@ -57,10 +57,25 @@ impl Context {
         Ok(value)
     }
 
-    /// What the outside can recognise a step of this activation by: the same in every attempt.
+    /// What the outside can recognise a step of this activation by: the same in every attempt. Each
+    /// candidate of an attempt has a key of its own.
     #[must_use]
     pub fn step_key(&self, name: &str) -> String {
-        format!("{}/{}/{name}", self.inner.host.incarnation, self.activation())
+        let (board, activation) = (self.inner.host.incarnation, self.activation());
+        match self.inner.candidate {
+            Some(number) => format!("{board}/{activation}/{number}/{name}"),
+            None => format!("{board}/{activation}/{name}"),
+        }
+    }
+
+    /// The name that a step is recorded under: where there are several candidates, each has steps of its
+    /// own, and its number stands before their names.
+    fn step_name(&self, name: &str) -> Result<StepName, Error> {
+        let step = StepName::new(name).map_err(Error::permanent)?;
+        match self.inner.candidate {
+            Some(number) => StepName::new(format!("{number}/{name}")).map_err(Error::permanent),
+            None => Ok(step),
+        }
     }
 
     async fn recorded(&self, step: &StepName) -> Result<Option<bytes::Bytes>, Error> {

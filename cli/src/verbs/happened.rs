@@ -12,7 +12,7 @@ use artel::state::State;
 use artel::time::Elapsed;
 use artel::{Entry, ReadError, Reader};
 
-use crate::{describe, times, wire, words};
+use crate::{describe, returned, times, wire, words};
 
 /// How many activations are remembered.
 const REMEMBERED_MAX: usize = 65_536;
@@ -273,7 +273,7 @@ fn happened(event: &Event, agent: Option<String>, state: &State) -> wire::Happen
 
 fn work(event: &Event, agent: Option<String>, state: &State) -> wire::Happened {
     match event {
-        Event::AttemptStarted { attempt, session, seed, deadline } => {
+        Event::AttemptStarted { attempt, session, seed, deadline, slots } => {
             wire::Happened::AttemptStarted {
                 activation: describe::number(attempt.activation),
                 attempt: attempt.attempt.get(),
@@ -281,6 +281,7 @@ fn work(event: &Event, agent: Option<String>, state: &State) -> wire::Happened {
                 session: session.to_string(),
                 seed: seed.to_string(),
                 deadline_ms: deadline.as_millis(),
+                slots: *slots,
             }
         }
         Event::AttemptEnded { attempt, end, next, report } => {
@@ -451,5 +452,7 @@ fn definition(definition: &AgentDefinition) -> wire::AgentDefinition {
         breaker: definition.limits.breaker.as_ref().map(describe::breaker),
         rate_limit: definition.limits.rate.as_ref().map(describe::rate_limit),
         dependencies: describe::texts(&definition.dependencies),
+        output_rules: definition.output_rules.iter().map(returned::rule).collect(),
+        candidates: definition.candidates,
     }
 }

@@ -139,8 +139,12 @@ fn work(happened: &Happened) -> (&'static str, String) {
         None => id,
     };
     match happened {
-        Happened::AttemptStarted { activation, attempt, agent, .. } => {
-            ("attempt started", named(agent, format!("{activation}/{attempt}")))
+        Happened::AttemptStarted { activation, attempt, agent, slots, .. } => {
+            let mut text = named(agent, format!("{activation}/{attempt}"));
+            if *slots > 1 {
+                text.push_str(&format!(", {slots} candidates"));
+            }
+            ("attempt started", text)
         }
         Happened::AttemptEnded {
             activation,

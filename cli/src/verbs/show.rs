@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::json::pretty;
 use crate::output::Output;
 use crate::table::{Column, Table};
-use crate::{describe, times, wire};
+use crate::{describe, returned, times, wire};
 
 /// The activation of this id.
 pub(super) async fn find(reader: &Reader, id: ActivationId) -> Result<ActivationView, Error> {
@@ -137,6 +137,7 @@ fn tell_attempts(history: &[wire::Attempt], out: &mut Output) -> Result<(), Erro
             out.heading(&format!("log of attempt {}", one.number))?;
             out.block(2, &one.log)?;
         }
+        returned::tell(one, out)?;
     }
     Ok(())
 }

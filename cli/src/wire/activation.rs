@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::artifact::Artifact;
+use super::output::{Candidate, Withheld};
 
 /// The answer of `activation ls`.
 #[derive(Debug, Serialize)]
@@ -131,6 +132,10 @@ pub(crate) struct Attempt {
     pub(crate) error: Vec<String>,
     /// What the handler logged.
     pub(crate) log: String,
+    /// What it returned and was not published, because a condition of its agent said no.
+    pub(crate) withheld: Vec<Withheld>,
+    /// What its candidates came to, where it had several.
+    pub(crate) candidates: Vec<Candidate>,
 }
 
 /// The answer of `dlq ls`.

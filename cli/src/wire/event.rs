@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 
 use super::activation::Subscription;
 use super::artifact::Trace;
+use super::output::OutputRule;
 use super::turn::{BreakerOptions, Metered, RateLimit};
 
 /// A line of `event tail`.
@@ -193,6 +194,8 @@ pub(crate) enum Happened {
         seed: String,
         /// When it is over at the latest, in milliseconds of the board's own clock.
         deadline_ms: u64,
+        /// How many slots it takes: one for each of its candidates.
+        slots: u32,
     },
     /// An attempt ended.
     AttemptEnded {
@@ -345,4 +348,8 @@ pub(crate) struct AgentDefinition {
     pub(crate) rate_limit: Option<RateLimit>,
     /// What its attempts depend on.
     pub(crate) dependencies: Vec<String>,
+    /// What is said about its outputs.
+    pub(crate) output_rules: Vec<OutputRule>,
+    /// How many candidates each attempt has, of which one is published.
+    pub(crate) candidates: u32,
 }

@@ -7,6 +7,7 @@ mod bench;
 mod board;
 mod event;
 mod failure;
+mod output;
 mod turn;
 mod types;
 
@@ -21,5 +22,6 @@ pub(crate) use bench::{Bench, Latency};
 pub(crate) use board::{Agent, Board, BoardHash, OpenCorrelation, Owner, Removed, Type, Verified};
 pub(crate) use event::{Actor, AgentDefinition, Event, Happened};
 pub(crate) use failure::{Failure, Problem};
+pub(crate) use output::{Candidate, KeptOutput, OutputRule, Withheld};
 pub(crate) use turn::{Breaker, BreakerOptions, Breakers, Metered, RateLimit, Turned};
 pub(crate) use types::{TypeFailure, TypeVersion, Types, TypesChecked, VersionChecked};

@@ -1,8 +1,12 @@
 //! What `artel activation ls`, `show` and `cancel` answer, change and refuse.
 
-use serde_json::json;
+use std::sync::Arc;
 
-use super::fixture::{Fixture, numbers};
+use serde_json::{Value, json};
+
+use artel::{Board, Context, Error};
+
+use super::fixture::{Fixture, PROGRAM, Package, Verdict, numbers, package};
 
 /// The ids that a listing has.
 fn ids(fixture: &Fixture, args: &[&str]) -> Vec<u64> {
@@ -117,8 +121,86 @@ async fn cancel_ends_what_waits_and_records_who_asked() {
     assert_eq!(fixture.text(&args), expected);
     assert_eq!(ids(&fixture, &["--outcome", "cancelled"]), [19, 23]);
     let last = fixture.run(&["event", "tail", "--limit", "1", "--json"]).out;
-    let last: serde_json::Value = serde_json::from_str(&last).unwrap();
+    let last: Value = serde_json::from_str(&last).unwrap();
     assert_eq!((&last["kind"], &last["why"]), (&json!("activation_closed"), &json!("cancelled")));
     let actor = json!({ "kind": "operator", "name": "anna", "reason": "withdrawn" });
     assert_eq!(last["actor"], actor);
+}
+
+/// A candidate that writes a verdict as good as its number is odd, and one about something else.
+async fn write(cx: Context, package: Arc<Package>) -> Result<Vec<Verdict>, Error> {
+    if cx.candidate() == 2 {
+        return Err(Error::permanent("the pen is dry"));
+    }
+    let verdict = |package: &str| Verdict { package: package.to_owned(), good: true };
+    Ok(vec![verdict(&format!("{} {}", package.name, cx.candidate())), verdict("aside")])
+}
+
+/// BEST-6, OUT-3: what was not published is shown: what a condition withheld, and the candidates that were
+/// not the best, with their scores.
+#[tokio::test]
+async fn show_tells_what_was_not_published() {
+    let fixture = Fixture::new().await;
+    let url = format!("sqlite:{}", fixture.folder().join("best.db").display());
+    let board = Board::builder(&url).name("best").program(PROGRAM).open().await.unwrap();
+    board
+        .agent("writer")
+        .on::<Package>()
+        .output::<Verdict>(|verdict| {
+            verdict
+                .publish_if(|it| it.package != "aside")
+                .validate("is good", |it| it.good)
+                .count(2)
+        })
+        .best_of(3, |candidate| f64::from(candidate.number() % 3) / 2.0)
+        .run(write);
+    let running = board.start().await.unwrap();
+    running.publish(package("lamp")).await.unwrap();
+    running.idle().await.unwrap();
+    let _ = running.shutdown().await;
+    let of = |args: &[&'static str]| [args, &["--board", url.as_str()]].concat();
+    let listing = fixture.json(&of(&["activation", "ls"]));
+    let id = numbers(&listing["activations"], "id")[0].to_string();
+    let show = ["activation", "show", id.as_str(), "--board", url.as_str()];
+    let text = fixture.text(&show);
+    let expected = r#"
+withheld in attempt 1
+  1 of review.Verdict
+
+candidates of attempt 1
+NO  SCORE  CAME TO
+1  0.5  published, withheld: 1 of review.Verdict
+2  failed: the pen is dry
+3  0  not the best, withheld: 1 of review.Verdict
+
+what candidate 3 of attempt 1 returned
+  review.Verdict {"good":true,"package":"lamp 3"}
+"#;
+    assert!(text.ends_with(expected), "{text}");
+    let attempt = &fixture.json(&show)["history"][0];
+    assert_eq!(attempt["withheld"], json!([{ "type_name": "review.Verdict", "count": 1 }]));
+    let candidates = &attempt["candidates"];
+    assert_eq!((&candidates[0]["published"], &candidates[0]["score"]), (&json!(true), &json!(0.5)));
+    assert_eq!(candidates[1]["error"], json!(["the pen is dry"]));
+    let kept = json!({ "package": "lamp 3", "good": true });
+    assert_eq!(candidates[2]["outputs"][0]["payload"], kept);
+
+    let events = fixture.run(&of(&["event", "tail", "--json"])).out;
+    let events: Vec<Value> = events.lines().map(|it| serde_json::from_str(it).unwrap()).collect();
+    let of_kind = |kind: &str| events.iter().find(|it| it["kind"] == kind).unwrap();
+    assert_eq!(of_kind("attempt_started")["slots"], json!(3));
+    let definition = &of_kind("agent_defined")["definition"];
+    let rule = json!({
+        "type_name": "review.Verdict",
+        "conditional": true,
+        "checks": ["is good"],
+        "least": 2,
+        "most": 2,
+    });
+    assert_eq!(
+        (&definition["output_rules"], &definition["candidates"]),
+        (&json!([rule]), &json!(3))
+    );
+    let lines = fixture.text(&of(&["event", "tail"]));
+    assert!(lines.contains(", 3 candidates\n"), "{lines}");
 }

@@ -70,6 +70,8 @@ pub struct Running {
     pub at: Timestamp,
     /// When it is over at the latest.
     pub deadline: Elapsed,
+    /// How many slots it takes.
+    pub slots: u32,
 }
 
 impl Activation {

@@ -38,7 +38,11 @@ pub(super) struct Queue {
     ready: BTreeSet<Rank>,
     pub(super) open: usize,
     pub(super) running: u32,
+    /// The slots that its running attempts take.
+    used: u32,
     concurrency: u32,
+    /// How many slots each of its attempts takes.
+    slots: u32,
     registered: bool,
     paused: bool,
     /// Until when a breaker or a rate limit holds it back.
@@ -56,6 +60,8 @@ pub(super) struct Standing {
     pub(super) registered: bool,
     pub(super) paused: bool,
     pub(super) concurrency: u32,
+    /// How many slots each of its attempts takes.
+    pub(super) slots: u32,
 }
 
 /// The part of an agent's running attempts that ends with an append where its handlers are faster
@@ -69,6 +75,11 @@ impl Queue {
         self.ended.saturating_mul(ENDING) >= self.running
             && !self.paused
             && self.held_back.is_none()
+    }
+
+    /// Whether its bound has room for another attempt.
+    pub(super) const fn has_room(&self) -> bool {
+        self.used.saturating_add(self.slots) <= self.concurrency
     }
 
     fn may_run(&self) -> bool {
@@ -100,6 +111,7 @@ impl Agenda {
         queue.registered = standing.registered;
         queue.paused = standing.paused;
         queue.concurrency = standing.concurrency;
+        queue.slots = standing.slots;
         self.refresh(agent);
     }
 
@@ -109,14 +121,17 @@ impl Agenda {
         self.refresh(agent);
     }
 
-    pub(super) fn begin(&mut self, agent: AgentNo) {
-        self.queue(agent).running += 1;
+    pub(super) fn begin(&mut self, agent: AgentNo, slots: u32) {
+        let queue = self.queue(agent);
+        queue.running += 1;
+        queue.used += slots;
         self.refresh(agent);
     }
 
-    pub(super) fn end(&mut self, agent: AgentNo) {
+    pub(super) fn end(&mut self, agent: AgentNo, slots: u32) {
         let queue = self.queue(agent);
         queue.running -= 1;
+        queue.used -= slots;
         let moved = queue.ended > 0;
         queue.ended = queue.ended.saturating_add(1);
         if !moved {
@@ -143,7 +158,7 @@ impl Agenda {
     /// gates.
     fn refresh(&mut self, agent: AgentNo) {
         let queue = self.queue(agent);
-        let free = queue.running < queue.concurrency;
+        let free = queue.has_room();
         let open = queue.may_run() && free && queue.held_back.is_none();
         let head = if open { queue.ready.first().copied() } else { None };
         let waits = queue.may_run() && free && !queue.ready.is_empty();
@@ -193,6 +208,12 @@ impl Agenda {
     /// The first activation on the agenda whose agent may run.
     pub(super) fn first(&self) -> Option<ActivationId> {
         self.heads.first().map(|((_, id), _)| *id)
+    }
+
+    /// The same among those whose attempts take at most so many slots.
+    pub(super) fn first_within(&self, slots: u32) -> Option<ActivationId> {
+        let fits = |agent| self.queue_of(agent).is_some_and(|queue| queue.slots <= slots);
+        self.heads.iter().find(|(_, agent)| fits(*agent)).map(|((_, id), _)| *id)
     }
 
     /// How many activations only wait for a free slot, or for attempts of their agent that the board

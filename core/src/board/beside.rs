@@ -16,7 +16,8 @@ use crate::policy::limits;
 pub struct Beside {
     /// What was decided since the oldest look-up that is accepted.
     pub recent: Recent,
-    holding: BTreeMap<SessionId, BTreeSet<AttemptId>>,
+    /// Attempts that were ended, and the slots that they still take.
+    holding: BTreeMap<SessionId, BTreeMap<AttemptId, u32>>,
     leasing_stopped: bool,
 }
 
@@ -36,12 +37,12 @@ impl Beside {
         !self.leasing_stopped
     }
 
-    /// The board ended an attempt, but its executor has not let go of the slot yet.
-    pub(super) fn hold(&mut self, session: SessionId, attempt: AttemptId) {
-        self.holding.entry(session).or_default().insert(attempt);
+    /// The board ended an attempt, but its executor has not let go of its slots yet.
+    pub(super) fn hold(&mut self, session: SessionId, attempt: AttemptId, slots: u32) {
+        self.holding.entry(session).or_default().insert(attempt, slots);
     }
 
-    /// An executor's slot is free again after the board had ended its attempt.
+    /// An executor's slots are free again after the board had ended their attempt.
     pub fn release(&mut self, session: SessionId, attempt: AttemptId) {
         if let Some(held) = self.holding.get_mut(&session) {
             held.remove(&attempt);
@@ -61,7 +62,7 @@ impl Beside {
         found: impl IntoIterator<Item = (Seq, &'a [Event])>,
     ) {
         for held in self.holding.values_mut() {
-            held.retain(|held| {
+            held.retain(|held, _| {
                 let ended = state
                     .activation(held.activation)
                     .and_then(super::Activation::running)
@@ -84,7 +85,7 @@ impl Beside {
     }
 
     pub(super) fn held_by(&self, session: SessionId) -> u32 {
-        self.holding.get(&session).map_or(0, |held| u32::try_from(held.len()).unwrap_or(u32::MAX))
+        self.holding.get(&session).map_or(0, |held| held.values().sum())
     }
 
     pub(super) fn forget_session(&mut self, session: SessionId) {

@@ -50,6 +50,8 @@ pub struct Lease {
     pub seq: Seq,
     /// Steps whose results are recorded, and where.
     pub steps: Vec<(StepName, Seq)>,
+    /// How many slots it takes: one for each of its candidates.
+    pub slots: u32,
 }
 
 /// A tree of work of which nothing is open any more.

@@ -174,7 +174,7 @@ impl State {
         let running = self.activations.get(&attempt.activation).and_then(|a| a.running());
         if let Some(running) = running {
             changes.stops.push(*attempt);
-            beside.hold(running.session, *attempt);
+            beside.hold(running.session, *attempt, running.slots);
         }
     }
 
@@ -201,6 +201,7 @@ impl State {
             deadline: running.deadline,
             seq: *activation.trail.last()?,
             steps: activation.steps.clone(),
+            slots: running.slots,
         })
     }
 

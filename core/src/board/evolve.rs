@@ -11,6 +11,7 @@ use super::circuit::Circuit;
 use super::index::{Facts, Index, Timed};
 use super::lanes::Lanes;
 use super::meter::Meter;
+use super::slots::KeyLimit;
 use super::state::{
     AgentRecord, Counters, DependencyRecord, SessionRecord, State, SubscriptionRecord, TypeRecord,
 };
@@ -269,8 +270,8 @@ impl State {
         std::mem::swap(&mut index.turning, &mut self.index.turning);
         for (no, agent) in self.agents() {
             let AgentRecord { registered, paused, .. } = *agent;
-            let concurrency = agent.definition.concurrency;
-            index.agenda.stand(no, Standing { registered, paused, concurrency });
+            let (concurrency, slots) = (agent.definition.concurrency, agent.definition.slots());
+            index.agenda.stand(no, Standing { registered, paused, concurrency, slots });
             for &dependency in &agent.dependencies {
                 index.dependents_mut(dependency).push(no);
             }
@@ -354,7 +355,9 @@ pub(super) fn facts(known: &Known<'_>, id: ActivationId, activation: &Activation
             Some(Wakes::Aged { .. }) => Timed::Aged,
             Some(Wakes::AtOnce) | None => Timed::No,
         },
-        key_limit: agent.and_then(|agent| agent.key_concurrency),
+        key_limit: agent.and_then(|agent| {
+            agent.key_concurrency.map(|slots| KeyLimit { slots, each: agent.slots() })
+        }),
     }
 }
 

@@ -31,11 +31,16 @@ impl State {
                 let since = not_before.unwrap_or_default().max(self.header.elapsed);
                 self.create(ActivationId(seq), (*subscription, since), made)
             }
-            Event::AttemptStarted { attempt, session, seed, deadline } => {
-                let (started, at) = (self.header.elapsed, self.header.at);
-                let (session, seed, deadline) = (*session, *seed, *deadline);
-                let attempt_no = attempt.attempt;
-                let running = Running { attempt: attempt_no, session, seed, started, at, deadline };
+            Event::AttemptStarted { attempt, session, seed, deadline, slots } => {
+                let running = Running {
+                    attempt: attempt.attempt,
+                    session: *session,
+                    seed: *seed,
+                    started: self.header.elapsed,
+                    at: self.header.at,
+                    deadline: *deadline,
+                    slots: *slots,
+                };
                 self.start_attempt(seq, attempt.activation, running)
             }
             Event::AttemptEnded { attempt, end, next, .. } => {

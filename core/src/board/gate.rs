@@ -40,13 +40,13 @@ pub enum Gate {
         /// When the next one may begin.
         until: Elapsed,
     },
-    /// As many attempts run on the board as may.
+    /// As many attempts run on the board as may, or there are not slots enough for all candidates.
     BoardConcurrency,
     /// As many attempts of its agent run as may.
     AgentConcurrency,
     /// As many attempts of its agent with its key run as may.
     KeyConcurrency,
-    /// No executor offers a permit, or others are before it.
+    /// No executor offers a permit, or not one for each candidate, or others are before it.
     Permit,
 }
 
@@ -123,10 +123,11 @@ impl State {
             Some(Holding::Rate(of, until)) => return Some(Gate::Rate { of, until }),
             None => {}
         }
-        if self.index.running >= self.bounds().concurrency {
+        let slots = agent.definition.slots();
+        if self.index.used.saturating_add(slots) > self.bounds().concurrency {
             return Some(Gate::BoardConcurrency);
         }
-        if self.index.load(activation.agent).1 >= agent.definition.concurrency {
+        if self.index.agent_is_full(activation.agent) {
             return Some(Gate::AgentConcurrency);
         }
         if self.index.key_is_full(activation) {

@@ -11,7 +11,7 @@ use super::elapse::OVERDUE_GRACE;
 use super::held::Held;
 use super::lanes::Lanes;
 use super::room::{OWED_FACTOR, agenda_len_max};
-use super::slots::Slots;
+use super::slots::{KeyLimit, Slots};
 use crate::event::{Metered, Room};
 use crate::ids::{
     ActivationId, AgentNo, CorrelationId, DependencyNo, Seq, SessionId, SubscriptionNo,
@@ -38,6 +38,8 @@ pub(super) struct Index {
     deadlines: BTreeSet<(Elapsed, ActivationId)>,
     open: usize,
     pub(super) running: u32,
+    /// The slots that running attempts take.
+    pub(super) used: u32,
     sessions: BTreeMap<SessionId, u32>,
     pub(super) touched: Vec<CorrelationId>,
     /// What attempts ended of that is metered there, so that its breaker may turn.
@@ -72,8 +74,8 @@ pub(super) struct Facts {
     pub(super) behind: bool,
     /// Whether it waits for a time that something may come before.
     pub(super) timed: Timed,
-    /// How many attempts of its key may run at once.
-    pub(super) key_limit: Option<u32>,
+    /// How many slots attempts of its key may take at once.
+    pub(super) key_limit: Option<KeyLimit>,
 }
 
 /// Whether an activation that had no attempt yet waits for a time that something may come before.
@@ -132,11 +134,13 @@ impl Index {
             }
             Phase::Full { since, room } => self.held.insert(id, *since, *room),
             Phase::Running(running) => {
+                let slots = running.slots;
                 self.running += 1;
-                *self.sessions.entry(running.session).or_default() += 1;
-                self.agenda.begin(agent);
+                self.used += slots;
+                *self.sessions.entry(running.session).or_default() += slots;
+                self.agenda.begin(agent, slots);
                 if let (Some(key), Some(limit)) = (&activation.key, facts.key_limit) {
-                    self.slots.begin((agent, key), limit, &mut self.agenda);
+                    self.slots.begin((agent, key), limit, slots, &mut self.agenda);
                 }
             }
         }
@@ -171,13 +175,15 @@ impl Index {
             }
             Phase::Running(running) => {
                 self.held.release(id);
+                let slots = running.slots;
                 self.running -= 1;
+                self.used -= slots;
                 if let Some(count) = self.sessions.get_mut(&running.session) {
-                    *count -= 1;
+                    *count -= slots;
                 }
-                self.agenda.end(agent);
+                self.agenda.end(agent, slots);
                 if let (Some(key), Some(_)) = (&activation.key, facts.key_limit) {
-                    self.slots.end((agent, key), &mut self.agenda);
+                    self.slots.end((agent, key), slots, &mut self.agenda);
                 }
             }
         }
@@ -228,7 +234,7 @@ impl Index {
         }
     }
 
-    /// Whether as many attempts of its key run as may.
+    /// Whether there is no room for another attempt of its key.
     pub(super) fn key_is_full(&self, activation: &Activation) -> bool {
         let key = activation.key.as_ref();
         key.is_some_and(|key| self.slots.is_full((activation.agent, key)))
@@ -352,12 +358,18 @@ impl Index {
         timers.chain(self.next_with_room()).chain(self.agenda.next_release()).min()
     }
 
-    pub(super) fn running_in(&self, session: SessionId) -> u32 {
+    /// How many slots of a session running attempts take.
+    pub(super) fn used_in(&self, session: SessionId) -> u32 {
         self.sessions.get(&session).copied().unwrap_or(0)
     }
 
     pub(super) fn forget_session(&mut self, session: SessionId) {
         self.sessions.remove(&session);
+    }
+
+    /// Whether an agent has no room for another attempt.
+    pub(super) fn agent_is_full(&self, agent: AgentNo) -> bool {
+        self.agenda.queue_of(agent).is_some_and(|queue| !queue.has_room())
     }
 
     pub(super) fn load(&self, agent: AgentNo) -> (usize, u32) {

@@ -42,6 +42,7 @@ impl State {
         for definition in &registration.agents {
             self.check_types(definition, registration)?;
             self.check_dependencies(definition, registration)?;
+            self.check_candidates(definition)?;
             named.insert(definition.name.clone());
             self.register_agent(definition, &mut numbers, events);
         }
@@ -123,6 +124,23 @@ impl State {
                     agent: definition.name.to_string(),
                     dependency: name.clone(),
                 });
+            }
+        }
+        Ok(())
+    }
+
+    /// An attempt that takes more slots than there can be would never begin.
+    fn check_candidates(&self, definition: &AgentDefinition) -> Result<(), Rejection> {
+        let candidates = definition.slots();
+        let bounds = [
+            ("its concurrency", Some(definition.concurrency)),
+            ("its concurrency per key", definition.key_concurrency),
+            ("the concurrency of the board", Some(self.bounds().concurrency)),
+        ];
+        for (what, limit) in bounds {
+            if let Some(limit) = limit.filter(|limit| candidates > (*limit).max(1)) {
+                let agent = definition.name.to_string();
+                return Err(Rejection::TooManyCandidates { agent, candidates, what, limit });
             }
         }
         Ok(())

@@ -1,5 +1,5 @@
 //! Slots by key: of an agent that bounds how many attempts of one key run at once, only so many
-//! activations of a key are in the agent's queue as there are slots; the others are parked beside it.
+//! activations of a key are in the agent's queue as there are slots for; the others are parked beside it.
 //! So a key that is full keeps no other key waiting, and a lease still looks at one entry.
 //!
 //! Derived data, as the rest of the index.
@@ -13,10 +13,19 @@ use crate::names::OrderingKey;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Slots(BTreeMap<AgentNo, BTreeMap<OrderingKey, Slot>>);
 
+/// How many slots attempts of one key may take at once.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct KeyLimit {
+    pub(super) slots: u32,
+    /// How many an attempt takes.
+    pub(super) each: u32,
+}
+
 #[derive(Clone, Debug, Default)]
 struct Slot {
-    limit: u32,
-    running: u32,
+    limit: KeyLimit,
+    /// The slots that running attempts take.
+    used: u32,
     queued: BTreeSet<Rank>,
     parked: BTreeSet<Rank>,
 }
@@ -24,7 +33,7 @@ struct Slot {
 impl Slot {
     /// Brings what is in the queue in line with how much there may be of it: the first ones.
     fn settle(&mut self, agent: AgentNo, agenda: &mut Agenda) {
-        let room = self.limit.saturating_sub(self.running) as usize;
+        let room = self.room() as usize;
         while self.queued.len() > room {
             let Some(last) = self.queued.pop_last() else { break };
             agenda.take_off(agent, last);
@@ -47,8 +56,13 @@ impl Slot {
         }
     }
 
+    /// How many more attempts may begin.
+    fn room(&self) -> u32 {
+        self.limit.slots.saturating_sub(self.used) / self.limit.each.max(1)
+    }
+
     fn is_empty(&self) -> bool {
-        self.running == 0 && self.queued.is_empty() && self.parked.is_empty()
+        self.used == 0 && self.queued.is_empty() && self.parked.is_empty()
     }
 }
 
@@ -75,7 +89,7 @@ impl Slots {
     pub(super) fn put(
         &mut self,
         of: (AgentNo, &OrderingKey),
-        limit: u32,
+        limit: KeyLimit,
         rank: Rank,
         agenda: &mut Agenda,
     ) {
@@ -99,20 +113,26 @@ impl Slots {
         });
     }
 
-    pub(super) fn begin(&mut self, of: (AgentNo, &OrderingKey), limit: u32, agenda: &mut Agenda) {
+    pub(super) fn begin(
+        &mut self,
+        of: (AgentNo, &OrderingKey),
+        limit: KeyLimit,
+        slots: u32,
+        agenda: &mut Agenda,
+    ) {
         self.change(of, agenda, |slot, _| {
             slot.limit = limit;
-            slot.running += 1;
+            slot.used += slots;
         });
     }
 
-    pub(super) fn end(&mut self, of: (AgentNo, &OrderingKey), agenda: &mut Agenda) {
-        self.change(of, agenda, |slot, _| slot.running = slot.running.saturating_sub(1));
+    pub(super) fn end(&mut self, of: (AgentNo, &OrderingKey), slots: u32, agenda: &mut Agenda) {
+        self.change(of, agenda, |slot, _| slot.used = slot.used.saturating_sub(slots));
     }
 
-    /// Whether as many attempts of the key run as may.
+    /// Whether there is no room for another attempt of the key.
     pub(super) fn is_full(&self, (agent, key): (AgentNo, &OrderingKey)) -> bool {
         let slot = self.0.get(&agent).and_then(|keys| keys.get(key));
-        slot.is_some_and(|slot| slot.running >= slot.limit)
+        slot.is_some_and(|slot| slot.room() == 0)
     }
 }

@@ -59,6 +59,7 @@ pub(crate) fn agents(which: u8) -> Vec<AgentDefinition> {
     all[0].concurrency = 1 + u32::from(which % 3);
     all[0].retry = Retry::exponential(Duration::from_millis(700));
     all[1].total_timeout = Some(Duration::from_secs(3));
+    all[1].candidates = 1 + u32::from(which % 2);
     all[2].subscriptions[0].priority = which % 10;
     all[2].attempt_timeout = Duration::from_secs(2);
     all[2].retry = Retry::never().jitter(Jitter::None);

@@ -1,4 +1,4 @@
-//! AGENDA-1, GATE-1, GATE-2, PERMIT-1: which work is leased when, against a list that is sorted anew
+//! AGENDA-1, GATE-1, GATE-2, PERMIT-1, BEST-2, BEST-3: which work is leased when, against a list that is sorted anew
 //! for each slot.
 
 use std::time::Duration;
@@ -49,6 +49,8 @@ fn act() -> impl Strategy<Value = Act> {
 struct Plan {
     priorities: [u8; 4],
     concurrency: [u32; 3],
+    /// How many slots attempts of each agent take.
+    candidates: [u32; 3],
     delay_ms: u64,
     slots: u32,
 }
@@ -56,10 +58,12 @@ struct Plan {
 fn plan() -> impl Strategy<Value = Plan> {
     let priorities = prop::array::uniform4(0..10_u8);
     let concurrency = prop::array::uniform3(1..4_u32);
-    (priorities, concurrency, 0..120_000_u64, 0..5_u32).prop_map(
-        |(priorities, concurrency, delay_ms, slots)| Plan {
+    let candidates = prop::array::uniform3(prop_oneof![2 => Just(1_u32), 1 => 2..4_u32]);
+    (priorities, concurrency, candidates, 0..120_000_u64, 0..5_u32).prop_map(
+        |(priorities, concurrency, candidates, delay_ms, slots)| Plan {
             priorities,
-            concurrency,
+            concurrency: [0, 1, 2].map(|one| concurrency[one].max(candidates[one])),
+            candidates,
             delay_ms,
             slots,
         },
@@ -72,6 +76,7 @@ fn agents(plan: &Plan, mask: u8) -> Vec<AgentDefinition> {
     for (index, one) in all.iter_mut().enumerate() {
         one.subscriptions[0].priority = plan.priorities[index];
         one.concurrency = plan.concurrency[index];
+        one.candidates = plan.candidates[index];
         let delay = Duration::from_millis(plan.delay_ms);
         one.retry = Retry::fixed(delay).jitter(Jitter::None).max_attempts(1_000);
     }
@@ -96,7 +101,7 @@ struct Oracle {
     /// What runs: its work, and the session whose slot it has.
     running: Vec<(Waiting, SessionId)>,
     /// Slots that attempts hold which the board has ended.
-    held: Vec<SessionId>,
+    held: Vec<(SessionId, usize)>,
     sessions: Vec<(SessionId, u32)>,
     registered: [bool; 3],
 }
@@ -105,40 +110,46 @@ const NAMES: [&str; 3] = ["one", "two", "three"];
 
 impl Oracle {
     fn used(&self, session: SessionId) -> usize {
-        let running = self.running.iter().filter(|(_, at)| *at == session).count();
-        running + self.held.iter().filter(|at| **at == session).count()
+        let running = self.running.iter().filter(|(_, at)| *at == session);
+        let running: usize = running.map(|(work, _)| self.slots(work.agent)).sum();
+        let held = self.held.iter().filter(|(at, _)| *at == session);
+        running + held.map(|(_, slots)| slots).sum::<usize>()
     }
 
-    fn free_slots(&self) -> usize {
-        self.sessions
-            .iter()
-            .map(|&(id, slots)| (slots as usize).saturating_sub(self.used(id)))
-            .sum()
+    /// How many slots an attempt of an agent takes.
+    fn slots(&self, agent: usize) -> usize {
+        self.plan.candidates[agent] as usize
     }
 
     fn busy(&self, agent: usize) -> bool {
         let running = self.running.iter().filter(|(work, _)| work.agent == agent).count();
-        running >= self.plan.concurrency[agent] as usize
+        (running + 1) * self.slots(agent) > self.plan.concurrency[agent] as usize
     }
 
     /// What has to be leased now, in order. Which session gives its slot is left to the board.
     fn expected(&mut self, now: i64) -> Vec<ActivationId> {
         let mut leased = Vec::new();
-        let mut free = self.free_slots();
-        while free > 0 {
+        let sessions = self.sessions.iter();
+        let mut free: Vec<usize> =
+            sessions.map(|&(id, slots)| (slots as usize).saturating_sub(self.used(id))).collect();
+        let largest = self.sessions.iter().map(|&(_, slots)| slots as usize).max().unwrap_or(0);
+        loop {
             let mut may: Vec<&Waiting> = self
                 .waiting
                 .iter()
                 .filter(|one| one.since <= now)
                 .filter(|one| self.registered[one.agent] && !self.busy(one.agent))
+                .filter(|one| self.slots(one.agent) <= largest)
                 .collect();
             may.sort_by_key(|one| (one.since - one.priority * 30_000, one.id));
             let Some(first) = may.first().map(|&first| first.clone()) else { break };
+            let slots = self.slots(first.agent);
+            let Some(most) = free.iter_mut().max().filter(|most| **most >= slots) else { break };
+            *most -= slots;
             self.waiting.retain(|one| one.id != first.id);
             leased.push(first.id);
             // A session that cannot be: which one it was is set right by the events.
             self.running.push((first, session(0)));
-            free -= 1;
         }
         leased
     }
@@ -161,7 +172,7 @@ impl Oracle {
                     let place = self.running.iter().position(which).unwrap();
                     let (mut work, at) = self.running.swap_remove(place);
                     if *end == AttemptEnd::Cancelled {
-                        self.held.push(at);
+                        self.held.push((at, self.slots(work.agent)));
                     }
                     if let Next::Retry { not_before, .. } = next {
                         work.since = i64::try_from(not_before.as_millis()).unwrap();

@@ -115,6 +115,8 @@ pub(crate) fn agent(name: &str, on: &str) -> AgentDefinition {
         limits: Limits::default(),
         dependencies: Vec::new(),
         clearance: Clearance::default(),
+        output_rules: Vec::new(),
+        candidates: AgentDefinition::CANDIDATES,
     }
 }
 

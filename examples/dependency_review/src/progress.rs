@@ -213,6 +213,7 @@ mod tests {
             session: SessionId::from_bytes([0; 16]),
             seed: 0,
             deadline: Elapsed(0),
+            slots: 1,
         }
     }
 

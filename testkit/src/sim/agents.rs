@@ -8,7 +8,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use artel::{Artifact, Board, Context, Error, Jitter, Outputs, Publication, Query, Retry};
+use artel::{Artifact, Board, Context, Error, Jitter, Publication, Query, Retry};
 use artel_core::ids::AttemptId;
 use artel_core::key::OnDead;
 use artel_core::names::AgentName;
@@ -16,6 +16,7 @@ use artel_core::time::Clock;
 
 use super::audit::Auditor;
 use super::cases::Case;
+use super::outputs::{self, Outputs};
 use super::policies::{self, Limits, Policies};
 use super::rules;
 use crate::VirtualClock;
@@ -41,7 +42,7 @@ pub(super) struct Leaf {
     pub(super) marked: Option<u64>,
 }
 
-#[derive(Outputs)]
+#[derive(artel::Outputs)]
 enum Made {
     Token(Token),
     Leaf(Leaf),
@@ -56,6 +57,14 @@ pub(super) struct Returned {
     pub(super) tokens: (usize, u32),
     /// The key that it publishes something else under.
     pub(super) key: Option<String>,
+    /// How many are withheld beside these.
+    pub(super) withheld: usize,
+    /// Whether all of it may be returned.
+    pub(super) fits: bool,
+    /// Which candidate returned it, and its score, the best so far.
+    pub(super) best: (f64, u32),
+    /// How many candidates have returned something that can be published.
+    pub(super) candidates: u32,
 }
 
 /// What the outside sees, whatever becomes of processes: the results of steps that returned, by
@@ -63,7 +72,7 @@ pub(super) struct Returned {
 #[derive(Debug, Default)]
 pub(super) struct Outside {
     steps: Mutex<BTreeMap<String, u64>>,
-    begun: Mutex<BTreeSet<(u32, AttemptId)>>,
+    begun: Mutex<BTreeSet<(u32, AttemptId, u32)>>,
     /// How many handlers there are in each process.
     handlers: Mutex<BTreeMap<u32, u32>>,
 }
@@ -76,6 +85,8 @@ pub(super) struct Around {
     pub(super) process: u32,
     pub(super) outputs_max: usize,
     pub(super) slots: u32,
+    /// What agents say about their outputs, by name.
+    pub(super) outputs: BTreeMap<String, Outputs>,
     pub(super) clock: Arc<VirtualClock>,
 }
 
@@ -98,14 +109,14 @@ impl Around {
         *here
     }
 
-    /// An attempt begins: its lease is durable, it began in no other task of this process, and there
-    /// is a slot for it.
-    fn begins(self: &Arc<Self>, attempt: AttemptId) -> Handler {
+    /// An attempt, or a candidate of it, begins: its lease is durable, it began in no other task of this
+    /// process, and there is a slot for it.
+    fn begins(self: &Arc<Self>, attempt: AttemptId, candidate: u32) -> Handler {
         let durable = self.auditor.look().started.contains(&attempt);
         self.auditor
             .expect(durable, format_args!("I1: {attempt} began before its lease was durable"));
         let mut begun = self.outside.begun.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = begun.insert((self.process, attempt));
+        let first = begun.insert((self.process, attempt, candidate));
         self.auditor.expect(first, format_args!("I6: {attempt} began twice in one process"));
         let here = self.count(|handlers| *handlers += 1);
         let fits = here <= self.slots;
@@ -113,20 +124,61 @@ impl Around {
         Handler { around: self.clone() }
     }
 
-    /// An attempt returns this, and perhaps something under a key beside it.
-    fn returns(&self, attempt: AttemptId, made: Vec<Made>, key: Option<String>) -> Vec<Made> {
-        let tastes = made.iter().filter_map(|made| match made {
-            Made::Token(token) => Some(token.taste),
-            Made::Leaf(_) => None,
-        });
-        let tokens = tastes.fold((0, 0), |(count, _), taste| (count + 1, taste));
+    /// An attempt, or a candidate of it, returns this, and perhaps something under a key beside it.
+    fn returns(&self, cx: &Context, made: Vec<Made>, leaf: Option<u32>) -> Vec<Made> {
+        let attempt = AttemptId { activation: cx.activation(), attempt: cx.attempt() };
+        let said = self.outputs_of(cx.agent());
         let mut audit = self.auditor.look();
-        if rules::runs(&audit, attempt) {
-            audit.returned.insert(attempt, Returned { made: made.len(), tokens, key });
-        } else {
+        if !rules::runs(&audit, attempt) {
             audit.cases.count(Case::LateResult);
+            return made;
         }
+        let all = made.len() + usize::from(leaf.is_some());
+        let mut returned = self.published(said, &made, leaf);
+        returned.best = (outputs::score(all), cx.candidate());
+        returned.fits = all <= self.outputs_max && said.fits(returned.tokens);
+        let before = audit.returned.get(&attempt).cloned();
+        let better = before.as_ref().is_none_or(|before| {
+            let ((best, number), (score, mine)) = (before.best, returned.best);
+            score > best || score.total_cmp(&best).is_eq() && mine < number
+        });
+        // Of an attempt with one candidate it is said what becomes of it, whatever it returned.
+        if said.candidates > 1 && !returned.fits {
+            return made;
+        }
+        returned.candidates = before.as_ref().map_or(0, |before| before.candidates) + 1;
+        let now = match before {
+            Some(before) if !better => Returned { candidates: returned.candidates, ..before },
+            _ => returned,
+        };
+        audit.returned.insert(attempt, now);
         made
+    }
+
+    /// What of it is published.
+    fn published(&self, said: Outputs, made: &[Made], leaf: Option<u32>) -> Returned {
+        let withheld = |number| said.withholds && outputs::is_withheld(number);
+        let mut returned = Returned {
+            made: 0,
+            tokens: (0, 0),
+            key: leaf.filter(|number| !withheld(*number)).map(key_of_leaf),
+            withheld: usize::from(leaf.is_some_and(withheld)),
+            fits: true,
+            best: (0.0, 1),
+            candidates: 0,
+        };
+        for one in made {
+            match one {
+                Made::Token(token) => returned.tokens = (returned.tokens.0 + 1, token.taste),
+                Made::Leaf(leaf) if withheld(leaf.number) => {
+                    returned.withheld += 1;
+                    continue;
+                }
+                Made::Leaf(_) => {}
+            }
+            returned.made += 1;
+        }
+        returned
     }
 
     /// A handler is about to panic.
@@ -179,6 +231,11 @@ const STEPS_FULL: &str = "steps of an activation";
 /// What the names of agents begin with; their number follows.
 const AGENT: &str = "agent-";
 
+/// The name of the agent with this number.
+pub(super) fn name_of(number: u32) -> String {
+    format!("{AGENT}{number}")
+}
+
 /// The number of an agent.
 pub(super) fn number_of(name: &AgentName) -> Option<u32> {
     name.as_str().strip_prefix(AGENT)?.parse().ok()
@@ -200,7 +257,7 @@ pub(super) fn declare(
     board.type_of::<Leaf>();
     policies.declare(board);
     for number in numbers {
-        let name = format!("{AGENT}{number}");
+        let name = name_of(number);
         let retry = match number % 3 {
             0 => Retry::fixed(Duration::from_secs(1)).max_attempts(5),
             1 => Retry::exponential(Duration::from_millis(200)).max_attempts(4),
@@ -231,13 +288,14 @@ pub(super) fn declare(
         };
         let keyed = ordered.is_some() || key_limit.is_some();
         let agent = if keyed { agent.key(policies::key_of) } else { agent };
+        let agent = outputs::say(agent, around.outputs_of(&name_of(number)));
         agent.shared_state(around.clone()).run(work);
     }
 }
 
 async fn work(cx: Context, token: Arc<Token>, around: Arc<Around>) -> Result<Vec<Made>, Error> {
     let attempt = AttemptId { activation: cx.activation(), attempt: cx.attempt() };
-    let _handler = around.begins(attempt);
+    let _handler = around.begins(attempt, cx.candidate());
     let id = cx.new_id();
     let bytes = id.as_bytes();
     let mut dice = Dice::new(u64::from_le_bytes([
@@ -253,7 +311,9 @@ async fn work(cx: Context, token: Arc<Token>, around: Arc<Around>) -> Result<Vec
         8..10 => return Err(Error::rate_limited(dice.up_to(4_000), "drawn")),
         10..13 => return Err(Error::permanent("drawn")),
         13..17 => {
-            around.panics(attempt);
+            if around.outputs_of(cx.agent()).candidates == 1 {
+                around.panics(attempt);
+            }
             panic!("drawn")
         }
         17..20 => std::future::pending().await,
@@ -265,28 +325,31 @@ async fn work(cx: Context, token: Arc<Token>, around: Arc<Around>) -> Result<Vec
         23..25 => {
             let leaf = || Made::Leaf(Leaf { number: token.number, marked });
             let made: Vec<_> = (0..=around.outputs_max.min(64)).map(|_| leaf()).collect();
-            return Ok(around.returns(attempt, made, key));
+            return Ok(around.returns(&cx, made, key));
         }
         _ => {}
     }
     if token.hops == 0 {
         let leaf = Made::Leaf(Leaf { number: token.number, marked });
-        return Ok(around.returns(attempt, vec![leaf], key));
+        return Ok(around.returns(&cx, vec![leaf], key));
     }
     let copies = if dice.percent(10) { dice.below(4) } else { 1 };
     let next = || Token { hops: token.hops - 1, ..(*token).clone() };
     let made = (0..copies).map(|_| Made::Token(next())).collect();
-    Ok(around.returns(attempt, made, key))
+    Ok(around.returns(&cx, made, key))
 }
 
 /// Publishes a leaf beside what is returned. The same key always stands for the same leaf, whoever
 /// makes it.
-fn publish_leaf(cx: &Context, dice: &mut Dice) -> String {
+fn publish_leaf(cx: &Context, dice: &mut Dice) -> u32 {
     let number = u32::try_from(dice.below(6)).unwrap_or(0);
-    let key = format!("leaf {number}");
     let leaf = Publication::new(Leaf { number, marked: None });
-    cx.publish(leaf.idempotency_key(key.as_str()));
-    key
+    cx.publish(leaf.idempotency_key(key_of_leaf(number)));
+    number
+}
+
+fn key_of_leaf(number: u32) -> String {
+    format!("leaf {number}")
 }
 
 /// Takes some steps, now and then.

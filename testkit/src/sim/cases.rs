@@ -66,6 +66,13 @@ pub enum Case {
     LateResult,
     /// An attempt returned something under a key that was on the board already.
     KeyTaken,
+    /// A condition withheld something that an attempt returned.
+    Withheld,
+    /// The best of several candidates was published.
+    BestOf {
+        /// Whether one of them had failed.
+        left_out: bool,
+    },
     /// A step gave what an earlier attempt had recorded.
     StepReused,
     /// A step was refused: its activation had recorded as many as it may.
@@ -95,7 +102,7 @@ pub enum Case {
 }
 
 /// How many cases there are.
-const LEN: usize = 61;
+const LEN: usize = 64;
 
 impl Case {
     /// Every one.
@@ -143,6 +150,9 @@ impl Case {
         Self::Dead(DeadReason::Limit),
         Self::LateResult,
         Self::KeyTaken,
+        Self::Withheld,
+        Self::BestOf { left_out: false },
+        Self::BestOf { left_out: true },
         Self::StepReused,
         Self::StepsFull,
         Self::Redriven,
@@ -258,6 +268,8 @@ mod tests {
             Case::TreePaused => (34, 1),
             Case::KeyHeldBack => (35, 1),
             Case::OutOfOrder => (36, 1),
+            Case::Withheld => (37, 1),
+            Case::BestOf { .. } => (38, 2),
         }
     }
 
@@ -265,7 +277,7 @@ mod tests {
     fn every_case_is_among_all() {
         let kinds: BTreeSet<(u8, usize)> = Case::ALL.into_iter().map(kinds).collect();
         assert_eq!(kinds.iter().map(|(_, count)| count).sum::<usize>(), LEN);
-        assert!(kinds.into_iter().map(|(kind, _)| kind).eq(0..37));
+        assert!(kinds.into_iter().map(|(kind, _)| kind).eq(0..39));
         assert_eq!(Case::ALL.into_iter().collect::<BTreeSet<_>>().len(), LEN);
     }
 

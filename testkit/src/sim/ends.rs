@@ -61,6 +61,9 @@ pub(super) fn end_of(
     }
     note(audit, &ended, failures);
     panicked(audit, &ended, decision);
+    if end == AttemptEnd::Done && ended.returned.as_ref().is_some_and(|returned| !returned.fits) {
+        audit.violated(format_args!("I3: {attempt} is done, and returned more than it may"));
+    }
     if end == AttemptEnd::Done { Some(owes(audit, &ended)) } else { None }
 }
 
@@ -79,7 +82,7 @@ struct Ended {
 fn who(audit: &mut Audit, ended: &Ended, decision: &Decision) {
     let Ended { attempt, end, running, returned, .. } = ended;
     let by_itself = decision.actor == Actor::Attempt(*attempt);
-    if !by_itself && returned.is_some() {
+    if !by_itself && returned.as_ref().is_some_and(|it| it.candidates >= running.slots) {
         audit.cases.count(Case::LateResult);
     }
     let may = match end {
@@ -202,6 +205,14 @@ fn note(audit: &mut Audit, ended: &Ended, failures: u32) {
             let keyed = returned.is_some_and(|returned| returned.key.is_some());
             if keyed && returned.is_some_and(|returned| owes(audit, ended) == returned.made) {
                 audit.cases.count(Case::KeyTaken);
+            }
+            if returned.is_some_and(|returned| returned.withheld > 0) {
+                audit.cases.count(Case::Withheld);
+            }
+            let slots = ended.running.slots;
+            if slots > 1 {
+                let all = returned.is_some_and(|returned| returned.candidates == slots);
+                audit.cases.count(Case::BestOf { left_out: !all });
             }
         }
         AttemptEnd::Cancelled | AttemptEnd::BoardFull => {}

@@ -16,6 +16,7 @@ mod clients;
 mod ends;
 mod held_back;
 mod ordering;
+mod outputs;
 mod panics;
 mod placements;
 mod policies;

@@ -119,8 +119,8 @@ fn by_key(audit: &mut Audit, attempt: AttemptId) {
         .state
         .activations()
         .filter(|(_, other)| other.agent == activation.agent && other.key.as_ref() == Some(key));
-    let running = same.filter(|(_, other)| other.running().is_some()).count();
-    if running > limit as usize {
+    let running: u32 = same.filter_map(|(_, other)| Some(other.running()?.slots)).sum();
+    if running > limit {
         audit.violated(format_args!("I13: with {attempt} there run {running} of its key"));
     }
 }

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use artel_core::board::Activation;
+use artel_core::board::{Activation, Running};
 use artel_core::envelope::{Actor, Envelope, Producer};
 use artel_core::event::{Closure, DeadReason, Event, Next, Pausable, Room};
 use artel_core::ids::{ActivationId, AgentNo, AttemptId, Seq};
@@ -324,9 +324,12 @@ fn running(audit: &mut Audit, attempt: AttemptId) {
     let Some(activation) = audit.state.activation(attempt.activation).cloned() else { return };
     let Some(run) = activation.running().copied() else { return };
     let running = || audit.state.activations().filter_map(|(_, a)| Some((a, a.running()?)));
-    let of_agent = running().filter(|(open, _)| open.agent == activation.agent).count();
-    let of_session = running().filter(|(_, other)| other.session == run.session).count();
-    let all = running().count();
+    let slots = |(_, run): (&Activation, &Running)| run.slots as usize;
+    let mine = running().filter(|(open, _)| open.agent == activation.agent);
+    let of_agent: usize = mine.map(slots).sum();
+    let same = running().filter(|(_, other)| other.session == run.session);
+    let of_session: usize = same.map(slots).sum();
+    let all: usize = running().map(slots).sum();
     let agent = audit.state.agent(activation.agent);
     let concurrency = agent.map_or(0, |agent| agent.definition.concurrency) as usize;
     let slots = audit.state.sessions().find(|(id, _)| *id == run.session);
@@ -335,8 +338,8 @@ fn running(audit: &mut Audit, attempt: AttemptId) {
     let registered = agent.is_some_and(|agent| agent.registered);
     if of_agent > concurrency || of_session > slots || all > board || !registered {
         audit.violated(format_args!(
-            "I13: with {attempt} there run {of_agent} of its agent (of {concurrency}), \
-             {of_session} in its session (of {slots}) and {all} in all (of {board}); registered: \
+            "I13: with {attempt} its agent has {of_agent} slots (of {concurrency}), its session \
+             {of_session} (of {slots}) and all together {all} (of {board}); registered: \
              {registered}"
         ));
     }

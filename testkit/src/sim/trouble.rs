@@ -165,14 +165,17 @@ async fn hold_back(
     }
 }
 
-/// Twice at once, now and then: they are tried again once.
+/// Twice at once, now and then: they are tried again once. Often so few that an agenda has room for
+/// them.
 async fn redrive(
     dice: &mut Dice,
     auditor: &Auditor,
     (running, operator): (&Running, &Operator<'_>),
 ) {
     let dead = dead_letters(running).await;
-    let chosen: Vec<_> = dead.into_iter().filter(|_| dice.percent(50)).collect();
+    let most = if dice.percent(70) { 1 + dice.below(4) } else { u64::MAX };
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
+    let chosen: Vec<_> = dead.into_iter().filter(|_| dice.percent(50)).take(most).collect();
     if chosen.is_empty() {
         return;
     }

@@ -1,6 +1,7 @@
 //! The world of a simulation: a log that outlives its processes, the processes one after the other,
 //! clients, probes and trouble beside them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,11 +19,12 @@ use super::agents::{self, AGENTS_MAX, Around, Outside};
 use super::audit::Auditor;
 use super::cases::Case;
 use super::clients::{Client, Promise};
+use super::outputs::Outputs;
 use super::policies::Policies;
 use super::run::Outcome;
 use super::trouble::{self, Fate};
 use super::verdict::{self, Seen};
-use super::{bounds, policies, probe, rest};
+use super::{bounds, outputs, policies, probe, rest};
 use crate::dice::Dice;
 use crate::{FaultyLog, SeededEntropy, VirtualClock};
 
@@ -33,6 +35,7 @@ mod part {
     pub(super) const BOUNDS: u64 = 3;
     pub(super) const PROBE: u64 = 4;
     pub(super) const POLICIES: u64 = 5;
+    pub(super) const OUTPUTS: u64 = 6;
     pub(super) const CLIENTS: u64 = 100;
     pub(super) const PROCESSES: u64 = 1_000;
 }
@@ -52,6 +55,7 @@ pub(super) struct World {
     pub(super) auditor: Arc<Auditor>,
     bounds: Bounds,
     policies: Policies,
+    outputs: Vec<Outputs>,
     lasting: bool,
     slots: u32,
     agents: u32,
@@ -83,6 +87,7 @@ pub(super) async fn run(seed: u64, auditor: Arc<Auditor>) -> Outcome {
         auditor: auditor.clone(),
         bounds: bounds(seed),
         policies: policies::draw(&mut Dice::part(seed, part::POLICIES)),
+        outputs: outputs::draw(&mut Dice::part(seed, part::OUTPUTS)),
         lasting: dice.percent(50),
         slots: if dice.percent(30) { u32::try_from(1 + dice.below(6)).unwrap_or(1) } else { 256 },
         agents: u32::try_from(1 + dice.below(AGENTS_MAX)).unwrap_or(1),
@@ -186,6 +191,7 @@ impl World {
             process: self.processes,
             outputs_max: self.bounds.outputs,
             slots: self.slots,
+            outputs: self.said(),
             clock: self.clock.clone(),
         });
         let drawn = u32::try_from(1 + dice.below(AGENTS_MAX)).unwrap_or(1);
@@ -203,6 +209,16 @@ impl World {
         };
         self.current.send_replace(Some(running.clone()));
         Some(Living { running, log, whole: left_out.is_none() })
+    }
+
+    /// What agents say about their outputs, by name.
+    fn said(&self) -> BTreeMap<String, Outputs> {
+        let within = (self.slots, self.bounds.concurrency);
+        let one = |number| {
+            let said = outputs::of(&self.outputs, number, &self.policies, within);
+            (agents::name_of(number), said)
+        };
+        (1..=self.agents).map(one).collect()
     }
 
     /// The process dies, or is shut down if its clients let go of it in time.

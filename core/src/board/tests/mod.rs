@@ -4,6 +4,7 @@ mod agenda;
 mod attempts;
 mod breakers;
 mod cancel;
+mod candidates;
 mod dead_letters;
 mod deliveries;
 mod keys;
@@ -111,6 +112,8 @@ pub(super) fn agent(name: &str, on: &str) -> AgentDefinition {
         limits: Limits::default(),
         dependencies: Vec::new(),
         clearance: Clearance::default(),
+        output_rules: Vec::new(),
+        candidates: AgentDefinition::CANDIDATES,
     }
 }
 

@@ -38,6 +38,7 @@ fn agents(which: u8) -> Vec<AgentDefinition> {
     let mut all = vec![agent("one", "A"), agent("two", "B"), agent("three", "A")];
     all[0].concurrency = 1 + u32::from(which % 3);
     all[1].total_timeout = Some(Duration::from_secs(3));
+    all[1].candidates = 1 + u32::from(which % 2);
     all[2].subscriptions[0].priority = which % 10;
     if which.is_multiple_of(5) {
         all.remove(usize::from(which / 5 % 3));

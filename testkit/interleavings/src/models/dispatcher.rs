@@ -67,6 +67,7 @@ fn lease() -> Lease {
         deadline: Elapsed::NEVER,
         seq: Seq(2),
         steps: Vec::new(),
+        slots: 1,
     }
 }
 
