@@ -123,7 +123,7 @@ fn a_subscription_is_to_all_versions() {
             producer: None,
             tags: &[],
             payload: b"{}",
-            visibility: &crate::visibility::Visibility::Public,
+            visibility: &Visibility::PUBLIC,
             ordering_key: None,
         };
         assert_eq!(catalogue.verdicts(candidate, &NoClosures).woken.len(), 1, "{type_no}");
