@@ -149,4 +149,10 @@ impl SubscriptionDefinition {
     pub const PRIORITY: u8 = 5;
     /// The highest priority.
     pub const PRIORITY_MAX: u8 = 9;
+
+    /// Whether it is about the reports of dead letters: then what dies of it is not reported.
+    #[must_use]
+    pub fn reports(&self) -> bool {
+        self.types.iter().any(|name| name.as_str() == crate::board::DEAD_LETTER)
+    }
 }

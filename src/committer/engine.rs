@@ -305,6 +305,7 @@ fn content_len(command: &Command) -> usize {
         | Request::Pause(_)
         | Request::Resume(_)
         | Request::OpenBreaker(_)
-        | Request::CloseBreaker(_) => 0,
+        | Request::CloseBreaker(_)
+        | Request::Pay(_) => 0,
     }
 }

@@ -120,7 +120,8 @@ fn one(audit: &mut Audit, seq: Seq, event: &Event, (decision, reading): (&Decisi
         | Event::BreakerHalfOpened { .. }
         | Event::BreakerClosed { .. }
         | Event::Paused { .. }
-        | Event::Resumed { .. } => {}
+        | Event::Resumed { .. }
+        | Event::DebtPaid { .. } => {}
     }
 }
 
