@@ -10,6 +10,8 @@ mod clock;
 mod committer;
 mod config;
 mod context;
+mod dead_letter;
+mod debts;
 mod dependency;
 mod entropy;
 mod error;
@@ -41,8 +43,8 @@ pub use artel_core::policy::{
 };
 pub use artel_core::trace::{TraceContext, TraceError};
 pub use artel_core::{
-    board as state, definition, envelope, event, hash, ids, key, log, names, predicate, record,
-    schema, time, visibility,
+    board as state, definition, envelope, event, fingerprint, hash, ids, key, log, names, predicate,
+    record, schema, time, visibility,
 };
 pub use artel_eventbus::{Entry, Tail, TailError};
 pub use artel_macros::{Artifact, Outputs};
@@ -55,6 +57,7 @@ pub use caretaker::{CaretakeError, Caretaker};
 pub use clock::SystemClock;
 pub use config::board_url;
 pub use context::{BoardView, Context};
+pub use dead_letter::DeadLetter;
 pub use dependency::Dependency;
 pub use entropy::{Entropy, OsEntropy};
 pub use error::{

@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use smol_str::SmolStr;
 
-use artel_core::artifact::TypeDescriptor;
+use artel_core::artifact::{Artifact, TypeDescriptor, descriptor};
 use artel_core::board::State;
 use artel_core::catalogue::Closures;
 use artel_core::content::Value;
@@ -18,6 +18,7 @@ use artel_core::ids::{AgentNo, SubscriptionNo, TypeNo};
 use artel_core::key::BadKey;
 use artel_core::names::{AgentName, DependencyName, OrderingKey, TypeName};
 
+use crate::dead_letter::DeadLetter;
 use crate::handler::ErasedHandler;
 
 /// A predicate of a subscription, on the typed value.
@@ -71,7 +72,8 @@ impl Program {
             numbers.agents.push(self.agents.get(&record.definition.name).cloned());
         }
         for (_, record) in state.types() {
-            numbers.types.push(self.types.get(&record.name).cloned());
+            let own = self.types.get(&record.name).cloned();
+            numbers.types.push(own.or_else(|| reported(&record.name)));
         }
         numbers.functions.resize(state.subscriptions().count(), Functions::default());
         for (no, record) in state.agents() {
@@ -99,6 +101,11 @@ impl Program {
     fn functions(&self, subscription: SubscriptionNo) -> Option<&Functions> {
         self.numbers.get()?.functions.get(subscription.get() as usize)
     }
+}
+
+/// A type of the board's own, which it may still owe artifacts of when no agent names it any more.
+fn reported(name: &TypeName) -> Option<TypeDescriptor> {
+    (name.as_str() == DeadLetter::NAME).then(descriptor::<DeadLetter>)
 }
 
 /// Evaluates closures on one value; what panics says no.

@@ -275,6 +275,7 @@ impl Engine {
             settled: building.changes.settled,
             catalogue,
             room: building.changes.room,
+            owed: building.changes.owed,
             artifacts,
         };
         (append, delivery)

@@ -5,6 +5,7 @@ mod attempts;
 mod breakers;
 mod cancel;
 mod dead_letters;
+mod debts;
 mod deliveries;
 mod keys;
 mod limits;
