@@ -3,6 +3,7 @@
 
 #[cfg(test)]
 mod board {
+    mod dead_letters;
     mod faults;
     mod handlers;
     mod load;
