@@ -14,7 +14,7 @@ use artel_persistence::OpenOptions;
 use crate::clock::SystemClock;
 use crate::committer::{Loaded, fold, load};
 use crate::error::{LoadError, OpenError, ReadError};
-use crate::history::{ActivationView, AttemptView, agent_no};
+use crate::history::{ActivationView, AttemptView, Intervention, agent_no};
 use crate::query::{Listing, Query};
 use crate::report::AttemptReport;
 use crate::sight::{Events, Sight};
@@ -226,6 +226,17 @@ impl Reader {
             }
         }
         Ok(attempts)
+    }
+
+    /// What people did to an activation, oldest first: redrives, and that it was dropped or cancelled.
+    ///
+    /// # Errors
+    /// When the log cannot be read or is damaged.
+    pub async fn interventions(
+        &self,
+        view: &ActivationView,
+    ) -> Result<Vec<Intervention>, ReadError> {
+        view.interventions(&*self.log).await
     }
 
     /// Activations, oldest first: open ones from the state, closed ones from the store.
