@@ -12,6 +12,7 @@ mod board {
     mod policies;
     mod prefixes;
     mod reads;
+    mod redrive;
     mod regress;
     mod restart;
     mod set_up;

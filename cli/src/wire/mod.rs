@@ -10,8 +10,8 @@ mod failure;
 mod turn;
 
 pub(crate) use activation::{
-    Activation, ActivationDetail, Activations, Attempt, DeadLetter, DeadLetters, Operated,
-    Subscription,
+    Activation, ActivationDetail, Activations, Attempt, DeadLetter, DeadLetterGroup,
+    DeadLetterGroups, DeadLetters, Intervention, Operated, Subscription,
 };
 pub(crate) use artifact::{
     Artifact, ArtifactDetail, Artifacts, NotWoken, Trace, Visibility, Woken,

@@ -53,6 +53,7 @@ correlation  <id>
 standing  dead: attempts-exhausted
 ended  <time>
 attempts  2
+fingerprint  <fingerprint>
 queue  verdicts
 
 inputs
