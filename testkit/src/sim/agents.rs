@@ -80,7 +80,7 @@ pub(super) struct Around {
 }
 
 /// A handler that is there, from its first poll until it is dropped.
-struct Handler {
+pub(super) struct Handler {
     around: Arc<Around>,
 }
 
@@ -100,7 +100,7 @@ impl Around {
 
     /// An attempt begins: its lease is durable, it began in no other task of this process, and there
     /// is a slot for it.
-    fn begins(self: &Arc<Self>, attempt: AttemptId) -> Handler {
+    pub(super) fn begins(self: &Arc<Self>, attempt: AttemptId) -> Handler {
         let durable = self.auditor.look().started.contains(&attempt);
         self.auditor
             .expect(durable, format_args!("I1: {attempt} began before its lease was durable"));
@@ -127,6 +127,11 @@ impl Around {
             audit.cases.count(Case::LateResult);
         }
         made
+    }
+
+    /// An attempt returns, and leaves nothing.
+    pub(super) fn returns_nothing(&self, attempt: AttemptId) {
+        self.returns(attempt, Vec::new(), None);
     }
 
     /// A handler is about to panic.

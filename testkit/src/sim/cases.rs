@@ -92,10 +92,14 @@ pub enum Case {
     KeyHeldBack,
     /// A dead letter was redriven out of the order of its key.
     OutOfOrder,
+    /// A death was reported to whoever was subscribed.
+    Reported,
+    /// What was about a report died, and was not reported.
+    ReportDied,
 }
 
 /// How many cases there are.
-const LEN: usize = 61;
+const LEN: usize = 63;
 
 impl Case {
     /// Every one.
@@ -161,6 +165,8 @@ impl Case {
         Self::Dead(DeadReason::BadKey),
         Self::KeyHeldBack,
         Self::OutOfOrder,
+        Self::Reported,
+        Self::ReportDied,
     ];
 }
 
@@ -258,6 +264,8 @@ mod tests {
             Case::TreePaused => (34, 1),
             Case::KeyHeldBack => (35, 1),
             Case::OutOfOrder => (36, 1),
+            Case::Reported => (37, 1),
+            Case::ReportDied => (38, 1),
         }
     }
 
@@ -265,7 +273,7 @@ mod tests {
     fn every_case_is_among_all() {
         let kinds: BTreeSet<(u8, usize)> = Case::ALL.into_iter().map(kinds).collect();
         assert_eq!(kinds.iter().map(|(_, count)| count).sum::<usize>(), LEN);
-        assert!(kinds.into_iter().map(|(kind, _)| kind).eq(0..37));
+        assert!(kinds.into_iter().map(|(kind, _)| kind).eq(0..39));
         assert_eq!(Case::ALL.into_iter().collect::<BTreeSet<_>>().len(), LEN);
     }
 

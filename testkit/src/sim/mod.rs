@@ -20,6 +20,7 @@ mod panics;
 mod placements;
 mod policies;
 mod probe;
+mod reports;
 mod rest;
 mod rules;
 mod run;
