@@ -65,7 +65,8 @@ pub(crate) async fn run(
     stop: CancellationToken,
 ) {
     // What the board owes itself is not refused by a bound that is there for others.
-    let payer = Payer { board, submitter: Submitter { payload_len: limits::PAYLOAD_LEN, ..submitter } };
+    let payer =
+        Payer { board, submitter: Submitter { payload_len: limits::PAYLOAD_LEN, ..submitter } };
     let mut pause = PAUSE;
     loop {
         // Before the look: what becomes due after it is news.
@@ -170,7 +171,8 @@ impl Payer {
     async fn pay_all(&self, owed: Vec<Owed>) -> bool {
         let paid = join_all(owed.iter().map(|owed| self.pay(owed))).await;
         let mut all = true;
-        for (owed, unpaid) in owed.iter().zip(paid).filter_map(|(owed, it)| Some((owed, it.err()?))) {
+        for (owed, unpaid) in owed.iter().zip(paid).filter_map(|(owed, it)| Some((owed, it.err()?)))
+        {
             all = false;
             let chain = chain_of(&unpaid).join(": ");
             tracing::warn!(debt = %owed.id, error = chain, "cannot report a dead letter yet");

@@ -66,7 +66,7 @@ pub use error::{
     LoadError, OpenError, OperateError, PublishError, ReadError, StartError, TakeOverError,
 };
 pub use handler::{Handler, Stateful, Stateless};
-pub use history::{ActivationView, AttemptView, Intervention, Intervened, Standing};
+pub use history::{ActivationView, AttemptView, Intervened, Intervention, Standing};
 pub use letters::{DeadLetterFilter, DeadLetterGroup, DeadLetterGroups};
 pub use operator::Operator;
 pub use publication::Publication;

@@ -187,7 +187,8 @@ impl<'a> Sweep<'a> {
                     return Ok(());
                 }
                 if let Some(rate) = self.rate {
-                    let due = Duration::from_secs(1).mul_f64(self.bulk.changed as f64 / f64::from(rate));
+                    let due =
+                        Duration::from_secs(1).mul_f64(self.bulk.changed as f64 / f64::from(rate));
                     tokio::time::sleep_until(begun + due).await;
                 }
                 self.change(part.iter().map(|closed| closed.activation).collect()).await?;

@@ -158,8 +158,7 @@ async fn wire(
     let (clock, run) = committer::start(inbox, start).await?;
     let run = Run { committer: Box::pin(run), clock, due: moments, debts };
     let setup = setup.clone();
-    let parts =
-        Parts { setup, committer, submitter, hub, dispatcher, session, incarnation, tasks };
+    let parts = Parts { setup, committer, submitter, hub, dispatcher, session, incarnation, tasks };
     Ok((parts, run))
 }
 

@@ -11,7 +11,8 @@ use artel::key::KeyOf;
 use artel::state::{Gate, State};
 use artel::visibility::Visibility;
 use artel::{
-    ActivationView, AttemptView, Breaker, DeadLetterGroup, Intervened, Intervention, RateLimit, Standing, Stored, TraceContext, Trip,
+    ActivationView, AttemptView, Breaker, DeadLetterGroup, Intervened, Intervention, RateLimit,
+    Standing, Stored, TraceContext, Trip,
 };
 
 use crate::{times, wire, words};

@@ -275,7 +275,9 @@ fn work() -> Vec<Event> {
 
 /// Two deaths that somebody wants to be told of, of which one is: events 34 to 38.
 fn owed() -> Vec<Event> {
-    let Event::AgentDefined { definition, .. } = defined(2, "undertaker", 2) else { return Vec::new() };
+    let Event::AgentDefined { definition, .. } = defined(2, "undertaker", 2) else {
+        return Vec::new();
+    };
     let mut definition = AgentDefinition::clone(&definition);
     definition.subscriptions[0].types = vec![TypeName::new("artel.DeadLetter").unwrap()];
     let dies = |id, why| {

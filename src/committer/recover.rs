@@ -308,7 +308,8 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
         self.begin_epoch(&ownership);
         for attempt in late {
             let outcome = AttemptOutcome::Released;
-            let finish = Request::Finish(Finish { attempt, outcome, report: None, fingerprint: None });
+            let finish =
+                Request::Finish(Finish { attempt, outcome, report: None, fingerprint: None });
             self.engine.decide(Pending::own(self.own_command(finish)));
         }
         if suspect.is_some() {

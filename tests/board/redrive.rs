@@ -9,8 +9,8 @@ use tokio::time::Instant;
 use artel::event::DeadReason;
 use artel::log::{ActivationQuery, OutcomeFilter};
 use artel::{
-    Board, Bounds, Context, DeadLetterFilter, Error, Jitter, OperateError, Publication, Reader, Retry,
-    Running,
+    Board, Bounds, Context, DeadLetterFilter, Error, Jitter, OperateError, Publication, Reader,
+    Retry, Running,
 };
 use artel_testkit::{SeededEntropy, VirtualClock};
 
@@ -34,7 +34,12 @@ async fn weigh(_: Context, _: Arc<Part>) -> Result<(), Error> {
 async fn with_dead(orders: u32) -> (Running, Arc<Mended>) {
     let (board, _) = memory().await;
     let mended = Arc::new(Mended::default());
-    board.agent("packer").on::<Order>().dead_letter_queue("orders").shared_state(mended.clone()).run(pack);
+    board
+        .agent("packer")
+        .on::<Order>()
+        .dead_letter_queue("orders")
+        .shared_state(mended.clone())
+        .run(pack);
     let retry = Retry::fixed(SECOND).jitter(Jitter::None).max_attempts(2);
     board.agent("weigher").on::<Part>().retry(retry).run(weigh);
     let running = board.start().await.unwrap();
@@ -75,7 +80,8 @@ async fn what_a_filter_means_is_redriven() {
     mended.store(200, Ordering::SeqCst);
     let operator = running.operator("anna", "the shelves are full").unwrap();
     let mut told = Vec::new();
-    let filter = DeadLetterFilter { queue: Some("orders".to_owned()), ..DeadLetterFilter::default() };
+    let filter =
+        DeadLetterFilter { queue: Some("orders".to_owned()), ..DeadLetterFilter::default() };
     let redrive = operator.redrive_all(filter);
     let bulk = redrive.run_telling(|bulk| told.push(bulk.changed)).await.unwrap();
     assert_eq!((bulk.changed, bulk.skipped, bulk.stopped), (250, 0, false));
@@ -154,9 +160,11 @@ async fn a_redrive_leaves_out_what_was_overtaken() {
     for (out_of_order, changed) in [(false, 1), (true, 2)] {
         let (board, _) = memory().await;
         let mended = Arc::new(Mended::default());
-        let agent = board.agent("packer").on::<Order>().ordered().key(|order: &Order| {
-            Some(if order.size == 7 { "other" } else { "one" })
-        });
+        let agent = board
+            .agent("packer")
+            .on::<Order>()
+            .ordered()
+            .key(|order: &Order| Some(if order.size == 7 { "other" } else { "one" }));
         agent.shared_state(mended.clone()).run(pack);
         let running = board.start().await.unwrap();
         running.publish(order(7)).await.unwrap();
@@ -201,5 +209,22 @@ async fn a_redrive_waits_for_room() {
     assert_eq!(operator.redrive_all(rest).run().await.unwrap().changed, 40);
     running.idle().await.unwrap();
     assert_eq!(dead(&running).await, 0);
+    end(running).await;
+}
+
+/// DEAD-7: what dies while a redrive is under way is not among what was meant when it began.
+#[tokio::test(start_paused = true)]
+async fn a_redrive_meets_no_later_death() {
+    let (running, _) = with_dead(100).await;
+    let operator = running.operator("anna", "let us see").unwrap();
+    let redrive = operator.redrive_all(of("packer")).rate(10);
+    let publishes = async {
+        tokio::time::sleep(SECOND * 3).await;
+        running.publish_many((0..5).map(order)).await.unwrap();
+    };
+    let (bulk, ()) = tokio::join!(redrive.run(), publishes);
+    assert_eq!(bulk.unwrap().changed, 100);
+    running.idle().await.unwrap();
+    assert_eq!(dead(&running).await, 107);
     end(running).await;
 }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 /// The files of the table, without folder and ending.
-pub(crate) const FILES: [&str; 3] = ["core", "logs", "owner"];
+pub(crate) const FILES: [&str; 4] = ["core", "dead", "logs", "owner"];
 /// The folder that they are in.
 pub(crate) const FOLDER: &str = "tests/mutants";
 /// What stands before the name of a mutant in a new text.

@@ -24,7 +24,8 @@ pub(super) async fn ls(args: &DlqLs, config: &Config, out: &mut Output) -> Resul
             error: report.map(|report| report.error).unwrap_or_default(),
         });
     }
-    let answer = wire::DeadLetters { dead_letters: letters, next: page.next.map(|next| next.get()) };
+    let answer =
+        wire::DeadLetters { dead_letters: letters, next: page.next.map(|next| next.get()) };
     if out.json {
         return Ok(out.json(&answer)?);
     }

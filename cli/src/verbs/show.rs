@@ -31,6 +31,7 @@ pub(super) async fn detail(
         activation: describe::activation(view, state),
         wakes_on: wanted.map(|record| describe::subscription(&record.definition)),
         inputs: inputs.iter().map(describe::artifact).collect(),
+        trace: inputs.first().and_then(Stored::trace).as_ref().map(describe::trace),
         history: history.iter().map(|attempt| describe::attempt(attempt, state)).collect(),
         interventions: interventions.iter().map(describe::intervention).collect(),
     })
@@ -87,6 +88,9 @@ pub(super) fn tell(
     ];
     if let Some(at) = &one.ended_at {
         fields.push(("ended", to_the_second(at)));
+    }
+    if let Some(trace) = &detail.trace {
+        fields.push(("trace", trace.trace_id.clone()));
     }
     fields.extend(detail.interventions.iter().map(|it| (it.action, intervened(it))));
     fields.push(("attempts", one.attempts.to_string()));

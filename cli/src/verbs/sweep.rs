@@ -31,7 +31,8 @@ pub(super) async fn sweep(
     let program = if redrives { last_program(&reader).await? } else { None };
     if args.dry_run {
         let meant = count(&reader, wanted).await?;
-        let answer = wire::Operated { dry_run: true, changed: 0, ..answer(action, &meant, program) };
+        let answer =
+            wire::Operated { dry_run: true, changed: 0, ..answer(action, &meant, program) };
         return tell(&answer, out);
     }
     let by = by(&args.by)?;

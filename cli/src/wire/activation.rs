@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::artifact::Artifact;
+use super::artifact::{Artifact, Trace};
 
 /// The answer of `activation ls`.
 #[derive(Debug, Serialize)]
@@ -67,6 +67,8 @@ pub(crate) struct ActivationDetail {
     pub(crate) wakes_on: Option<Subscription>,
     /// The artifacts to work on, with their payloads.
     pub(crate) inputs: Vec<Artifact>,
+    /// Where its first input belongs in a distributed trace, and so its attempts do.
+    pub(crate) trace: Option<Trace>,
     /// Every attempt, oldest first.
     pub(crate) history: Vec<Attempt>,
     /// What people did to it, oldest first.

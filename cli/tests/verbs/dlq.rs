@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::fixture::{Fixture, PROGRAM, Ran, numbers, start};
+use artel::Publication;
+
+use super::fixture::{Fixture, PROGRAM, Package, Ran, numbers, start};
 
 /// The ids that a listing has.
 fn ids(fixture: &Fixture, args: &[&str]) -> Vec<u64> {
@@ -252,11 +254,11 @@ async fn conditions_hold_together() {
 #[tokio::test]
 async fn a_group_is_redriven_and_another_dropped() {
     let fixture = Fixture::new().await;
-    let fingerprint = |id: &str| {
-        fixture.json(&["dlq", "show", id])["fingerprint"].as_str().unwrap().to_owned()
-    };
+    let fingerprint =
+        |id: &str| fixture.json(&["dlq", "show", id])["fingerprint"].as_str().unwrap().to_owned();
     let (broken, flaky) = (fingerprint("19"), fingerprint("23"));
-    let args = ["dlq", "redrive", "--fingerprint", &flaky, "--reason", "it answers", "--by", "anna"];
+    let args =
+        ["dlq", "redrive", "--fingerprint", &flaky, "--reason", "it answers", "--by", "anna"];
     let answer = fixture.json(&args);
     assert_eq!((&answer["ids"], &answer["changed"]), (&json!([23]), &json!(1)));
     assert_eq!(ids(&fixture, &[]), [19]);
@@ -272,4 +274,22 @@ async fn a_group_is_redriven_and_another_dropped() {
     assert_eq!(told, ["redriven", "anna", "it answers"]);
     let text = fixture.text(&["activation", "show", "19"]);
     assert!(text.contains("dropped  <time> by ben: withdrawn\n"), "{text}");
+}
+
+/// DLQ-3: a dead letter says which distributed trace its work belongs to.
+#[tokio::test]
+async fn a_dead_letter_has_its_trace() {
+    let fixture = Fixture::new().await;
+    assert_eq!(fixture.json(&["dlq", "show", "19"])["trace"], json!(null));
+    let running = start(&fixture.url, false).await;
+    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".parse().unwrap();
+    let package = Package { name: "broken".to_owned(), size: 7 };
+    let receipt = running.publish(Publication::new(package).trace(trace)).await.unwrap();
+    running.settled(receipt.correlation).await.unwrap();
+    let _ = running.shutdown().await;
+    let id = ids(&fixture, &[]).pop().unwrap().to_string();
+    let shown = fixture.json(&["dlq", "show", &id]);
+    assert_eq!(shown["trace"]["trace_id"], "4bf92f3577b34da6a3ce929d0e0e4736");
+    let text = fixture.text(&["dlq", "show", &id]);
+    assert!(text.contains("trace  4bf92f3577b34da6a3ce929d0e0e4736\n"), "{text}");
 }

@@ -47,7 +47,8 @@ impl State {
         };
         let report = finish.report.as_ref().map(crate::content::Content::hash);
         // Other ends are not grouped, and what the board decides against has no text of its own.
-        let died = matches!(next, Next::Dead(_)) && !matches!(finish.outcome, AttemptOutcome::Done(_));
+        let died =
+            matches!(next, Next::Dead(_)) && !matches!(finish.outcome, AttemptOutcome::Done(_));
         let fingerprint = finish.fingerprint.filter(|_| died);
         events.push(Event::AttemptEnded { attempt, end, next, report, fingerprint });
         if end == AttemptEnd::Done {

@@ -12,8 +12,8 @@ use super::index::Index;
 use super::meter::Meter;
 use crate::definition::{AgentDefinition, DependencyDefinition, SubscriptionDefinition};
 use crate::ids::{
-    ActivationId, AgentNo, CatalogueNo, CorrelationId, DebtId, DependencyNo, Epoch, Incarnation, Level,
-    ProcessId, Seq, SessionId, SubscriptionNo, TypeNo,
+    ActivationId, AgentNo, CatalogueNo, CorrelationId, DebtId, DependencyNo, Epoch, Incarnation,
+    Level, ProcessId, Seq, SessionId, SubscriptionNo, TypeNo,
 };
 use crate::names::{AgentName, BoardName, DependencyName, OrderingKey, ProgramName, TypeName};
 use crate::policy::Bounds;

@@ -44,7 +44,8 @@ pub(super) fn declare(board: &Board, around: &Arc<Around>) {
 async fn bury(cx: Context, letter: Arc<DeadLetter>, around: Arc<Around>) -> Result<(), Error> {
     let attempt = AttemptId { activation: cx.activation(), attempt: cx.attempt() };
     let _handler = around.begins(attempt);
-    let mut dice = Dice::new(u64::from(cx.new_id().as_bytes()[15]) << 32 | letter.activation.0.get());
+    let mut dice =
+        Dice::new(u64::from(cx.new_id().as_bytes()[15]) << 32 | letter.activation.0.get());
     if dice.percent(20) {
         tokio::time::sleep(dice.up_to(2_000)).await;
     }
@@ -115,9 +116,9 @@ fn died(
     made: &BTreeMap<ActivationId, (SubscriptionNo, Death)>,
 ) {
     let state = &audit.state;
-    let wanted = state.agents().any(|(_, agent)| {
-        agent.registered && agent.definition.name.as_str() == UNDERTAKER
-    });
+    let wanted = state
+        .agents()
+        .any(|(_, agent)| agent.registered && agent.definition.name.as_str() == UNDERTAKER);
     let open = state.activation(id).map(|open| {
         let death = Death { correlation: open.correlation, inputs: open.inputs.clone() };
         (open.subscription, death)

@@ -153,7 +153,8 @@ fn each_death_is_reported() {
     let letter = board.dead_letter(id);
     board.ask(Request::Redrive(vec![letter])).unwrap();
     die(&mut board);
-    let attempts: Vec<_> = board.state.debts().map(|(_, Debt::DeadLetter(it))| it.attempts).collect();
+    let attempts: Vec<_> =
+        board.state.debts().map(|(_, Debt::DeadLetter(it))| it.attempts).collect();
     assert_eq!(attempts, [1, 2]);
 }
 
@@ -168,7 +169,8 @@ fn a_dead_letter_has_a_fingerprint() {
     let (first, second) = (board.leased(), board.leased());
     board.fail(&first, ErrorKind::Transient).unwrap();
     board.fail(&second, ErrorKind::Permanent).unwrap();
-    let death = |board: &Board, lease: &Lease| board.dead_letter(lease.attempt.activation).closed.death;
+    let death =
+        |board: &Board, lease: &Lease| board.dead_letter(lease.attempt.activation).closed.death;
     let given = Fingerprint([5; 8]);
     let permanent = Some(Death { kind: Some(ErrorKind::Permanent), fingerprint: given });
     assert_eq!(death(&board, &second), permanent);
