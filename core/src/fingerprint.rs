@@ -25,7 +25,8 @@ const MESSAGE_LEN_MAX: usize = 1_024;
 pub struct Fingerprint(pub [u8; 8]);
 
 impl Fingerprint {
-    /// The fingerprint of a failure of an agent: of this kind, with this message.
+    /// The fingerprint of a failure of an agent: of this kind, with this message. Part of the stored
+    /// format, since folding a log computes those that no attempt gave.
     #[must_use]
     pub fn of(board: Incarnation, agent: &AgentName, kind: &str, message: &str) -> Self {
         let folded = folded(message);

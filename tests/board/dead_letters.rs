@@ -2,6 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use artel::event::Event;
 use artel::ids::Seq;
 use artel::log::Outcome;
@@ -92,6 +95,21 @@ async fn a_failing_undertaker_is_not_reported() {
     assert_eq!(running.settled(receipt.correlation).await.unwrap(), Status::DeadLetters(2));
     assert_eq!(running.all::<DeadLetter>(Query::default()).await.unwrap().len(), 1);
     end(running).await;
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema, Artifact)]
+#[artifact(name = "artel.DeadLetter")]
+struct Forged {
+    nothing: u32,
+}
+
+/// DEAD-2: no program has a type of that name itself.
+#[tokio::test(start_paused = true)]
+async fn the_names_of_the_boards_own_types_are_taken() {
+    let (board, _) = memory().await;
+    board.type_of::<Forged>();
+    let refused = board.start().await.unwrap_err().to_string();
+    assert!(refused.contains("type `artel.DeadLetter` has a name of the board's own"), "{refused}");
 }
 
 /// DEAD-4: a report is longer than payloads of this board may be.

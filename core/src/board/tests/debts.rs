@@ -94,6 +94,19 @@ fn a_tree_of_work_waits_for_its_report() {
     assert!(board.state.is_idle());
 }
 
+/// DEAD-2: cancelling a tree of work takes no report back.
+#[test]
+fn a_report_is_owed_of_a_tree_that_was_cancelled() {
+    let mut board = watched();
+    let tree = board.publish(&[new("A")]).unwrap()[0].correlation;
+    die(&mut board);
+    board.ask(Request::CancelCorrelation(tree)).unwrap();
+    let (debt, _) = owed(&board)[0];
+    let pay = payment(&mut board, debt);
+    board.ask(pay).unwrap();
+    assert_eq!(board.leased().correlation, tree);
+}
+
 /// DEAD-2: who is not there any more when the report comes is not woken, and it comes all the same.
 #[test]
 fn a_report_that_nobody_wants_any_more_settles_its_tree() {
