@@ -306,8 +306,7 @@ fn declare_types(declared: &mut Declared, types: Vec<TypeDescriptor>) {
         }
         if one.name().as_str().starts_with(RESERVED) && !one.is_same(&descriptor::<DeadLetter>()) {
             let name = one.name();
-            let problem =
-                format!("type `{name}` has a name of the board's own types; rename it");
+            let problem = format!("type `{name}` has a name of the board's own types; rename it");
             declared.problems.push(problem);
         }
         let known: &mut BTreeMap<TypeName, TypeDescriptor> = &mut declared.program.types;

@@ -1,4 +1,4 @@
-//! The artifact that reports a dead letter: what agents subscribe to that look after other agents.
+//! The notice of a dead letter, an artifact: what agents subscribe to that look after other agents.
 
 use std::borrow::Cow;
 

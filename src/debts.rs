@@ -154,7 +154,7 @@ impl Inputs {
     }
 }
 
-/// Who may see what reports something: only who may see all of it.
+/// Who may see a notice of something: only who may see all of it.
 fn strictest(visibilities: &[Visibility]) -> Visibility {
     visibilities.iter().fold(Visibility::Public, |_, visibility| match visibility {
         Visibility::Public => Visibility::Public,
@@ -175,7 +175,7 @@ impl Payer {
         {
             all = false;
             let chain = chain_of(&unpaid).join(": ");
-            tracing::warn!(debt = %owed.id, error = chain, "cannot report a dead letter yet");
+            tracing::warn!(debt = %owed.id, error = chain, "cannot give notice of a dead letter yet");
         }
         all
     }

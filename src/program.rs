@@ -73,7 +73,7 @@ impl Program {
         }
         for (_, record) in state.types() {
             let own = self.types.get(&record.name).cloned();
-            numbers.types.push(own.or_else(|| reported(&record.name)));
+            numbers.types.push(own.or_else(|| own_type(&record.name)));
         }
         numbers.functions.resize(state.subscriptions().count(), Functions::default());
         for (no, record) in state.agents() {
@@ -104,7 +104,7 @@ impl Program {
 }
 
 /// A type of the board's own, which it may still owe artifacts of when no agent names it any more.
-fn reported(name: &TypeName) -> Option<TypeDescriptor> {
+fn own_type(name: &TypeName) -> Option<TypeDescriptor> {
     (name.as_str() == DeadLetter::NAME).then(descriptor::<DeadLetter>)
 }
 

@@ -150,9 +150,9 @@ impl SubscriptionDefinition {
     /// The highest priority.
     pub const PRIORITY_MAX: u8 = 9;
 
-    /// Whether it is about the reports of dead letters: then what dies of it is not reported.
+    /// Whether it is about notices of dead letters: then of what dies of it no notice is given.
     #[must_use]
-    pub fn reports(&self) -> bool {
+    pub fn is_about_notices(&self) -> bool {
         self.types.iter().any(|name| name.as_str() == crate::board::DEAD_LETTER)
     }
 }

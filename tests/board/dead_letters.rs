@@ -1,4 +1,4 @@
-//! Dead letters from outside: reports that agents are subscribed to, also over deaths of the process.
+//! Dead letters from outside: notices that agents are subscribed to, also over deaths of the process.
 
 use std::sync::{Arc, Mutex};
 
@@ -84,9 +84,9 @@ async fn a_death_that_nobody_wants_to_hear_of_makes_nothing() {
     end(running).await;
 }
 
-/// DEAD-3: an agent that fails at a report makes a dead letter and no further report.
+/// DEAD-3: an agent that fails at a notice makes a dead letter and no further notice.
 #[tokio::test(start_paused = true)]
-async fn a_failing_undertaker_is_not_reported() {
+async fn no_notice_is_given_of_a_failing_undertaker() {
     let (board, _) = memory().await;
     board.agent("packer").on::<Order>().retry(Retry::never()).run(fails);
     board.agent("undertaker").on::<DeadLetter>().run(fails_too);
@@ -112,9 +112,9 @@ async fn the_names_of_the_boards_own_types_are_taken() {
     assert!(refused.contains("type `artel.DeadLetter` has a name of the board's own"), "{refused}");
 }
 
-/// DEAD-4: a report is longer than payloads of this board may be.
+/// DEAD-4: a notice is longer than payloads of this board may be.
 #[tokio::test(start_paused = true)]
-async fn a_report_is_not_refused_by_a_bound_of_others() {
+async fn a_notice_is_not_refused_by_a_bound_of_others() {
     let told = Arc::new(Told::default());
     let entropy = Arc::new(SeededEntropy::new(7));
     let builder = Board::builder("memory:").clock(Arc::new(VirtualClock::default()));
@@ -127,14 +127,14 @@ async fn a_report_is_not_refused_by_a_bound_of_others() {
     end(running).await;
 }
 
-/// DEAD-2: what the log refuses to store of a report is left out, and that something died is told.
+/// DEAD-2: what the log refuses to store of a notice is left out, and that something died is told.
 #[tokio::test(start_paused = true)]
-async fn a_report_whose_text_the_log_refuses_comes_without_it() {
+async fn a_notice_whose_text_the_log_refuses_comes_without_it() {
     let (board, log) = memory().await;
     let told = Arc::new(Told::default());
     declare(&board, &told);
     let running = board.start().await.unwrap();
-    // In the report of the death, and not in that of the attempt.
+    // In the notice of the death, and not in that of the attempt.
     log.refuse(r#""message":"no order: shelf 7"#);
     let receipt = running.publish(order(7)).await.unwrap();
     assert_eq!(running.settled(receipt.correlation).await.unwrap(), Status::DeadLetters(1));
@@ -151,8 +151,8 @@ async fn process(store: &MemoryStore, number: u64) -> (Board, Arc<FaultyLog>) {
     (builder.open().await.unwrap(), log)
 }
 
-/// Every death of the packer, and every report of one.
-async fn deaths_and_reports(running: &Running) -> (Vec<u64>, Vec<u64>) {
+/// Every death of the packer, and every notice of one.
+async fn deaths_and_notices(running: &Running) -> (Vec<u64>, Vec<u64>) {
     let reader = Reader::of(running.log()).await.unwrap();
     let mut tail = reader.tail(Seq(1));
     let mut paid = Vec::new();
@@ -173,10 +173,10 @@ async fn deaths_and_reports(running: &Running) -> (Vec<u64>, Vec<u64>) {
     (ended, paid)
 }
 
-/// DEAD-2, I1, I3: the process dies at each append in turn, before or behind it; the next one reports
+/// DEAD-2, I1, I3: the process dies at each append in turn, before or behind it; the next one tells
 /// every death that there was, once.
 #[tokio::test(start_paused = true)]
-async fn a_report_outlives_its_process() {
+async fn a_notice_outlives_its_process() {
     let mut cut_short = 0;
     for append in 1..24 {
         for landed in [false, true] {
@@ -196,10 +196,10 @@ async fn a_report_outlives_its_process() {
             declare(&board, &Arc::new(Told::default()));
             let running = board.start().await.unwrap();
             running.idle().await.unwrap();
-            let (ended, paid) = deaths_and_reports(&running).await;
+            let (ended, paid) = deaths_and_notices(&running).await;
             assert_eq!(ended, paid, "dies at {append}, {landed}");
             assert!(ended.is_empty() || ended.len() == 3, "all were published or none");
-            ended.windows(2).for_each(|two| assert_ne!(two[0], two[1], "reported twice"));
+            ended.windows(2).for_each(|two| assert_ne!(two[0], two[1], "told twice"));
             end(running).await;
         }
     }
@@ -208,7 +208,7 @@ async fn a_report_outlives_its_process() {
 
 /// DEAD-2: appends that fail, land unseen or come late change nothing of that.
 #[tokio::test(start_paused = true)]
-async fn a_report_survives_trouble_with_the_log() {
+async fn a_notice_survives_trouble_with_the_log() {
     for fault in [Fault::Lost, Fault::Landed, Fault::LandsLate, Fault::ComesLate] {
         for at in 0..10 {
             let (board, log) = memory().await;
@@ -228,7 +228,7 @@ async fn a_report_survives_trouble_with_the_log() {
 
 /// DEAD-2: a program that does not know the type any more still pays what the one before it owed.
 #[tokio::test(start_paused = true)]
-async fn another_program_reports_what_is_still_owed() {
+async fn another_program_tells_what_is_still_owed() {
     let mut owed_by_the_next = 0;
     for append in 1..14 {
         let store = store();
@@ -252,7 +252,7 @@ async fn another_program_reports_what_is_still_owed() {
         check(&running).await;
         let query = Query::default().type_name(DeadLetter::NAME);
         let letters = running.artifacts(&query).await.unwrap().artifacts.len();
-        assert!(letters >= owed, "{letters} reports, {owed} were owed");
+        assert!(letters >= owed, "{letters} notices, {owed} were owed");
         running.shutdown().await;
     }
     assert!(owed_by_the_next > 0);

@@ -16,7 +16,7 @@ use crate::log::{ClosedActivation, Death, Outcome};
 use crate::policy::ErrorKind;
 use crate::time::Now;
 
-/// The name of the type that reports dead letters.
+/// The name of the type of notices, each of which tells of a dead letter.
 pub const DEAD_LETTER: &str = "artel.DeadLetter";
 
 /// What the board owes itself, with all that it is built from which may be gone by then.
@@ -58,7 +58,7 @@ impl State {
     }
 
     /// Commits what was owed. It is never refused for want of room: what died made some, and what its
-    /// report wakes leaves none for publishes from outside until it is done.
+    /// notice wakes leaves none for publishes from outside until it is done.
     pub(super) fn decide_pay(
         &self,
         pay: &Pay,
@@ -77,10 +77,10 @@ impl State {
         Ok(())
     }
 
-    /// Whether somebody is subscribed to the reports of dead letters.
-    pub(super) fn reports_wanted(&self) -> bool {
+    /// Whether somebody is subscribed to notices of dead letters.
+    pub(super) fn notices_wanted(&self) -> bool {
         let mut current = self.subscriptions.iter().filter(|record| record.current);
-        current.any(|record| record.definition.reports())
+        current.any(|record| record.definition.is_about_notices())
     }
 
     /// What an activation died of that is closed like this; none when it is no dead letter. A death that
@@ -98,14 +98,14 @@ impl State {
         Some(Death { kind, fingerprint })
     }
 
-    /// Owes a report of an activation that died, where somebody is subscribed to such reports, and says
-    /// whether it does. One that was itself about a report makes no further one.
-    pub(super) fn owe_report(&mut self, closed: &ClosedActivation) -> bool {
-        if !matches!(closed.outcome, Outcome::Dead(_)) || !self.index.reports_wanted {
+    /// Owes a notice of an activation that died, where somebody is subscribed to such notices, and says
+    /// whether it does. One that was itself about a notice makes no further one.
+    pub(super) fn owe_notice(&mut self, closed: &ClosedActivation) -> bool {
+        if !matches!(closed.outcome, Outcome::Dead(_)) || !self.index.notices_wanted {
             return false;
         }
         let record = self.subscription(closed.subscription);
-        if record.is_some_and(|record| record.definition.reports()) {
+        if record.is_some_and(|record| record.definition.is_about_notices()) {
             return false;
         }
         // It keeps the tree of work open, which would seem to have settled otherwise.

@@ -282,7 +282,7 @@ impl State {
         for (of, meter) in agents.chain(dependencies) {
             index.breaker_moves(of, None, meter.circuit.as_ref().and_then(Circuit::due));
         }
-        index.reports_wanted = self.reports_wanted();
+        index.notices_wanted = self.notices_wanted();
         self.index = index;
         self.rebuild_lanes();
         for (&id, activation) in &self.activations {

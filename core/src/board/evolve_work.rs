@@ -318,7 +318,7 @@ impl State {
             steps: activation.steps,
             death: self.death(&closing, activation.agent),
         };
-        changes.owed |= self.owe_report(&closed);
+        changes.owed |= self.owe_notice(&closed);
         changes.rows.closed.push(closed);
         Ok(activation.agent)
     }

@@ -25,8 +25,8 @@ use artel_core::time::{Elapsed, Timestamp};
 use super::agents::Returned;
 use super::cases::{Case, Cases};
 use super::held_back::HeldBack;
+use super::notices::Notices;
 use super::ordering::Ordering;
-use super::reports::Reports;
 use super::rules;
 use crate::{Happened, Witness};
 
@@ -73,7 +73,7 @@ pub(super) struct Audit {
     /// What holds attempts back.
     pub(super) held_back: HeldBack,
     pub(super) ordering: Ordering,
-    pub(super) reports: Reports,
+    pub(super) notices: Notices,
     pub(super) owner: Option<ProcessId>,
     /// Where each epoch begins.
     epochs: BTreeMap<Seq, Epoch>,
@@ -118,7 +118,7 @@ impl Auditor {
             operated: BTreeMap::new(),
             held_back: HeldBack::default(),
             ordering: Ordering::default(),
-            reports: Reports::default(),
+            notices: Notices::default(),
             owner: None,
             epochs: BTreeMap::new(),
             cases: Cases::default(),

@@ -92,10 +92,10 @@ pub enum Case {
     KeyHeldBack,
     /// A dead letter was redriven out of the order of its key.
     OutOfOrder,
-    /// A death was reported to whoever was subscribed.
-    Reported,
-    /// What was about a report died, and was not reported.
-    ReportDied,
+    /// A notice of a death was given to whoever was subscribed.
+    Noticed,
+    /// What was about a notice died, and no notice was given of that.
+    NoticeDied,
 }
 
 /// How many cases there are.
@@ -165,8 +165,8 @@ impl Case {
         Self::Dead(DeadReason::BadKey),
         Self::KeyHeldBack,
         Self::OutOfOrder,
-        Self::Reported,
-        Self::ReportDied,
+        Self::Noticed,
+        Self::NoticeDied,
     ];
 }
 
@@ -264,8 +264,8 @@ mod tests {
             Case::TreePaused => (34, 1),
             Case::KeyHeldBack => (35, 1),
             Case::OutOfOrder => (36, 1),
-            Case::Reported => (37, 1),
-            Case::ReportDied => (38, 1),
+            Case::Noticed => (37, 1),
+            Case::NoticeDied => (38, 1),
         }
     }
 

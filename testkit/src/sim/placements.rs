@@ -17,7 +17,7 @@ const READ_LEN: usize = 1024 * 1024;
 
 /// An agent as it is at some moment.
 struct Agent {
-    /// None for the one that is subscribed to reports.
+    /// None for the one that is subscribed to notices.
     number: Option<u32>,
     subscriptions: Vec<SubscriptionNo>,
     registered: bool,
@@ -30,7 +30,7 @@ struct Placements<'a> {
 }
 
 /// I2: in the decision that commits it, each token wakes every subscription that is current and to
-/// whose taste it is, once, and each report of a dead letter wakes who is subscribed to them; nobody wakes
+/// whose taste it is, once, and each notice of a dead letter wakes who is subscribed to them; nobody wakes
 /// on anything else; its producer does not wake itself.
 pub(super) async fn complete(running: &Running, auditor: &Auditor) {
     let tokens = tokens(running).await;

@@ -13,7 +13,7 @@ use artel_core::record::Decision;
 
 use super::audit::{Audit, Operated};
 use super::cases::Case;
-use super::{ends, held_back, ordering, reports};
+use super::{ends, held_back, notices, ordering};
 
 /// By how much agendas may pass their bounds for what the board owes itself.
 const OWED: usize = 2;
@@ -31,7 +31,7 @@ struct Reading {
 /// Before the decision is folded in.
 pub(super) fn before(audit: &mut Audit, decision: &Decision) {
     clocks(audit, decision);
-    reports::before(audit, decision);
+    notices::before(audit, decision);
     if !audit.commands.insert(decision.command) {
         audit.violated(format_args!("I3: command {} was carried out twice", decision.command));
     }
@@ -261,7 +261,7 @@ pub(super) const fn owed_max(audit: &Audit, agent: Option<AgentNo>) -> usize {
 pub(super) fn after(audit: &mut Audit, decision: &Decision) {
     held_back::after(audit, decision);
     ordering::after(audit, decision);
-    reports::after(audit);
+    notices::after(audit);
     let mut made: BTreeMap<AgentNo, usize> = BTreeMap::new();
     let mut touched = BTreeSet::new();
     for event in &decision.events {
@@ -387,10 +387,10 @@ pub(super) fn at_rest(audit: &mut Audit) {
     if counted != trees {
         wrong.push("I2: the trees of work are not those of what is open".to_owned());
     }
-    // Reports of dead letters find room whatever is open.
+    // Notices of dead letters find room whatever is open.
     let bounded = state.activations().filter(|(_, open)| {
         let record = state.subscription(open.subscription);
-        record.is_none_or(|record| !record.definition.reports())
+        record.is_none_or(|record| !record.definition.is_about_notices())
     });
     let bounded = bounded.count();
     if bounded > audit.bounds.agenda_len * OWED {

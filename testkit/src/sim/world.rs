@@ -22,7 +22,7 @@ use super::policies::Policies;
 use super::run::Outcome;
 use super::trouble::{self, Fate};
 use super::verdict::{self, Seen};
-use super::{bounds, policies, probe, reports, rest};
+use super::{bounds, notices, policies, probe, rest};
 use crate::dice::Dice;
 use crate::{FaultyLog, SeededEntropy, VirtualClock};
 
@@ -33,7 +33,7 @@ mod part {
     pub(super) const BOUNDS: u64 = 3;
     pub(super) const PROBE: u64 = 4;
     pub(super) const POLICIES: u64 = 5;
-    pub(super) const REPORTS: u64 = 6;
+    pub(super) const NOTICES: u64 = 6;
     pub(super) const CLIENTS: u64 = 100;
     pub(super) const PROCESSES: u64 = 1_000;
 }
@@ -56,8 +56,8 @@ pub(super) struct World {
     lasting: bool,
     slots: u32,
     agents: u32,
-    /// Whether an agent is subscribed to reports of dead letters.
-    reports: bool,
+    /// Whether an agent is subscribed to notices of dead letters.
+    notices: bool,
     /// Whether some logs refuse some payloads.
     refuses: bool,
     outside: Arc<Outside>,
@@ -90,7 +90,7 @@ pub(super) async fn run(seed: u64, auditor: Arc<Auditor>) -> Outcome {
         slots: if dice.percent(30) { u32::try_from(1 + dice.below(6)).unwrap_or(1) } else { 256 },
         agents: u32::try_from(1 + dice.below(AGENTS_MAX)).unwrap_or(1),
         refuses: dice.percent(30),
-        reports: Dice::part(seed, part::REPORTS).percent(30),
+        notices: Dice::part(seed, part::NOTICES).percent(30),
         outside: Arc::default(),
         processes: 0,
         current: watch::Sender::new(None),
@@ -198,8 +198,8 @@ impl World {
         let numbers = (1..=self.agents).filter(|number| Some(*number) != left_out);
         agents::declare(&board, numbers, &self.policies, &around);
         // Now and then a process has lost it; the last one has every agent.
-        if self.reports && (left_out.is_none() || self.processes % 2 == 0) {
-            reports::declare(&board, &around);
+        if self.notices && (left_out.is_none() || self.processes % 2 == 0) {
+            notices::declare(&board, &around);
         }
         let running = match board.start().await {
             Ok(running) => Arc::new(running),

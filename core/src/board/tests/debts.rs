@@ -1,4 +1,4 @@
-//! Debts: reports of dead letters, which the board owes itself, and the fingerprints in them.
+//! Debts: notices of dead letters, which the board owes itself, and the fingerprints in them.
 
 use super::*;
 use crate::board::{DEAD_LETTER, Debt, OpenStatus};
@@ -8,7 +8,7 @@ use crate::fingerprint::Fingerprint;
 use crate::ids::DebtId;
 use crate::log::Death;
 
-/// A board whose agents `one` (on `A`) and `undertaker` (on reports) have one attempt each.
+/// A board whose agents `one` (on `A`) and `undertaker` (on notices) have one attempt each.
 fn board(agents: &[AgentDefinition]) -> Board {
     let mut board = Board::created();
     let types = ["A", "B", "C", DEAD_LETTER].map(|name| TypeRegistration {
@@ -53,9 +53,9 @@ fn die(board: &mut Board) -> Lease {
     lease
 }
 
-/// DEAD-2: a death is reported once: what it made due is paid by one command, and by no other.
+/// DEAD-2: a notice is given of a death once: what it made due is paid by one command, and by no other.
 #[test]
-fn a_death_is_reported_once() {
+fn a_death_is_told_once() {
     let mut board = watched();
     board.publish(&[new("A")]).unwrap();
     let dead = die(&mut board);
@@ -66,17 +66,17 @@ fn a_death_is_reported_once() {
     board.ask(first).unwrap();
     assert_eq!(owed(&board), []);
     assert_eq!(board.ask(second).unwrap_err().code(), "not-owed");
-    let report = board.leased();
-    assert_eq!(report.correlation, dead.correlation, "it belongs to the same tree of work");
-    let reports = board.events().into_iter().filter(|(_, event)| {
+    let notice = board.leased();
+    assert_eq!(notice.correlation, dead.correlation, "it belongs to the same tree of work");
+    let notices = board.events().into_iter().filter(|(_, event)| {
         matches!(event, Event::ArtifactCommitted(it) if it.envelope.producer == Producer::Board)
     });
-    assert_eq!(reports.count(), 1);
+    assert_eq!(notices.count(), 1);
 }
 
-/// DEAD-2: a tree of work stays open until the board has given it the report that it owes.
+/// DEAD-2: a tree of work stays open until the board has given it the notice that it owes.
 #[test]
-fn a_tree_of_work_waits_for_its_report() {
+fn a_tree_of_work_waits_for_its_notice() {
     let mut board = watched();
     let tree = board.publish(&[new("A")]).unwrap()[0].correlation;
     die(&mut board);
@@ -86,7 +86,7 @@ fn a_tree_of_work_waits_for_its_report() {
     let (debt, _) = owed(&board)[0];
     let pay = payment(&mut board, debt);
     board.ask(pay).unwrap();
-    assert!(board.settled.is_empty(), "the report woke somebody");
+    assert!(board.settled.is_empty(), "the notice woke somebody");
     let lease = board.leased();
     board.done(&lease, &[]).unwrap();
     let settled: Vec<_> = board.settled.iter().map(|settled| settled.correlation).collect();
@@ -94,9 +94,9 @@ fn a_tree_of_work_waits_for_its_report() {
     assert!(board.state.is_idle());
 }
 
-/// DEAD-2: cancelling a tree of work takes no report back.
+/// DEAD-2: cancelling a tree of work takes no notice back.
 #[test]
-fn a_report_is_owed_of_a_tree_that_was_cancelled() {
+fn a_notice_is_owed_of_a_tree_that_was_cancelled() {
     let mut board = watched();
     let tree = board.publish(&[new("A")]).unwrap()[0].correlation;
     die(&mut board);
@@ -107,9 +107,9 @@ fn a_report_is_owed_of_a_tree_that_was_cancelled() {
     assert_eq!(board.leased().correlation, tree);
 }
 
-/// DEAD-2: who is not there any more when the report comes is not woken, and it comes all the same.
+/// DEAD-2: who is not there any more when the notice comes is not woken, and it comes all the same.
 #[test]
-fn a_report_that_nobody_wants_any_more_settles_its_tree() {
+fn a_notice_that_nobody_wants_any_more_settles_its_tree() {
     let mut board = watched();
     let tree = board.publish(&[new("A")]).unwrap()[0].correlation;
     die(&mut board);
@@ -123,23 +123,23 @@ fn a_report_that_nobody_wants_any_more_settles_its_tree() {
     assert_eq!(owed(&board), [], "nobody is subscribed");
 }
 
-/// DEAD-3: what dies of a report makes no further one.
+/// DEAD-3: what dies of a notice makes no further one.
 #[test]
-fn a_report_makes_no_further_report() {
+fn a_notice_makes_no_further_notice() {
     let mut board = watched();
     board.publish(&[new("A")]).unwrap();
     die(&mut board);
     let (debt, _) = owed(&board)[0];
     let pay = payment(&mut board, debt);
     board.ask(pay).unwrap();
-    let report = die(&mut board);
-    assert!(matches!(board.outcome(report.attempt.activation), Some(Outcome::Dead(_))));
+    let notice = die(&mut board);
+    assert!(matches!(board.outcome(notice.attempt.activation), Some(Outcome::Dead(_))));
     assert_eq!(owed(&board), []);
 }
 
-/// DEAD-4: a report is not refused for want of room, neither on the agendas nor in its tree of work.
+/// DEAD-4: a notice is not refused for want of room, neither on the agendas nor in its tree of work.
 #[test]
-fn a_report_needs_no_room() {
+fn a_notice_needs_no_room() {
     let mut board = watched();
     let mut bounds = *board.state.bounds();
     (bounds.agenda_len, bounds.agent_agenda_len, bounds.correlation_artifacts) = (1, 1, 1);
@@ -156,10 +156,10 @@ fn a_report_needs_no_room() {
     assert_eq!(board.publish(&[new("A")]).unwrap_err().code(), "busy", "others wait meanwhile");
 }
 
-/// DEAD-2: each death of a dead letter that is redriven is reported; a later standing of it does not
-/// change what an earlier report says.
+/// DEAD-2: each death of a dead letter that is redriven has a notice; a later standing of it does not
+/// change what an earlier notice says.
 #[test]
-fn each_death_is_reported() {
+fn each_death_has_a_notice() {
     let mut board = watched();
     board.publish(&[new("A")]).unwrap();
     let id = die(&mut board).attempt.activation;

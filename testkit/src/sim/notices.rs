@@ -1,5 +1,5 @@
-//! The rules of reports: of each death there is one, where somebody was subscribed when it happened and
-//! it was not itself about a report; in its tree of work, made by the board from the same inputs.
+//! The rules of notices: of each death there is one, where somebody was subscribed when it happened and
+//! it was not itself about a notice; in its tree of work, made by the board from the same inputs.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -17,24 +17,24 @@ use super::audit::Audit;
 use super::cases::Case;
 use crate::dice::Dice;
 
-/// What the agent is called that is subscribed to reports.
+/// What the agent is called that is subscribed to notices.
 pub(super) const UNDERTAKER: &str = "undertaker";
 
 /// What was owed and was paid.
 #[derive(Debug, Default)]
-pub(super) struct Reports {
-    /// The deaths of which a report is missing.
+pub(super) struct Notices {
+    /// The deaths of which a notice is missing.
     owed: BTreeMap<DebtId, Death>,
 }
 
-/// A death, as its report has to tell it.
+/// A death, as its notice has to tell it.
 #[derive(Clone, Debug)]
 struct Death {
     correlation: CorrelationId,
     inputs: Inputs,
 }
 
-/// Declares the agent that is subscribed to reports; it fails now and then.
+/// Declares the agent that is subscribed to notices; it fails now and then.
 pub(super) fn declare(board: &Board, around: &Arc<Around>) {
     let retry = Retry::fixed(Duration::from_millis(700)).max_attempts(2);
     let agent = board.agent(UNDERTAKER).on::<DeadLetter>().retry(retry);
@@ -59,7 +59,7 @@ async fn bury(cx: Context, letter: Arc<DeadLetter>, around: Arc<Around>) -> Resu
     }
 }
 
-/// Whether a subscription is one to reports.
+/// Whether a subscription is one to notices.
 fn is_of_undertaker(state: &State, subscription: SubscriptionNo) -> bool {
     let record = state.subscription(subscription);
     let agent = record.and_then(|record| state.agent(record.agent));
@@ -83,12 +83,12 @@ pub(super) fn before(audit: &mut Audit, decision: &Decision) {
             Event::ActivationClosed { activation, why: Closure::Dead(_) } => {
                 died(audit, (seq, *activation), &made);
             }
-            Event::DebtPaid { debt } => match audit.reports.owed.remove(debt) {
+            Event::DebtPaid { debt } => match audit.notices.owed.remove(debt) {
                 Some(death) => paid.push_back(death),
                 None => audit.violated(format_args!("I3: {debt} is paid and was not owed")),
             },
             Event::ArtifactCommitted(draft) if draft.envelope.producer == Producer::Board => {
-                reported(audit, &draft.envelope, paid.pop_front());
+                given(audit, &draft.envelope, paid.pop_front());
             }
             _ => {}
         }
@@ -98,15 +98,15 @@ pub(super) fn before(audit: &mut Audit, decision: &Decision) {
     }
 }
 
-/// A report is on the board.
-fn reported(audit: &mut Audit, envelope: &Envelope, death: Option<Death>) {
+/// A notice is on the board.
+fn given(audit: &mut Audit, envelope: &Envelope, death: Option<Death>) {
     let fits = death.is_some_and(|death| {
         death.correlation == envelope.correlation && death.inputs == envelope.causes
     });
     if !fits {
-        audit.violated(format_args!("I3: report {} is of no death that there was", envelope.id));
+        audit.violated(format_args!("I3: notice {} is of no death that there was", envelope.id));
     }
-    audit.cases.count(Case::Reported);
+    audit.cases.count(Case::Noticed);
 }
 
 /// An activation died.
@@ -125,17 +125,17 @@ fn died(
     });
     let Some((subscription, death)) = open.or_else(|| made.get(&id).cloned()) else { return };
     if is_of_undertaker(state, subscription) {
-        audit.cases.count(Case::ReportDied);
+        audit.cases.count(Case::NoticeDied);
     } else if wanted {
-        audit.reports.owed.insert(DebtId(seq), death);
+        audit.notices.owed.insert(DebtId(seq), death);
     }
 }
 
 /// Once a decision is folded in: the board owes what the audit says.
 pub(super) fn after(audit: &mut Audit) {
-    let same = audit.state.debts().map(|(id, _)| id).eq(audit.reports.owed.keys().copied());
+    let same = audit.state.debts().map(|(id, _)| id).eq(audit.notices.owed.keys().copied());
     if !same {
-        let owed: Vec<_> = audit.reports.owed.keys().copied().collect();
+        let owed: Vec<_> = audit.notices.owed.keys().copied().collect();
         audit.violated(format_args!("I3: {owed:?} are owed, and the state says otherwise"));
     }
 }
