@@ -46,7 +46,7 @@ impl State {
             Event::StepRecorded { attempt, step, .. } => self.record(seq, *attempt, step.clone()),
             Event::ActivationClosed { activation, why } => {
                 let closing = Closing::of(outcome_of(*why));
-                self.close(seq, *activation, closing, changes).map(drop)
+                self.close(seq, *activation, &closing, changes).map(drop)
             }
             Event::ActivationRedriven(redriven) => self.redrive(seq, redriven, changes),
             Event::DeadLetterDropped { activation } => {
@@ -223,7 +223,7 @@ impl State {
                     | AttemptEnd::BoardFull => None,
                 };
                 let closing = Closing { outcome: Outcome::Dead(reason), kind, fingerprint };
-                self.close(seq, id, closing, changes)?
+                self.close(seq, id, &closing, changes)?
             }
             Next::Closed => {
                 self.trail(id, seq);
@@ -235,7 +235,7 @@ impl State {
                     | AttemptEnd::Cancelled
                     | AttemptEnd::BoardFull => Outcome::Cancelled,
                 };
-                self.close(seq, id, Closing::of(outcome), changes)?
+                self.close(seq, id, &Closing::of(outcome), changes)?
             }
         };
         self.meter_end(agent, id, end);
@@ -271,7 +271,7 @@ impl State {
         &mut self,
         seq: Seq,
         id: ActivationId,
-        closing: Closing,
+        closing: &Closing,
         changes: &mut Changes,
     ) -> Result<AgentNo, String> {
         let outcome = closing.outcome;
@@ -316,7 +316,7 @@ impl State {
             attempts: activation.attempts,
             trail: activation.trail.into_vec(),
             steps: activation.steps,
-            death: self.death(&closing, activation.agent),
+            death: self.death(closing, activation.agent),
         };
         changes.owed |= self.owe_notice(&closed);
         changes.rows.closed.push(closed);
