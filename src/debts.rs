@@ -15,11 +15,12 @@ use artel_core::artifact::ErasedArtifact;
 use artel_core::board::{Debt, State};
 use artel_core::classify::chain_of;
 use artel_core::command::{Command, Pay, Rejection, Request};
-use artel_core::envelope::{Actor, Envelope, Producer, Visibility};
+use artel_core::envelope::{Actor, Envelope, Producer};
 use artel_core::hash::Hash;
 use artel_core::ids::{ArtifactId, CommandId, CorrelationId, DebtId, Incarnation, Seq};
 use artel_core::log::{self, ClosedActivation, Outcome};
 use artel_core::policy::limits;
+use artel_core::visibility::{Restriction, Visibility};
 
 use crate::committer::Failure;
 use crate::dead_letter::{DeadLetter, message_of};
@@ -132,7 +133,8 @@ fn command_id(board: Incarnation, debt: DebtId) -> CommandId {
 #[derive(Default)]
 struct Inputs {
     ids: Vec<ArtifactId>,
-    visibilities: Vec<Visibility>,
+    /// Who may see all of them may see the notice.
+    visibility: Visibility,
     parents: Vec<CorrelationId>,
     depth: u16,
     trace: Option<artel_core::trace::TraceContext>,
@@ -143,22 +145,13 @@ impl Inputs {
         if self.ids.len() < DeadLetter::INPUTS_MAX {
             self.ids.push(envelope.id);
         }
-        if !self.visibilities.contains(&envelope.visibility) {
-            self.visibilities.push(envelope.visibility.clone());
-        }
+        self.visibility = self.visibility.and(&envelope.visibility.once_due());
         if envelope.correlation != correlation {
             self.parents.push(envelope.correlation);
         }
         self.depth = self.depth.max(envelope.depth);
         self.trace = self.trace.or(envelope.trace.as_deref().copied());
     }
-}
-
-/// Who may see a notice of something: only who may see all of it.
-fn strictest(visibilities: &[Visibility]) -> Visibility {
-    visibilities.iter().fold(Visibility::Public, |_, visibility| match visibility {
-        Visibility::Public => Visibility::Public,
-    })
 }
 
 struct Payer {
@@ -211,7 +204,13 @@ impl Payer {
     async fn inputs(&self, closed: &ClosedActivation) -> Result<Inputs, Unpaid> {
         let mut inputs = Inputs::default();
         for seqs in closed.inputs.chunks(READ_AT_ONCE) {
-            for envelope in self.envelopes(seqs).await? {
+            let envelopes = self.envelopes(seqs).await?;
+            if envelopes.len() < seqs.len() {
+                // Nobody knows who might see what cannot be read, so nobody may.
+                let nobody = Restriction { agents: Some(Box::default()), ..Restriction::default() };
+                inputs.visibility = inputs.visibility.and(&Visibility::restricted(nobody));
+            }
+            for envelope in envelopes {
                 inputs.note(&envelope, closed.correlation);
             }
         }
@@ -268,14 +267,14 @@ impl Payer {
             causes: SmallVec::from_slice(&closed.inputs),
             depth: inputs.depth.saturating_add(1),
             trace: inputs.trace,
+            visibility: inputs.visibility.clone(),
         };
         let letter: Arc<dyn ErasedArtifact> = Arc::new(letter);
         let entropy = &*self.submitter.entropy;
         let at = self.submitter.clock.wall();
         let new_id = || entropy::artifact_id(entropy, at);
         let prepared = self.submitter.prepare(Publication::erased(letter), &origin, new_id);
-        let prepared = prepared.map_err(Unpaid::Make)?;
-        Ok(prepared.visible_to(strictest(&inputs.visibilities)))
+        prepared.map_err(Unpaid::Make)
     }
 
     async fn commit(&self, owed: &Owed, prepared: Prepared) -> Result<(), Unpaid> {

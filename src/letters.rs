@@ -16,7 +16,7 @@ use crate::dead_letter::{DeadLetter, message_of};
 use crate::error::ReadError;
 use crate::history::ActivationView;
 use crate::reader::{ActivationListing, Reader};
-use crate::report::{AttemptReport, cut};
+use crate::report::cut;
 
 /// How many are read at a time.
 const PAGE: u32 = 1_000;
@@ -70,7 +70,7 @@ pub struct DeadLetterGroup {
     pub last: Timestamp,
     /// The newest of them.
     pub sample: ActivationId,
-    /// Its error; empty when it left none, or it was erased.
+    /// Its error; empty when it left none, it was erased, or whoever asks may not see what it is about.
     pub message: String,
 }
 
@@ -193,6 +193,7 @@ impl Reader {
         let more = activations.len() > limit;
         activations.truncate(limit);
         let next = activations.last().filter(|_| more).map(|view| view.id.0);
+        self.veil(&mut activations).await?;
         Ok(ActivationListing { activations, next })
     }
 
@@ -244,10 +245,11 @@ impl Reader {
         let Counted { count, first, newest } = counted;
         let Outcome::Dead(reason) = newest.outcome else { return Ok(None) };
         let Some(record) = self.state().agent(newest.agent) else { return Ok(None) };
-        let reports = self.log().contents(&newest.trail).await.map_err(ReadError::Log)?;
-        let reports = reports.iter().rev().filter_map(|row| AttemptReport::decode(&row.bytes).ok());
-        let error = reports.map(|report| report.error).find(|error| !error.is_empty());
-        let message = message_of(&error.unwrap_or_default()).into_owned();
+        let Some(view) = ActivationView::closed(newest.clone(), self.state()) else {
+            return Ok(None);
+        };
+        let report = self.last_report(&view).await?;
+        let message = message_of(&report.unwrap_or_default().error).into_owned();
         Ok(Some(DeadLetterGroup {
             fingerprint,
             agent: record.definition.name.clone(),

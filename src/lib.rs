@@ -45,8 +45,8 @@ pub use artel_core::policy::{
 };
 pub use artel_core::trace::{TraceContext, TraceError};
 pub use artel_core::{
-    board as state, definition, envelope, event, fingerprint, hash, ids, key, log, names, predicate,
-    record, schema, time, visibility,
+    board as state, definition, envelope, event, fingerprint, hash, ids, key, log, names,
+    predicate, record, schema, time, visibility,
 };
 pub use artel_eventbus::{Entry, Tail, TailError};
 pub use artel_macros::{Artifact, Outputs};

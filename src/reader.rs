@@ -294,7 +294,7 @@ impl Reader {
     }
 
     /// Leaves out the keys of work on what may not be seen: they are a part of it.
-    async fn veil(&self, views: &mut [ActivationView]) -> Result<(), ReadError> {
+    pub(crate) async fn veil(&self, views: &mut [ActivationView]) -> Result<(), ReadError> {
         let keyed = views.iter().filter(|view| view.key.is_some());
         let inputs: Vec<Seq> = keyed.flat_map(|view| view.inputs.iter().copied()).collect();
         let hidden = self.sight().hidden(&*self.log, &inputs).await?;

@@ -65,14 +65,6 @@ pub(crate) struct Origin {
     pub(crate) visibility: Visibility,
 }
 
-impl Prepared {
-    /// Lets it be seen by these only.
-    pub(crate) fn visible_to(mut self, visibility: Visibility) -> Self {
-        self.envelope.visibility = visibility;
-        self
-    }
-}
-
 impl Submitter {
     /// Encodes and checks an artifact.
     pub(crate) fn prepare(

@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 use artel::event::Event;
 use artel::ids::Seq;
 use artel::log::Outcome;
+use artel::visibility::Viewer;
 use artel::{
-    Artifact, Board, Context, DeadLetter, Error, Jitter, MemoryStore, Query, Reader, ResultExt,
-    Retry, Running, Status,
+    Artifact, Board, Context, DeadLetter, DeadLetterFilter, Error, Jitter, MemoryStore,
+    Publication, Query, Reader, ResultExt, Retry, Running, Status,
 };
 use artel_testkit::{Fault, FaultyLog, SeededEntropy, VirtualClock, check};
 
@@ -69,6 +70,30 @@ async fn a_death_is_told_to_whoever_is_subscribed() {
     assert_eq!((stored.producer(), stored.depth()), ("board", 1));
     assert_eq!(stored.causes(), closed.inputs.as_slice());
     end(running).await;
+}
+
+/// DEAD-5, I12: a notice is for those only who may see what died, and so is the error in its group.
+#[tokio::test(start_paused = true)]
+async fn a_notice_is_as_secret_as_what_died() {
+    for (cleared, notices) in [(false, 0), (true, 1)] {
+        let (board, _) = memory().await;
+        let told = Arc::new(Told::default());
+        let packer = board.agent("packer").on::<Order>().retry(Retry::never()).label("secret");
+        packer.run(fails);
+        let undertaker = board.agent("undertaker").on::<DeadLetter>();
+        let undertaker = if cleared { undertaker.label("secret") } else { undertaker };
+        undertaker.shared_state(told.clone()).run(note);
+        let running = board.start().await.unwrap();
+        let secret = Publication::new(order(7)).labelled("secret");
+        let receipt = running.publish(secret).await.unwrap();
+        assert_eq!(running.settled(receipt.correlation).await.unwrap(), Status::DeadLetters(1));
+        assert_eq!(told.lock().unwrap().len(), notices);
+        let reader = Reader::of(running.log()).await.unwrap();
+        let reader = if cleared { reader } else { reader.seen_by(Viewer::anybody()) };
+        let groups = reader.dead_letter_groups(&DeadLetterFilter::default()).await.unwrap().groups;
+        assert_eq!(groups[0].message.is_empty(), !cleared, "{groups:?}");
+        end(running).await;
+    }
 }
 
 /// DEAD-2: nobody is subscribed, so nothing is made.

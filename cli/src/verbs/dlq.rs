@@ -1,7 +1,7 @@
 //! `artel dlq ls` and `show`: the dead letters, and why they died.
 
-use artel::log::Outcome;
 use artel::DeadLetterFilter;
+use artel::log::Outcome;
 
 use super::dead::filter;
 use super::{look, show};
