@@ -204,7 +204,7 @@ impl Board {
         let producer = Producer::Agent { agent: lease.agent, attempt: lease.attempt };
         let output = self.publish(catalogue, "Out", producer);
         let outcome = AttemptOutcome::Done(output);
-        let finish = Finish { attempt: lease.attempt, outcome, report: None };
+        let finish = Finish { attempt: lease.attempt, outcome, report: None, fingerprint: None };
         let finished = self.ask(Request::Finish(finish)).unwrap();
         self.changes = Changes::default();
         [published, finished]

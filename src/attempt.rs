@@ -17,8 +17,10 @@ use artel_core::classify::Failed;
 use artel_core::command::{AttemptOutcome, Command, Finish, Publish, Rejection, Request};
 use artel_core::content::Content;
 use artel_core::envelope::{Actor, Envelope, Producer};
+use artel_core::fingerprint::Fingerprint;
 use artel_core::ids::{AgentNo, AttemptId, CorrelationId, Seq, SessionId};
 use artel_core::log::{self, StoredArtifact};
+use artel_core::names::AgentName;
 use artel_core::policy::ErrorKind;
 use artel_core::trace::TraceContext;
 use artel_core::visibility::Visibility;
@@ -28,6 +30,7 @@ use artel_scheduler::{Runner, Stop};
 use crate::best_of::{self, Ran};
 use crate::committer::{Cached, Failure, Input, Payload};
 use crate::context::{Context, Host};
+use crate::dead_letter::message_of;
 use crate::entropy;
 use crate::judge::{Judge, Judged};
 use crate::program::Agent;
@@ -47,6 +50,8 @@ struct Reporting {
     attempt: AttemptId,
     agent: AgentNo,
     correlation: CorrelationId,
+    /// What the agent is called.
+    name: Option<AgentName>,
     /// Where its inputs belong in a distributed trace.
     trace: Option<TraceContext>,
     stop: Stop,
@@ -69,6 +74,7 @@ impl Runner for Attempts {
             attempt: lease.attempt,
             agent: lease.agent,
             correlation: lease.correlation,
+            name: None,
             trace: None,
             stop,
         };
@@ -78,6 +84,7 @@ impl Runner for Attempts {
             let failed = Failed::permanent("the program has no such agent");
             return Box::pin(self.failed(&reporting, &failed)).await;
         };
+        reporting.name = Some(agent.definition.name.clone());
         let span = tracing::info_span!(
             "attempt",
             agent = agent.definition.name.as_str(),
@@ -264,9 +271,10 @@ impl Attempts {
         report: &AttemptReport,
     ) -> impl Future<Output = Result<(), Failure>> + Send + use<'_> {
         let entropy = &*self.host.submitter.entropy;
+        let fingerprint = self.fingerprint(reporting, &outcome, report);
         let report = (!report.is_empty())
             .then(|| Content::new(entropy::salt(entropy), report.clone().encode().into()));
-        let finish = Finish { attempt: reporting.attempt, outcome, report };
+        let finish = Finish { attempt: reporting.attempt, outcome, report, fingerprint };
         let command = Command {
             id: entropy::command_id(entropy),
             actor: Actor::Attempt(reporting.attempt),
@@ -276,6 +284,18 @@ impl Attempts {
             request: Request::Finish(finish),
         };
         self.host.submitter.committer.owed(command).map_ok(drop)
+    }
+
+    /// What a failure is grouped by: the text goes no further than the report, which can be erased.
+    fn fingerprint(
+        &self,
+        reporting: &Reporting,
+        outcome: &AttemptOutcome,
+        report: &AttemptReport,
+    ) -> Option<Fingerprint> {
+        let AttemptOutcome::Failed(kind) = outcome else { return None };
+        let (name, message) = (reporting.name.as_ref()?, message_of(&report.error));
+        Some(Fingerprint::of(self.host.incarnation, name, kind.as_str(), &message))
     }
 
     /// The board had ended the attempt: its slot is free now.

@@ -16,6 +16,7 @@ use artel_persistence::{CreateBoard, OpenOptions};
 use crate::agent::AgentBuilder;
 use crate::clock::SystemClock;
 use crate::config;
+use crate::dead_letter::DeadLetter;
 use crate::dependency::Dependency;
 use crate::entropy::{self, Entropy, OsEntropy};
 use crate::error::{OpenError, StartError};
@@ -25,6 +26,9 @@ use crate::start;
 
 /// How long handlers may go on that were asked to come to an end.
 pub(crate) const WIND_DOWN: Duration = Duration::from_secs(10);
+
+/// What the names of the board's own types begin with.
+const RESERVED: &str = "artel.";
 
 /// A board, opened but not started: agents are declared on it.
 ///
@@ -328,6 +332,11 @@ fn declare_types(declared: &mut Declared, types: Vec<TypeDescriptor>) {
             declared
                 .problems
                 .push(format!("the schema of type `{name}` cannot be used: {problem}"));
+        }
+        if one.name().as_str().starts_with(RESERVED) && !one.is_same(&descriptor::<DeadLetter>()) {
+            let name = one.name();
+            let problem = format!("type `{name}` has a name of the board's own types; rename it");
+            declared.problems.push(problem);
         }
         let known: &mut BTreeMap<TypeName, TypeDescriptor> = &mut declared.program.types;
         match known.get(one.name()) {

@@ -377,6 +377,17 @@ pub enum OperateError {
     /// The operator's name or reason is not allowed.
     #[error("an operator's command needs a name and a reason")]
     Operator(#[source] names::Error),
+    /// Some dead letters were changed, and then something went wrong.
+    #[error("{changed} dead letters were changed, up to {last}, and the others are as they were")]
+    Partly {
+        /// How many were changed.
+        changed: u64,
+        /// The last one that was looked at; whoever goes on begins behind it.
+        last: ActivationId,
+        /// What went wrong.
+        #[source]
+        source: Box<Self>,
+    },
     /// The board did not answer in time.
     #[error("unavailable: the board did not answer within {0:?}")]
     Unavailable(std::time::Duration),
@@ -398,6 +409,7 @@ impl OperateError {
             Self::LookUp(source) => source.code(),
             Self::Rejected(rejection) => rejection.code(),
             Self::Operator(_) => "name",
+            Self::Partly { source, .. } => source.code(),
             Self::Unavailable(_) => "unavailable",
             Self::Interrupted(_) => "interrupted",
             Self::Stopped(_) => "stopped",
@@ -410,6 +422,7 @@ impl OperateError {
         match self {
             Self::LookUp(source) => source.retryable(),
             Self::Rejected(rejection) => rejection.retryable(),
+            Self::Partly { source, .. } => source.retryable(),
             Self::Unavailable(_) | Self::Interrupted(_) => true,
             Self::NoDeadLetter(_) | Self::Unknown { .. } | Self::Operator(_) | Self::Stopped(_) => {
                 false

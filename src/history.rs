@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use artel_core::board::{Activation, Gate, Phase, State};
 use artel_core::catalogue::Catalogue;
+use artel_core::envelope::Actor;
 use artel_core::event::{AttemptEnd, Event, Next};
 use artel_core::ids::{ActivationId, AgentNo, AttemptNo, CorrelationId, Seq, SubscriptionNo};
-use artel_core::log::{ClosedActivation, Log, Outcome};
+use artel_core::log::{ClosedActivation, Death, Log, Outcome};
 use artel_core::names::{AgentName, OrderingKey, QueueName, StepName};
 use artel_core::time::Timestamp;
 
@@ -40,7 +41,36 @@ pub struct ActivationView {
     pub queue: QueueName,
     /// Steps whose results are recorded.
     pub steps: Vec<StepName>,
+    /// What it died of, where it is, or was, a dead letter.
+    pub death: Option<Death>,
     pub(crate) trail: Vec<Seq>,
+    /// The event that closed it.
+    pub(crate) ended: Option<Seq>,
+}
+
+/// Something that was done to a unit of work, and not by it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Intervention {
+    /// When, by the board's wall clock.
+    pub at: Timestamp,
+    /// Who did it: an operator with a name and a reason, or a program.
+    pub actor: Actor,
+    /// What was done.
+    pub what: Intervened,
+}
+
+/// What was done to a unit of work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Intervened {
+    /// It was a dead letter, and was to be tried again.
+    Redriven {
+        /// Whether younger ones of its ordering key may have run since it died.
+        out_of_order: bool,
+    },
+    /// It was a dead letter, and was given up.
+    Dropped,
+    /// It was cancelled.
+    Cancelled,
 }
 
 /// What has become of a unit of work.
@@ -94,7 +124,9 @@ impl ActivationView {
             attempts: activation.attempts,
             queue: definition.dead_letter_queue.clone(),
             steps: activation.steps.iter().map(|(name, _)| name.clone()).collect(),
+            death: None,
             trail: activation.trail.to_vec(),
+            ended: None,
         })
     }
 
@@ -111,7 +143,9 @@ impl ActivationView {
             attempts: closed.attempts,
             queue: definition.dead_letter_queue.clone(),
             steps: closed.steps.into_iter().map(|(name, _)| name).collect(),
+            death: closed.death,
             trail: closed.trail,
+            ended: Some(closed.ended),
         })
     }
 
@@ -139,7 +173,7 @@ impl ActivationView {
             .collect();
         let mut attempts: Vec<AttemptView> = Vec::new();
         for &seq in &self.trail {
-            let Some((at, event)) = event_at(log, seq).await? else { continue };
+            let Some((at, _, event)) = event_at(log, seq).await? else { continue };
             match event {
                 Event::AttemptStarted { attempt, .. } => attempts.push(AttemptView {
                     number: attempt.attempt,
@@ -177,15 +211,46 @@ impl ActivationView {
                 | Event::BreakerHalfOpened { .. }
                 | Event::BreakerClosed { .. }
                 | Event::Paused { .. }
-                | Event::Resumed { .. } => {}
+                | Event::Resumed { .. }
+                | Event::DebtPaid { .. } => {}
             }
         }
         Ok(attempts)
     }
 }
 
-/// One event of a log, with its time.
-async fn event_at(log: &dyn Log, seq: Seq) -> Result<Option<(Timestamp, Event)>, ReadError> {
+impl ActivationView {
+    /// What people did to this activation, oldest first: redrives, and that it was dropped or cancelled.
+    ///
+    /// # Errors
+    /// When the log cannot be read or is damaged.
+    pub(crate) async fn interventions(
+        &self,
+        log: &dyn Log,
+    ) -> Result<Vec<Intervention>, ReadError> {
+        let closed_by = match self.standing {
+            Standing::Closed { outcome: Outcome::Dropped(_), .. } => Some(Intervened::Dropped),
+            Standing::Closed { outcome: Outcome::Cancelled, .. } => Some(Intervened::Cancelled),
+            Standing::Closed { .. } | Standing::Waiting(_) | Standing::Running => None,
+        };
+        let mut all = Vec::new();
+        for &seq in &self.trail {
+            if let Some((at, actor, Event::ActivationRedriven(it))) = event_at(log, seq).await? {
+                let what = Intervened::Redriven { out_of_order: it.out_of_order };
+                all.push(Intervention { at, actor, what });
+            }
+        }
+        if let (Some(what), Some(seq)) = (closed_by, self.ended)
+            && let Some((at, actor, _)) = event_at(log, seq).await?
+        {
+            all.push(Intervention { at, actor, what });
+        }
+        Ok(all)
+    }
+}
+
+/// One event of a log, with its time and who asked for it.
+async fn event_at(log: &dyn Log, seq: Seq) -> Result<Option<(Timestamp, Actor, Event)>, ReadError> {
     let batches = log.read(seq, READ_LEN).await.map_err(ReadError::Log)?;
     let Some(batch) = batches.into_iter().next() else { return Ok(None) };
     let damaged = |source| {
@@ -198,7 +263,8 @@ async fn event_at(log: &dyn Log, seq: Seq) -> Result<Option<(Timestamp, Event)>,
         next += decision.events.len() as u64;
         if seq.get() < next {
             let index = usize::try_from(seq.get() - first).unwrap_or(usize::MAX);
-            return Ok(decision.events.into_iter().nth(index).map(|event| (decision.at, event)));
+            let event = decision.events.into_iter().nth(index);
+            return Ok(event.map(|event| (decision.at, decision.actor, event)));
         }
     }
     Ok(None)

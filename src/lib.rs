@@ -11,12 +11,15 @@ mod clock;
 mod committer;
 mod config;
 mod context;
+mod dead_letter;
+mod debts;
 mod dependency;
 mod entropy;
 mod error;
 mod handler;
 mod history;
 mod judge;
+mod letters;
 mod operator;
 mod options;
 mod output;
@@ -24,6 +27,7 @@ mod program;
 mod publication;
 mod query;
 mod reader;
+mod redrive;
 mod report;
 mod running;
 mod shutdown;
@@ -49,7 +53,7 @@ pub use artel_core::policy::{
 };
 pub use artel_core::trace::{TraceContext, TraceError};
 pub use artel_core::{
-    board as state, definition, envelope, event, hash, ids, key, log, names, output_rule,
+    board as state, definition, envelope, event, fingerprint, hash, ids, key, log, names, output_rule,
     predicate, record, schema, time, visibility,
 };
 pub use artel_eventbus::{Entry, Tail, TailError};
@@ -64,18 +68,21 @@ pub use caretaker::{CaretakeError, Caretaker};
 pub use clock::SystemClock;
 pub use config::board_url;
 pub use context::{BoardView, Context};
+pub use dead_letter::DeadLetter;
 pub use dependency::Dependency;
 pub use entropy::{Entropy, OsEntropy};
 pub use error::{
     LoadError, OpenError, OperateError, PublishError, ReadError, StartError, TakeOverError,
 };
 pub use handler::{Handler, Stateful, Stateless};
-pub use history::{ActivationView, AttemptView, Standing};
+pub use history::{ActivationView, AttemptView, Intervened, Intervention, Standing};
+pub use letters::{DeadLetterFilter, DeadLetterGroup, DeadLetterGroups};
 pub use operator::Operator;
 pub use output::Output;
 pub use publication::Publication;
 pub use query::{Listing, Query};
 pub use reader::{ActivationFilter, ActivationListing, Reader};
+pub use redrive::{Bulk, Redrive};
 pub use report::{AttemptReport, CandidateReport, KeptOutput, Withheld};
 pub use running::{Running, Status};
 pub use shutdown::Shutdown;

@@ -41,6 +41,10 @@ impl<'a> Operator<'a> {
         Ok(Self { parts, actor })
     }
 
+    pub(crate) const fn parts(&self) -> &'a Parts {
+        self.parts
+    }
+
     /// Tries dead letters again: all or none. Each is a new chain of attempts of the same
     /// activation, and never a second success.
     ///

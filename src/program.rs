@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use smol_str::SmolStr;
 
-use artel_core::artifact::TypeDescriptor;
+use artel_core::artifact::{Artifact, TypeDescriptor, descriptor};
 use artel_core::board::State;
 use artel_core::catalogue::Closures;
 use artel_core::content::Value;
@@ -19,6 +19,7 @@ use artel_core::key::BadKey;
 use artel_core::names::{AgentName, DependencyName, OrderingKey, TypeName};
 
 use crate::best_of::Score;
+use crate::dead_letter::DeadLetter;
 use crate::handler::ErasedHandler;
 use crate::output::OutputRules;
 
@@ -78,8 +79,9 @@ impl Program {
             numbers.agents.push(self.agents.get(&record.definition.name).cloned());
         }
         for (_, record) in state.types() {
-            let known = self.types.get(&record.name);
-            numbers.types.push(known.map(|known| (known.clone(), record.version)));
+            let known = self.types.get(&record.name).cloned();
+            let known = known.or_else(|| own_type(&record.name));
+            numbers.types.push(known.map(|known| (known, record.version)));
         }
         numbers.functions.resize(state.subscriptions().count(), Functions::default());
         for (no, record) in state.agents() {
@@ -109,6 +111,11 @@ impl Program {
     fn functions(&self, subscription: SubscriptionNo) -> Option<&Functions> {
         self.numbers.get()?.functions.get(subscription.get() as usize)
     }
+}
+
+/// A type of the board's own, which it may still owe artifacts of when no agent names it any more.
+fn own_type(name: &TypeName) -> Option<TypeDescriptor> {
+    (name.as_str() == DeadLetter::NAME).then(descriptor::<DeadLetter>)
 }
 
 /// Evaluates closures on one value; what panics says no.

@@ -14,7 +14,7 @@ use artel_persistence::OpenOptions;
 use crate::clock::SystemClock;
 use crate::committer::{Loaded, fold, load};
 use crate::error::{LoadError, OpenError, ReadError};
-use crate::history::{ActivationView, AttemptView, agent_no};
+use crate::history::{ActivationView, AttemptView, Intervention, agent_no};
 use crate::query::{Listing, Query};
 use crate::report::AttemptReport;
 use crate::sight::{Events, Sight};
@@ -228,6 +228,17 @@ impl Reader {
         Ok(attempts)
     }
 
+    /// What people did to an activation, oldest first: redrives, and that it was dropped or cancelled.
+    ///
+    /// # Errors
+    /// When the log cannot be read or is damaged.
+    pub async fn interventions(
+        &self,
+        view: &ActivationView,
+    ) -> Result<Vec<Intervention>, ReadError> {
+        view.interventions(&*self.log).await
+    }
+
     /// Activations, oldest first: open ones from the state, closed ones from the store.
     ///
     /// # Errors
@@ -283,7 +294,7 @@ impl Reader {
     }
 
     /// Leaves out the keys of work on what may not be seen: they are a part of it.
-    async fn veil(&self, views: &mut [ActivationView]) -> Result<(), ReadError> {
+    pub(crate) async fn veil(&self, views: &mut [ActivationView]) -> Result<(), ReadError> {
         let keyed = views.iter().filter(|view| view.key.is_some());
         let inputs: Vec<Seq> = keyed.flat_map(|view| view.inputs.iter().copied()).collect();
         let hidden = self.sight().hidden(&*self.log, &inputs).await?;

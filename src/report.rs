@@ -139,7 +139,7 @@ fn cut_all(texts: Vec<String>, left: &mut usize) -> Vec<String> {
 }
 
 /// At most `len` bytes of a text, which says that it was cut.
-fn cut(text: String, len: usize) -> String {
+pub(crate) fn cut(text: String, len: usize) -> String {
     if text.len() <= len {
         return text;
     }

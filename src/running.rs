@@ -9,7 +9,7 @@ use artel_core::board::{OpenStatus, State};
 use artel_core::command::Receipt;
 use artel_core::envelope::{Actor, Producer};
 use artel_core::hash::Hash;
-use artel_core::ids::{ArtifactId, CorrelationId, Seq, SessionId};
+use artel_core::ids::{ArtifactId, CorrelationId, Incarnation, Seq, SessionId};
 use artel_core::log::Log;
 use artel_core::visibility::Viewer;
 use artel_eventbus::{Hub, Tail};
@@ -48,6 +48,7 @@ pub(crate) struct Parts {
     pub(crate) hub: Hub,
     pub(crate) dispatcher: Arc<Dispatcher<Attempts>>,
     pub(crate) session: SessionId,
+    pub(crate) incarnation: Incarnation,
     pub(crate) tasks: Tasks,
 }
 

@@ -104,7 +104,8 @@ impl Sight {
             | Event::BreakerHalfOpened { .. }
             | Event::BreakerClosed { .. }
             | Event::Paused { .. }
-            | Event::Resumed { .. } => {}
+            | Event::Resumed { .. }
+            | Event::DebtPaid { .. } => {}
         }
         Ok(Some(entry))
     }

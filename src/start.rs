@@ -25,6 +25,7 @@ use crate::board::{self, Setup};
 use crate::clock::BoardClock;
 use crate::committer::{self, Committer, Failure, Identity, Outlets, Start};
 use crate::context::Host;
+use crate::debts;
 use crate::entropy;
 use crate::error::{StartError, TakeOverError};
 use crate::program::Program;
@@ -81,6 +82,9 @@ async fn attempt(setup: &Setup, program: &Arc<Program>) -> Result<Running, Start
         return Err(error);
     }
     spawn_timers(tasks, &parts.committer, run.clock, run.due, setup);
+    let (payer, stop) = (parts.submitter.clone(), tasks.stopping().clone());
+    let incarnation = parts.incarnation;
+    tasks.spawn("debts", Box::pin(debts::run(payer, incarnation, run.debts, stop)));
     if setup.log.describe().durability > Durability::Nothing {
         let (log, hub) = (setup.log.clone(), parts.hub.clone());
         let snapshots = snapshotter::run(log, hub, tasks.clone(), setup.bounds.snapshot_events);
@@ -97,6 +101,8 @@ struct Run {
     committer: Job,
     clock: BoardClock,
     due: watch::Receiver<Elapsed>,
+    /// Told whenever the board owes itself something more.
+    debts: watch::Receiver<()>,
 }
 
 /// Takes the board over and wires its parts together; nothing runs yet.
@@ -113,6 +119,7 @@ async fn wire(
     let (catalogue, catalogues) = watch::channel(Arc::new(Catalogue::default()));
     let (due, moments) = watch::channel(Elapsed::NEVER);
     let (room, rooms) = watch::channel(());
+    let (owed, debts) = watch::channel(());
     let submitter = Submitter {
         committer: committer.clone(),
         catalogue: catalogues,
@@ -132,7 +139,7 @@ async fn wire(
     let dispatcher = Arc::new(Dispatcher::new(runner, Arc::new(tasks.clone())));
     let hub = Hub::at(head.seq);
     let outlets =
-        Outlets { dispatcher: dispatcher.clone(), hub: hub.clone(), catalogue, due, room };
+        Outlets { dispatcher: dispatcher.clone(), hub: hub.clone(), catalogue, due, room, owed };
     let identity = Identity {
         process,
         program: setup.program.clone(),
@@ -150,9 +157,10 @@ async fn wire(
         outlets: Arc::new(outlets),
     };
     let (clock, run) = committer::start(inbox, start).await?;
-    let run = Run { committer: Box::pin(run), clock, due: moments };
+    let run = Run { committer: Box::pin(run), clock, due: moments, debts };
     let setup = setup.clone();
-    Ok((Parts { setup, committer, submitter, hub, dispatcher, session, tasks }, run))
+    let parts = Parts { setup, committer, submitter, hub, dispatcher, session, incarnation, tasks };
+    Ok((parts, run))
 }
 
 fn spawn_timers(

@@ -4,6 +4,7 @@
 #[cfg(test)]
 mod board {
     mod best_of;
+    mod dead_letters;
     mod faults;
     mod handlers;
     mod load;
@@ -13,6 +14,7 @@ mod board {
     mod policies;
     mod prefixes;
     mod reads;
+    mod redrive;
     mod regress;
     mod restart;
     mod set_up;

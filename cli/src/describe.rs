@@ -4,14 +4,15 @@
 use serde_json::value::RawValue;
 
 use artel::definition::{Filter, SubscriptionDefinition, Wakes};
-use artel::envelope::{Clause, Producer};
+use artel::envelope::{Actor, Clause, Producer};
 use artel::event::{Metered, Next, Pausable};
 use artel::ids::{ActivationId, AgentNo, Seq, SubscriptionNo, TypeNo};
 use artel::key::KeyOf;
 use artel::state::{Gate, State};
 use artel::visibility::Visibility;
 use artel::{
-    ActivationView, AttemptView, Breaker, RateLimit, Standing, Stored, TraceContext, Trip,
+    ActivationView, AttemptView, Breaker, DeadLetterGroup, Intervened, Intervention, RateLimit,
+    Standing, Stored, TraceContext, Trip,
 };
 
 use crate::{returned, times, wire, words};
@@ -137,11 +138,42 @@ pub(crate) fn activation(view: &ActivationView, state: &State) -> wire::Activati
         held_by: gate.and_then(|gate| held_by(state, gate)),
         not_before: not_before.map(times::millis),
         reason: words::dead_reason(&view.standing),
+        fingerprint: view.death.map(|death| death.fingerprint.to_string()),
         ended_at: ended,
         attempts: view.attempts,
         queue: view.queue.to_string(),
         steps: texts(&view.steps),
     }
+}
+
+pub(crate) fn group(group: &DeadLetterGroup) -> wire::DeadLetterGroup {
+    wire::DeadLetterGroup {
+        fingerprint: group.fingerprint.to_string(),
+        agent: group.agent.to_string(),
+        queue: group.queue.to_string(),
+        reason: group.reason.as_str(),
+        error_kind: group.kind.map(artel::ErrorKind::as_str),
+        count: group.count,
+        first_at: times::millis(group.first),
+        last_at: times::millis(group.last),
+        sample: number(group.sample),
+        message: group.message.clone(),
+    }
+}
+
+pub(crate) fn intervention(one: &Intervention) -> wire::Intervention {
+    let (action, out_of_order) = match one.what {
+        Intervened::Redriven { out_of_order } => ("redriven", out_of_order),
+        Intervened::Dropped => ("dropped", false),
+        Intervened::Cancelled => ("cancelled", false),
+    };
+    let (by, reason) = match &one.actor {
+        Actor::Operator { name, reason } => (name.to_string(), Some(reason.to_string())),
+        Actor::Program(name) => (name.to_string(), None),
+        Actor::Attempt(attempt) => (format!("attempt {attempt}"), None),
+        Actor::Board => ("board".to_owned(), None),
+    };
+    wire::Intervention { at: times::millis(one.at), action, by, reason, out_of_order }
 }
 
 /// Whose pause, breaker or rate limit a gate is.

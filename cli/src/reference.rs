@@ -68,7 +68,7 @@ A reader that leaves early, such as `head`, is no error.
 ";
 
 /// Each verb, and what it answers.
-const ANSWERS: [(&str, &str); 26] = [
+const ANSWERS: [(&str, &str); 28] = [
     ("board show", "board"),
     ("board verify", "verified"),
     ("board hash", "board hash"),
@@ -90,6 +90,7 @@ const ANSWERS: [(&str, &str); 26] = [
     ("breaker open", "turned"),
     ("breaker close", "turned"),
     ("dlq ls", "dead letters"),
+    ("dlq groups", "dead letter groups"),
     ("dlq show", "activation detail"),
     ("dlq redrive", "operated"),
     ("dlq drop", "operated"),
@@ -131,8 +132,11 @@ fn types() -> Vec<(&'static str, Schema)> {
         ("withheld", of::<wire::Withheld>()),
         ("candidate", of::<wire::Candidate>()),
         ("kept output", of::<wire::KeptOutput>()),
+        ("intervention", of::<wire::Intervention>()),
         ("dead letters", of::<wire::DeadLetters>()),
         ("dead letter", of::<wire::DeadLetter>()),
+        ("dead letter groups", of::<wire::DeadLetterGroups>()),
+        ("dead letter group", of::<wire::DeadLetterGroup>()),
         ("operated", of::<wire::Operated>()),
         ("breakers", of::<wire::Breakers>()),
         ("breaker", of::<wire::Breaker>()),

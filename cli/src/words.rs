@@ -39,15 +39,7 @@ pub(crate) const fn dead_reason(standing: &Standing) -> Option<&'static str> {
 }
 
 pub(crate) const fn reason(reason: DeadReason) -> &'static str {
-    match reason {
-        DeadReason::AttemptsExhausted => "attempts-exhausted",
-        DeadReason::NotRetryable => "not-retryable",
-        DeadReason::RetryTimeElapsed => "retry-time-elapsed",
-        DeadReason::TotalTimeout => "total-timeout",
-        DeadReason::Loop => "loop",
-        DeadReason::Limit => "limit",
-        DeadReason::BadKey => "bad-key",
-    }
+    reason.as_str()
 }
 
 pub(crate) const fn clause(clause: Clause) -> &'static str {

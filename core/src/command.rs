@@ -6,9 +6,10 @@ use std::sync::Arc;
 use crate::content::{Content, Value};
 use crate::envelope::{Actor, Draft};
 use crate::event::{Metered, Pausable};
+use crate::fingerprint::Fingerprint;
 use crate::ids::{
-    ActivationId, AgentNo, ArtifactId, AttemptId, CatalogueNo, CommandId, CorrelationId, Epoch,
-    Incarnation, ProcessId, Seq, SessionId,
+    ActivationId, AgentNo, ArtifactId, AttemptId, CatalogueNo, CommandId, CorrelationId, DebtId,
+    Epoch, Incarnation, ProcessId, Seq, SessionId,
 };
 use crate::log::{ClosedActivation, LookedUp};
 use crate::names::{
@@ -71,6 +72,8 @@ pub enum Request {
     OpenBreaker(Metered),
     /// Close a circuit breaker.
     CloseBreaker(Metered),
+    /// Give what the board owes itself.
+    Pay(Pay),
 }
 
 impl Request {
@@ -83,6 +86,7 @@ impl Request {
                 AttemptOutcome::Done(publish) => &publish.artifacts,
                 AttemptOutcome::Failed(_) | AttemptOutcome::Released => &[],
             },
+            Self::Pay(pay) => &pay.publish.artifacts,
             Self::TakeOver(_)
             | Self::Register(_)
             | Self::OpenSession(_)
@@ -170,6 +174,17 @@ pub struct Finish {
     pub outcome: AttemptOutcome,
     /// Error chain and log lines, where there are any.
     pub report: Option<Content>,
+    /// What the failure is grouped by, where it is one.
+    pub fingerprint: Option<Fingerprint>,
+}
+
+/// What the board owes itself, made by a task of its owner.
+#[derive(Clone, Debug)]
+pub struct Pay {
+    /// Which debt.
+    pub debt: DebtId,
+    /// What was owed.
+    pub publish: Publish,
 }
 
 /// How an attempt ended, as its executor reports it.
@@ -396,6 +411,12 @@ pub enum Rejection {
         /// The step.
         step: StepName,
     },
+    /// The board does not owe this, or no longer.
+    #[error("the board owes nothing for event {debt}, or no longer")]
+    NotOwed {
+        /// What was to be paid.
+        debt: DebtId,
+    },
 }
 
 impl Rejection {
@@ -423,6 +444,7 @@ impl Rejection {
             Self::SessionOpen { .. } => "session-open",
             Self::UnknownSession { .. } => "unknown-session",
             Self::StepRecorded { .. } => "step-recorded",
+            Self::NotOwed { .. } => "not-owed",
         }
     }
 

@@ -163,4 +163,10 @@ impl SubscriptionDefinition {
     pub const PRIORITY: u8 = 5;
     /// The highest priority.
     pub const PRIORITY_MAX: u8 = 9;
+
+    /// Whether it is about notices of dead letters: then of what dies of it no notice is given.
+    #[must_use]
+    pub fn is_about_notices(&self) -> bool {
+        self.types.iter().any(|name| name.as_str() == crate::board::DEAD_LETTER)
+    }
 }

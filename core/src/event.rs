@@ -9,10 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::definition::{AgentDefinition, DependencyDefinition};
 use crate::envelope::{Draft, Inputs};
+use crate::fingerprint::Fingerprint;
 use crate::hash::Hash;
 use crate::ids::{
-    ActivationId, AgentNo, AttemptId, CorrelationId, DependencyNo, Epoch, Incarnation, Level,
-    ProcessId, Seq, SessionId, SubscriptionNo, TypeNo,
+    ActivationId, AgentNo, AttemptId, CorrelationId, DebtId, DependencyNo, Epoch, Incarnation,
+    Level, ProcessId, Seq, SessionId, SubscriptionNo, TypeNo,
 };
 use crate::names::{BoardName, OrderingKey, ProgramName, StepName, TypeName};
 use crate::policy::ErrorKind;
@@ -129,6 +130,8 @@ pub enum Event {
         /// The hash of the attempt's report (error chain and log lines), which lies beside the log
         /// under this event's seq; none where there is nothing to report.
         report: Option<Hash>,
+        /// What the failure is grouped by, where the activation died of it and its executor said.
+        fingerprint: Option<Fingerprint>,
     },
     /// A step's result is recorded. It lies beside the log under this event's seq.
     StepRecorded {
@@ -199,6 +202,11 @@ pub enum Event {
     Resumed {
         /// What is no longer paused.
         what: Pausable,
+    },
+    /// The board owes this no longer: what it owed is in the same batch.
+    DebtPaid {
+        /// What it owed.
+        debt: DebtId,
     },
 }
 
@@ -344,6 +352,22 @@ pub enum DeadReason {
     Limit,
     /// Its key could not be worked out.
     BadKey,
+}
+
+impl DeadReason {
+    /// The reason's name, as people write it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AttemptsExhausted => "attempts-exhausted",
+            Self::NotRetryable => "not-retryable",
+            Self::RetryTimeElapsed => "retry-time-elapsed",
+            Self::TotalTimeout => "total-timeout",
+            Self::Loop => "loop",
+            Self::Limit => "limit",
+            Self::BadKey => "bad-key",
+        }
+    }
 }
 
 /// Why a waiting activation is over.

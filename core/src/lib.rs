@@ -16,6 +16,7 @@ pub mod definition;
 pub mod derive;
 pub mod envelope;
 pub mod event;
+pub mod fingerprint;
 pub mod hash;
 pub mod ids;
 pub mod key;

@@ -21,9 +21,10 @@ use artel_core::event::{
     AttemptEnd, Closure, Counts, DeadReason, Event, LEVEL, Mended, Metered, Next, Pausable,
     Redriven, SessionEnd, Tripped,
 };
+use artel_core::fingerprint::Fingerprint;
 use artel_core::hash::Hash;
 use artel_core::ids::{
-    ActivationId, AgentNo, ArtifactId, AttemptId, AttemptNo, CommandId, CorrelationId,
+    ActivationId, AgentNo, ArtifactId, AttemptId, AttemptNo, CommandId, CorrelationId, DebtId,
     DependencyNo, Epoch, Incarnation, ProcessId, Seq, SessionId, SubscriptionNo, TypeNo,
 };
 use artel_core::key::{KeyOf, OnDead};
@@ -196,7 +197,8 @@ fn started(of: AttemptId) -> Event {
 }
 
 fn ended(of: AttemptId, end: AttemptEnd, next: Next) -> Event {
-    Event::AttemptEnded { attempt: of, end, next, report: Some(Hash::of(b"report")) }
+    let report = Some(Hash::of(b"report"));
+    Event::AttemptEnded { attempt: of, end, next, report, fingerprint: Some(Fingerprint([9; 8])) }
 }
 
 /// How a board begins: events 1 to 8.
@@ -285,6 +287,35 @@ fn work() -> Vec<Event> {
     ]
 }
 
+/// Two deaths that somebody wants to be told of, of which one is: events 34 to 38.
+fn owed() -> Vec<Event> {
+    let Event::AgentDefined { definition, .. } = defined(2, "undertaker", 2) else {
+        return Vec::new();
+    };
+    let mut definition = AgentDefinition::clone(&definition);
+    definition.subscriptions[0].types = vec![TypeName::new("artel.DeadLetter").unwrap()];
+    let dies = |id, why| {
+        let activation = ActivationId(Seq(id));
+        Event::ActivationClosed { activation, why: Closure::Dead(why) }
+    };
+    vec![
+        Event::TypeRegistered {
+            type_no: TypeNo(1),
+            name: TypeName::new("artel.DeadLetter").unwrap(),
+            version: 1,
+            schema: r#"{"type":"object"}"#.into(),
+        },
+        Event::AgentDefined {
+            agent: AgentNo(2),
+            definition: Arc::new(definition),
+            subscriptions: vec![SubscriptionNo(2)],
+        },
+        dies(25, DeadReason::BadKey),
+        dies(8, DeadReason::TotalTimeout),
+        Event::DebtPaid { debt: DebtId(Seq(36)) },
+    ]
+}
+
 fn decisions() -> Vec<Decision> {
     let decision = |n: u64, actor, events| Decision {
         command: CommandId::new(uuid(u128::from(n))),
@@ -301,6 +332,7 @@ fn decisions() -> Vec<Decision> {
         decision(41, Actor::Operator { name, reason: "it is whole again".into() }, work()),
         Decision { correlation: None, trace: None, ..decision(42, Actor::Board, held_back()) },
         decision(43, Actor::Attempt(attempt(8, 2)), Vec::new()),
+        decision(44, Actor::Board, owed()),
     ]
 }
 
@@ -331,15 +363,16 @@ const fn kind(event: &Event) -> u8 {
         Event::BreakerClosed { .. } => 20,
         Event::Paused { .. } => 21,
         Event::Resumed { .. } => 22,
+        Event::DebtPaid { .. } => 23,
     }
 }
-const KINDS: u8 = 23;
+const KINDS: u8 = 24;
 
 fn place() -> Place {
     Place {
         epoch: Epoch(1),
         first: Seq(1),
-        last: Seq(33),
+        last: Seq(38),
         at: Timestamp(1_767_225_600_043),
         previous: genesis(Incarnation::new(uuid(1))),
     }

@@ -52,6 +52,8 @@ pub(super) struct Delivery {
     pub(super) settled: Vec<Settled>,
     pub(super) catalogue: Option<Arc<Catalogue>>,
     pub(super) room: bool,
+    /// Whether the board owes itself something more.
+    pub(super) owed: bool,
     /// How many artifacts the batch has.
     pub(super) artifacts: usize,
 }

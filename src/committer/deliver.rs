@@ -30,6 +30,8 @@ pub(crate) struct Outlets<R: Runner<Inputs = Cached>> {
     pub(crate) due: watch::Sender<Elapsed>,
     /// Told whenever activations were closed, so that there may be room on the agenda.
     pub(crate) room: watch::Sender<()>,
+    /// Told whenever the board owes itself something more.
+    pub(crate) owed: watch::Sender<()>,
 }
 
 impl<R: Runner<Inputs = Cached>> Outlets<R> {
@@ -56,6 +58,9 @@ impl<R: Runner<Inputs = Cached>> Outlets<R> {
         }
         if delivery.room && self.room.receiver_count() > 0 {
             self.room.send_replace(());
+        }
+        if delivery.owed {
+            self.owed.send_replace(());
         }
         if let Some(due) = engine.announce() {
             self.due.send_replace(due);

@@ -275,6 +275,7 @@ impl Engine {
             settled: building.changes.settled,
             catalogue,
             room: building.changes.room,
+            owed: building.changes.owed,
             artifacts,
         };
         (append, delivery)
@@ -305,6 +306,7 @@ fn content_len(command: &Command) -> usize {
         | Request::Pause(_)
         | Request::Resume(_)
         | Request::OpenBreaker(_)
-        | Request::CloseBreaker(_) => 0,
+        | Request::CloseBreaker(_)
+        | Request::Pay(_) => 0,
     }
 }

@@ -121,7 +121,8 @@ impl Payloads {
                 | Event::BreakerHalfOpened { .. }
                 | Event::BreakerClosed { .. }
                 | Event::Paused { .. }
-                | Event::Resumed { .. } => {}
+                | Event::Resumed { .. }
+                | Event::DebtPaid { .. } => {}
             }
         }
         used.sort_unstable();
@@ -242,6 +243,7 @@ mod tests {
             attempts: 1,
             trail: Vec::new(),
             steps: Vec::new(),
+            death: None,
         }
     }
 

@@ -300,6 +300,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
         self.outlets.catalogue.send_replace(Arc::new(catalogue));
         // There may be room now, and whoever waits for it was not told.
         self.outlets.room.send_replace(());
+        self.outlets.owed.send_replace(());
         // The timers ask once what waits in the inbox was decided, so that work which was finished
         // in time is not taken for overdue.
         self.engine.ask();
@@ -307,7 +308,8 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
         self.begin_epoch(&ownership);
         for attempt in late {
             let outcome = AttemptOutcome::Released;
-            let finish = Request::Finish(Finish { attempt, outcome, report: None });
+            let finish =
+                Request::Finish(Finish { attempt, outcome, report: None, fingerprint: None });
             self.engine.decide(Pending::own(self.own_command(finish)));
         }
         if suspect.is_some() {

@@ -2,9 +2,10 @@
 
 use clap::{ArgGroup, Args, Subcommand};
 
+use artel::fingerprint::Fingerprint;
 use artel::ids::{ActivationId, Seq};
 
-use super::value::ReasonArg;
+use super::value::{Moment, ReasonArg};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DlqVerb {
@@ -15,6 +16,16 @@ Examples:
   artel dlq ls --agent licence --reason attempts-exhausted
   artel dlq ls --json | jq -r '.dead_letters[].id'")]
     Ls(DlqLs),
+    /// Groups dead letters by what went wrong: the largest group first
+    ///
+    /// Those of one agent, of one kind, whose messages differ in numbers only, are one group. It has a
+    /// fingerprint, which the other verbs take.
+    #[command(after_help = "\
+Examples:
+  artel dlq groups
+  artel dlq groups --queue orders --since 1h
+  artel dlq groups --json | jq -r '.groups[] | [.count, .fingerprint, .message] | @tsv'")]
+    Groups(DlqFilter),
     /// Shows a dead letter: its inputs, and every attempt with its errors and log lines
     #[command(after_help = "\
 Examples:
@@ -31,6 +42,7 @@ Examples:
   artel dlq redrive 43 44 --reason 'the registry is back'
   artel dlq redrive --agent licence --reason 'the fix is deployed' --dry-run
   artel dlq redrive --all --reason 'the fix is deployed' --by anna
+  artel dlq redrive --fingerprint 5c8f0b6e2d41a9f7 --since 2h --reason 'the fix is deployed'
   artel dlq redrive 43 --reason 'the order does not matter here' --out-of-order")]
     Redrive(DlqRedrive),
     /// Gives dead letters up: they stay on record and are never tried again
@@ -39,12 +51,13 @@ Examples:
     #[command(after_help = "\
 Examples:
   artel dlq drop 43 --reason 'the package was withdrawn'
-  artel dlq drop --agent licence --reason 'done by hand' --dry-run")]
+  artel dlq drop --agent licence --died-of total-timeout --reason 'done by hand' --dry-run")]
     Drop(DlqSelect),
 }
 
+/// Which dead letters are meant. All conditions hold together.
 #[derive(Args, Debug)]
-pub(crate) struct DlqLs {
+pub(crate) struct DlqFilter {
     /// Only those of this agent
     #[arg(long, value_name = "NAME")]
     pub(crate) agent: Option<String>,
@@ -52,8 +65,23 @@ pub(crate) struct DlqLs {
     #[arg(long, value_name = "NAME")]
     pub(crate) queue: Option<String>,
     /// Only those that died of this
-    #[arg(long, value_enum)]
-    pub(crate) reason: Option<ReasonArg>,
+    #[arg(long, value_name = "REASON", value_enum)]
+    pub(crate) died_of: Option<ReasonArg>,
+    /// Only those of this group, as `dlq groups` shows them
+    #[arg(long, value_name = "FINGERPRINT")]
+    pub(crate) fingerprint: Option<Fingerprint>,
+    /// Only those that died at or after this time, or in the last so long, such as 15m
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<Moment>,
+    /// Only those that died before this time
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<Moment>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DlqLs {
+    #[command(flatten)]
+    pub(crate) filter: DlqFilter,
     /// At most this many, up to 10000
     #[arg(long, value_name = "N", default_value_t = 100,
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
@@ -80,16 +108,17 @@ pub(crate) struct DlqRedrive {
 }
 
 #[derive(Args, Debug)]
-#[command(group = ArgGroup::new("which").required(true))]
+#[command(group = ArgGroup::new("meant").args(["ids", "all", "agent", "queue", "died_of",
+          "fingerprint", "since", "until"]).required(true).multiple(true))]
 pub(crate) struct DlqSelect {
-    /// The dead letters
-    #[arg(value_name = "ID", group = "which")]
+    /// The dead letters, where no condition says which
+    #[arg(value_name = "ID", conflicts_with_all = ["all", "agent", "queue",
+          "died_of", "fingerprint", "since", "until"])]
     pub(crate) ids: Vec<ActivationId>,
-    /// All dead letters of this agent
-    #[arg(long, value_name = "NAME", group = "which")]
-    pub(crate) agent: Option<String>,
-    /// All dead letters of the board
-    #[arg(long, group = "which")]
+    #[command(flatten)]
+    pub(crate) filter: DlqFilter,
+    /// All that meet the conditions; where there are none, all dead letters of the board
+    #[arg(long)]
     pub(crate) all: bool,
     /// Why; it is recorded
     #[arg(long, value_name = "TEXT", required_unless_present = "dry_run")]

@@ -18,7 +18,7 @@ pub(crate) use activation::{ActivationCancel, ActivationLs, ActivationShow, Acti
 pub(crate) use artifact::{ArtifactLs, ArtifactShow, ArtifactVerb};
 pub(crate) use bench::{Bench, Correlations, Rate};
 pub(crate) use board::{BoardRm, BoardVerb};
-pub(crate) use dlq::{DlqLs, DlqRedrive, DlqSelect, DlqShow, DlqVerb};
+pub(crate) use dlq::{DlqFilter, DlqLs, DlqRedrive, DlqSelect, DlqShow, DlqVerb};
 pub(crate) use event::{EventTail, EventVerb};
 pub(crate) use turn::{
     AgentNamed, AgentVerb, BreakerNamed, BreakerVerb, CorrelationNamed, CorrelationVerb, Said,

@@ -44,6 +44,7 @@ pub(crate) async fn carry_out(
         Noun::Breaker(BreakerVerb::Open(args)) => turn::breaker(true, &args, config, out).await,
         Noun::Breaker(BreakerVerb::Close(args)) => turn::breaker(false, &args, config, out).await,
         Noun::Dlq(DlqVerb::Ls(args)) => dlq::ls(&args, config, out).await,
+        Noun::Dlq(DlqVerb::Groups(args)) => dlq::groups(&args, config, out).await,
         Noun::Dlq(DlqVerb::Show(args)) => dlq::show(&args, config, out).await,
         Noun::Dlq(DlqVerb::Redrive(args)) => operate::redrive(&args, config, out).await,
         Noun::Dlq(DlqVerb::Drop(args)) => operate::drop_dead(&args, config, out).await,

@@ -1,10 +1,11 @@
 //! `artel dlq ls` and `show`: the dead letters, and why they died.
 
+use artel::DeadLetterFilter;
 use artel::log::Outcome;
 
-use super::dead::{Wanted, dead_letters};
+use super::dead::filter;
 use super::{look, show};
-use crate::args::{DlqLs, DlqShow};
+use crate::args::{DlqFilter, DlqLs, DlqShow};
 use crate::config::Config;
 use crate::error::Error;
 use crate::output::Output;
@@ -13,22 +14,18 @@ use crate::{describe, wire, words};
 
 pub(super) async fn ls(args: &DlqLs, config: &Config, out: &mut Output) -> Result<(), Error> {
     let reader = look::open(config).await?;
-    let wanted = Wanted {
-        agent: args.agent.clone(),
-        queue: args.queue.clone(),
-        reason: args.reason.map(Into::into),
-        after: args.after,
-    };
-    let (views, next) = dead_letters(&reader, &wanted, args.limit as usize).await?;
-    let mut letters = Vec::with_capacity(views.len());
-    for view in &views {
+    let wanted = DeadLetterFilter { after: args.after, ..filter(&args.filter) };
+    let page = reader.dead_letters(&wanted, args.limit as usize).await?;
+    let mut letters = Vec::with_capacity(page.activations.len());
+    for view in &page.activations {
         let report = reader.last_report(view).await?;
         letters.push(wire::DeadLetter {
             activation: describe::activation(view, reader.state()),
             error: report.map(|report| report.error).unwrap_or_default(),
         });
     }
-    let answer = wire::DeadLetters { dead_letters: letters, next: next.map(|next| next.get()) };
+    let answer =
+        wire::DeadLetters { dead_letters: letters, next: page.next.map(|next| next.get()) };
     if out.json {
         return Ok(out.json(&answer)?);
     }
@@ -63,6 +60,52 @@ fn tell(answer: &wire::DeadLetters, out: &mut Output) -> Result<(), Error> {
     out.table(&table)?;
     if let Some(next) = answer.next {
         out.line(&format!("there are more: --after {next}"))?;
+    }
+    Ok(())
+}
+
+pub(super) async fn groups(
+    args: &DlqFilter,
+    config: &Config,
+    out: &mut Output,
+) -> Result<(), Error> {
+    let reader = look::open(config).await?;
+    let found = reader.dead_letter_groups(&filter(args)).await?;
+    let groups = found.groups.iter().map(describe::group).collect();
+    let answer = wire::DeadLetterGroups { groups, more: found.more };
+    if out.json {
+        return Ok(out.json(&answer)?);
+    }
+    let mut table = Table::new([
+        Column::Whole("FINGERPRINT"),
+        Column::Whole("COUNT"),
+        Column::Wrapped("AGENT"),
+        Column::Wrapped("REASON"),
+        Column::Wrapped("KIND"),
+        Column::Whole("FIRST"),
+        Column::Whole("LAST"),
+        Column::Whole("SAMPLE"),
+        Column::Wrapped("ERROR"),
+    ]);
+    for one in &answer.groups {
+        table.row([
+            one.fingerprint.clone(),
+            one.count.to_string(),
+            one.agent.clone(),
+            one.reason.to_owned(),
+            one.error_kind.unwrap_or_default().to_owned(),
+            show::to_the_second(&one.first_at),
+            show::to_the_second(&one.last_at),
+            one.sample.to_string(),
+            one.message.clone(),
+        ]);
+    }
+    if table.is_empty() {
+        return Ok(out.line("no dead letters")?);
+    }
+    out.table(&table)?;
+    if answer.more > 0 {
+        out.line(&format!("{} more are in groups that are not listed", answer.more))?;
     }
     Ok(())
 }

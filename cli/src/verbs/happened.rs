@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use artel::definition::AgentDefinition;
 use artel::envelope::{Actor, Draft};
 use artel::event::{AttemptEnd, Closure, Event, Next, Pausable};
+use artel::fingerprint::Fingerprint;
 use artel::hash::Hash;
 use artel::ids::{ActivationId, AttemptId, CorrelationId};
 use artel::state::State;
@@ -75,7 +76,8 @@ impl Activations {
             | Event::BreakerHalfOpened { .. }
             | Event::BreakerClosed { .. }
             | Event::Paused { .. }
-            | Event::Resumed { .. } => None,
+            | Event::Resumed { .. }
+            | Event::DebtPaid { .. } => None,
         };
         if let Some((id, subscription, correlation)) = created {
             self.remember(id, Work { agent: describe::agent_of(state, subscription), correlation });
@@ -138,7 +140,8 @@ fn about(entry: &Entry) -> Option<ActivationId> {
         | Event::BreakerHalfOpened { .. }
         | Event::BreakerClosed { .. }
         | Event::Paused { .. }
-        | Event::Resumed { .. } => None,
+        | Event::Resumed { .. }
+        | Event::DebtPaid { .. } => None,
     }
 }
 
@@ -169,7 +172,8 @@ pub(super) fn correlation(entry: &Entry, subjects: &Subjects) -> Option<Correlat
         | Event::BreakerHalfOpened { .. }
         | Event::BreakerClosed { .. }
         | Event::Paused { .. }
-        | Event::Resumed { .. } => {
+        | Event::Resumed { .. }
+        | Event::DebtPaid { .. } => {
             subjects.work.as_ref().map(|work| work.correlation).or(entry.correlation)
         }
     }
@@ -267,7 +271,8 @@ fn happened(event: &Event, agent: Option<String>, state: &State) -> wire::Happen
         | Event::ActivationClosed { .. }
         | Event::ActivationRedriven(_)
         | Event::DeadLetterDropped { .. }
-        | Event::CorrelationCancelled { .. } => work(event, agent, state),
+        | Event::CorrelationCancelled { .. }
+        | Event::DebtPaid { .. } => work(event, agent, state),
     }
 }
 
@@ -284,8 +289,9 @@ fn work(event: &Event, agent: Option<String>, state: &State) -> wire::Happened {
                 slots: *slots,
             }
         }
-        Event::AttemptEnded { attempt, end, next, report } => {
-            ended(*attempt, (*end, *next), report.as_ref(), agent)
+        Event::AttemptEnded { attempt, end, next, report, fingerprint } => {
+            let beside = (report.as_ref(), fingerprint.as_ref());
+            ended(*attempt, (*end, *next), beside, agent)
         }
         Event::StepRecorded { attempt, step, result } => wire::Happened::StepRecorded {
             activation: describe::number(attempt.activation),
@@ -316,6 +322,7 @@ fn work(event: &Event, agent: Option<String>, state: &State) -> wire::Happened {
             wire::Happened::DeadLetterDropped { activation: describe::number(*activation), agent }
         }
         Event::CorrelationCancelled { .. } => wire::Happened::CorrelationCancelled {},
+        Event::DebtPaid { debt } => wire::Happened::DebtPaid { debt: debt.0.get() },
         Event::BoardCreated { .. }
         | Event::OwnerChanged { .. }
         | Event::ClockJumped { .. }
@@ -380,14 +387,15 @@ fn held_back(event: &Event, agent: Option<String>, state: &State) -> wire::Happe
         | Event::ActivationClosed { .. }
         | Event::ActivationRedriven(_)
         | Event::DeadLetterDropped { .. }
-        | Event::CorrelationCancelled { .. } => happened(event, agent, state),
+        | Event::CorrelationCancelled { .. }
+        | Event::DebtPaid { .. } => happened(event, agent, state),
     }
 }
 
 fn ended(
     attempt: AttemptId,
     (end, next): (AttemptEnd, Next),
-    report: Option<&Hash>,
+    (report, fingerprint): (Option<&Hash>, Option<&Fingerprint>),
     agent: Option<String>,
 ) -> wire::Happened {
     let (not_before, counted, reason) = match next {
@@ -407,6 +415,7 @@ fn ended(
         counted,
         reason,
         report: report.map(ToString::to_string),
+        fingerprint: fingerprint.map(ToString::to_string),
     }
 }
 

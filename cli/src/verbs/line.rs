@@ -78,7 +78,8 @@ fn paint(happened: &Happened) -> Option<Paint> {
         | Happened::ActivationRedriven { .. }
         | Happened::DeadLetterDropped { .. }
         | Happened::CorrelationCancelled {}
-        | Happened::DependencyDefined { .. } => None,
+        | Happened::DependencyDefined { .. }
+        | Happened::DebtPaid { .. } => None,
     }
 }
 
@@ -123,7 +124,8 @@ fn board(happened: &Happened) -> (&'static str, String) {
         | Happened::ActivationClosed { .. }
         | Happened::ActivationRedriven { .. }
         | Happened::DeadLetterDropped { .. }
-        | Happened::CorrelationCancelled {} => work(happened),
+        | Happened::CorrelationCancelled {}
+        | Happened::DebtPaid { .. } => work(happened),
         Happened::DependencyDefined { .. }
         | Happened::BreakerOpened { .. }
         | Happened::BreakerHalfOpened { .. }
@@ -188,6 +190,7 @@ fn work(happened: &Happened) -> (&'static str, String) {
             ("activation created", format!("{agent} on {}", inputs.join(", ")))
         }
         Happened::CorrelationCancelled {} => ("correlation cancelled", String::new()),
+        Happened::DebtPaid { debt } => ("debt paid", format!("for event {debt}")),
         Happened::BoardCreated { .. }
         | Happened::OwnerChanged { .. }
         | Happened::ClockJumped { .. }
@@ -248,7 +251,8 @@ fn held_back(happened: &Happened) -> (&'static str, String) {
         | Happened::ActivationClosed { .. }
         | Happened::ActivationRedriven { .. }
         | Happened::DeadLetterDropped { .. }
-        | Happened::CorrelationCancelled {} => board(happened),
+        | Happened::CorrelationCancelled {}
+        | Happened::DebtPaid { .. } => board(happened),
     }
 }
 

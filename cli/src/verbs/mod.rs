@@ -14,6 +14,7 @@ mod look;
 mod operate;
 mod remove;
 mod show;
+mod sweep;
 mod turn;
 mod types;
 mod verify;

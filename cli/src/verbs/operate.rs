@@ -7,8 +7,8 @@ use artel::ids::{ActivationId, Seq};
 use artel::log::Outcome;
 use artel::{Caretaker, OperateError, Operator, Reader, Rejection, Standing};
 
-use super::dead::{Wanted, dead_letters};
 use super::show;
+use super::sweep::sweep;
 use crate::args::{ActivationCancel, DlqRedrive, DlqSelect};
 use crate::config::{self, Config};
 use crate::error::Error;
@@ -18,11 +18,13 @@ use crate::{describe, wire};
 
 /// How many dead letters one command changes: all of them or none.
 const PART: usize = 1_000;
+/// How many ids people are shown.
+const IDS_SHOWN: usize = 100;
 /// How many of the last events are looked at first for the program of the board.
 const LOOKED_BACK: u64 = 512;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Action {
+pub(super) enum Action {
     Redrive { out_of_order: bool },
     Drop,
     Cancel,
@@ -37,7 +39,7 @@ struct Asked {
 }
 
 impl Action {
-    const fn as_str(self) -> &'static str {
+    pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Redrive { .. } => "redrive",
             Self::Drop => "drop",
@@ -83,8 +85,11 @@ async fn dead(
     config: &Config,
     out: &mut Output,
 ) -> Result<(), Error> {
+    if args.ids.is_empty() {
+        return sweep(action, args, config, out).await;
+    }
     let reader = Reader::open(&config.board).await?;
-    let ids = select(&reader, args).await?;
+    let ids = sorted(&args.ids);
     let redrives = matches!(action, Action::Redrive { .. });
     let program = if redrives { last_program(&reader).await? } else { None };
     if args.dry_run {
@@ -97,18 +102,8 @@ async fn dead(
     let asked = Asked { action, ids, by: by(&args.by)?, reason };
     check_free(&reader, action, &asked.ids).await?;
     reader.close().await;
-    let changed = if asked.ids.is_empty() { 0 } else { carry_out(&asked, config).await? };
+    let changed = carry_out(&asked, config).await?;
     tell(&answer(&asked, changed, program), out)
-}
-
-/// Which dead letters are meant.
-async fn select(reader: &Reader, args: &DlqSelect) -> Result<Vec<ActivationId>, Error> {
-    if !args.ids.is_empty() {
-        return Ok(sorted(&args.ids));
-    }
-    let wanted = Wanted { agent: args.agent.clone(), ..Wanted::default() };
-    let (views, _) = dead_letters(reader, &wanted, usize::MAX).await?;
-    Ok(views.iter().map(|view| view.id).collect())
 }
 
 /// Refuses what the board would refuse before it is taken over, which would leave its mark in the
@@ -147,7 +142,7 @@ async fn check(reader: &Reader, action: Action, ids: &[ActivationId]) -> Result<
 }
 
 /// The last program that ran agents on the board: whoever only takes care of it opens no session.
-async fn last_program(reader: &Reader) -> Result<Option<String>, Error> {
+pub(super) async fn last_program(reader: &Reader) -> Result<Option<String>, Error> {
     let mut end = reader.state().seq().get();
     let mut len = LOOKED_BACK;
     while end > 0 {
@@ -222,13 +217,15 @@ fn answer(asked: &Asked, changed: u32, program: Option<String>) -> wire::Operate
     wire::Operated {
         action: asked.action.as_str(),
         ids: asked.ids.iter().copied().map(describe::number).collect(),
-        changed,
+        meant: asked.ids.len() as u64,
+        changed: u64::from(changed),
+        skipped: 0,
         dry_run: false,
         runs_with: program.filter(|_| matches!(asked.action, Action::Redrive { .. })),
     }
 }
 
-fn tell(answer: &wire::Operated, out: &mut Output) -> Result<(), Error> {
+pub(super) fn tell(answer: &wire::Operated, out: &mut Output) -> Result<(), Error> {
     if out.json {
         return Ok(out.json(answer)?);
     }
@@ -236,16 +233,18 @@ fn tell(answer: &wire::Operated, out: &mut Output) -> Result<(), Error> {
         "cancel" => ("activation", "activations"),
         _ => ("dead letter", "dead letters"),
     };
-    if answer.ids.is_empty() {
+    if answer.meant == 0 {
         return Ok(out.line(&format!("no {many}"))?);
     }
-    let ids: Vec<String> = answer.ids.iter().map(ToString::to_string).collect();
-    let ids = ids.join(", ");
+    let ids: Vec<String> = answer.ids.iter().take(IDS_SHOWN).map(ToString::to_string).collect();
+    let more = (answer.meant - answer.skipped).saturating_sub(ids.len() as u64);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let ids = ids.join(", ") + &more;
     if answer.dry_run {
-        let meant = count(answer.ids.len() as u64, one, many);
+        let meant = count(answer.meant, one, many);
         return Ok(out.line(&format!("would {} {meant}: {ids}", answer.action))?);
     }
-    let changed = count(u64::from(answer.changed), one, many);
+    let changed = count(answer.changed, one, many);
     let (past, what_now) = match answer.action {
         "redrive" => ("redrove", runs_with(answer.runs_with.as_deref())),
         "drop" => {
@@ -254,6 +253,13 @@ fn tell(answer: &wire::Operated, out: &mut Output) -> Result<(), Error> {
         _ => ("cancelled", "what was cancelled stays on record and does not run".to_owned()),
     };
     out.line(&format!("{past} {changed}: {ids}"))?;
+    if answer.skipped > 0 {
+        let left = count(answer.skipped, one, many);
+        out.line(&format!(
+            "left {left}, since younger ones of their ordering key may have run since, or somebody \
+             else had touched them"
+        ))?;
+    }
     Ok(out.line(&format!("no process owned the board, so this one recorded it; {what_now}"))?)
 }
 

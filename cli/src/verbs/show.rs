@@ -25,12 +25,15 @@ pub(super) async fn detail(
     let state = reader.state();
     let inputs = reader.get_at(&view.inputs).await?;
     let history = reader.attempts(view).await?;
+    let interventions = reader.interventions(view).await?;
     let wanted = state.subscription(view.subscription);
     Ok(wire::ActivationDetail {
         activation: describe::activation(view, state),
         wakes_on: wanted.map(|record| describe::subscription(&record.definition)),
         inputs: inputs.iter().map(describe::artifact).collect(),
+        trace: inputs.first().and_then(Stored::trace).as_ref().map(describe::trace),
         history: history.iter().map(|attempt| describe::attempt(attempt, state)).collect(),
+        interventions: interventions.iter().map(describe::intervention).collect(),
     })
 }
 
@@ -54,6 +57,18 @@ pub(super) fn to_the_second(at: &str) -> String {
     times::parse(at).map_or_else(|| at.to_owned(), times::seconds)
 }
 
+/// Who did something to an activation, when and why.
+fn intervened(it: &wire::Intervention) -> String {
+    let mut text = format!("{} by {}", to_the_second(&it.at), it.by);
+    if it.out_of_order {
+        text.push_str(", out of order");
+    }
+    if let Some(reason) = &it.reason {
+        text.push_str(&format!(": {reason}"));
+    }
+    text
+}
+
 /// Tells everything about an activation to people.
 pub(super) fn tell(
     detail: &wire::ActivationDetail,
@@ -74,7 +89,14 @@ pub(super) fn tell(
     if let Some(at) = &one.ended_at {
         fields.push(("ended", to_the_second(at)));
     }
+    if let Some(trace) = &detail.trace {
+        fields.push(("trace", trace.trace_id.clone()));
+    }
+    fields.extend(detail.interventions.iter().map(|it| (it.action, intervened(it))));
     fields.push(("attempts", one.attempts.to_string()));
+    if let Some(fingerprint) = &one.fingerprint {
+        fields.push(("fingerprint", fingerprint.clone()));
+    }
     if one.queue != one.agent {
         fields.push(("queue", one.queue.clone()));
     }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::artifact::Artifact;
+use super::artifact::{Artifact, Trace};
 use super::output::{Candidate, Withheld};
 
 /// The answer of `activation ls`.
@@ -45,6 +45,8 @@ pub(crate) struct Activation {
     /// Why it is, or was, a dead letter: `attempts-exhausted`, `not-retryable`,
     /// `retry-time-elapsed`, `total-timeout`, `loop`, `limit` or `bad-key`.
     pub(crate) reason: Option<&'static str>,
+    /// What dead letters are grouped by, where it is, or was, one.
+    pub(crate) fingerprint: Option<String>,
     /// When it ended.
     pub(crate) ended_at: Option<String>,
     /// How many attempts it has had.
@@ -66,8 +68,64 @@ pub(crate) struct ActivationDetail {
     pub(crate) wakes_on: Option<Subscription>,
     /// The artifacts to work on, with their payloads.
     pub(crate) inputs: Vec<Artifact>,
+    /// Where its first input belongs in a distributed trace, and so its attempts do.
+    pub(crate) trace: Option<Trace>,
     /// Every attempt, oldest first.
     pub(crate) history: Vec<Attempt>,
+    /// What people did to it, oldest first.
+    pub(crate) interventions: Vec<Intervention>,
+}
+
+/// Something that was done to an activation, and not by it.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Intervention {
+    /// When.
+    pub(crate) at: String,
+    /// `redriven`, `dropped` or `cancelled`.
+    pub(crate) action: &'static str,
+    /// Who did it.
+    pub(crate) by: String,
+    /// Why, where an operator did it.
+    pub(crate) reason: Option<String>,
+    /// Whether it was redriven although younger ones of its ordering key may have run since.
+    pub(crate) out_of_order: bool,
+}
+
+/// The answer of `dlq groups`.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct DeadLetterGroups {
+    /// The groups, the largest first; at most 1 000.
+    pub(crate) groups: Vec<DeadLetterGroup>,
+    /// How many dead letters are in groups that are not listed.
+    pub(crate) more: u64,
+}
+
+/// Dead letters of one agent that died of the same.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct DeadLetterGroup {
+    /// What they have in common: 16 hexadecimal digits.
+    pub(crate) fingerprint: String,
+    /// Whose they are.
+    pub(crate) agent: String,
+    /// Where they are listed.
+    pub(crate) queue: String,
+    /// Why the newest of them died.
+    pub(crate) reason: &'static str,
+    /// The kind of its error, where an attempt failed.
+    pub(crate) error_kind: Option<&'static str>,
+    /// How many there are.
+    pub(crate) count: u64,
+    /// When the first of them died.
+    pub(crate) first_at: String,
+    /// When the last of them died.
+    pub(crate) last_at: String,
+    /// The newest of them.
+    pub(crate) sample: u64,
+    /// Its error, with causes; empty when it left none.
+    pub(crate) message: String,
 }
 
 /// What a subscription asks for. All conditions hold together.
@@ -165,10 +223,15 @@ pub(crate) struct DeadLetter {
 pub(crate) struct Operated {
     /// `redrive`, `drop` or `cancel`.
     pub(crate) action: &'static str,
-    /// The activations that are meant.
+    /// The activations that are meant; where conditions say which, the first 1 000 of those changed.
     pub(crate) ids: Vec<u64>,
+    /// How many are meant.
+    pub(crate) meant: u64,
     /// How many were changed; 0 with `--dry-run`.
-    pub(crate) changed: u32,
+    pub(crate) changed: u64,
+    /// How many were left, since younger ones of their ordering key may have run since, or somebody else
+    /// had touched them.
+    pub(crate) skipped: u64,
     /// Whether it was only a rehearsal.
     pub(crate) dry_run: bool,
     /// The program whose next start runs what was redriven, where the board knows it.

@@ -219,6 +219,8 @@ pub(crate) enum Happened {
         reason: Option<&'static str>,
         /// The hash of its report, behind its salt.
         report: Option<String>,
+        /// What the failure is grouped by, where the activation dies of it.
+        fingerprint: Option<String>,
     },
     /// A step's result is recorded.
     StepRecorded {
@@ -319,6 +321,11 @@ pub(crate) enum Happened {
     Resumed {
         /// What is no longer paused.
         what: String,
+    },
+    /// The board owes no longer what an event made due: it is on the board.
+    DebtPaid {
+        /// The seq of that event.
+        debt: u64,
     },
 }
 

@@ -12,8 +12,8 @@ mod turn;
 mod types;
 
 pub(crate) use activation::{
-    Activation, ActivationDetail, Activations, Attempt, DeadLetter, DeadLetters, Operated,
-    Subscription,
+    Activation, ActivationDetail, Activations, Attempt, DeadLetter, DeadLetterGroup,
+    DeadLetterGroups, DeadLetters, Intervention, Operated, Subscription,
 };
 pub(crate) use artifact::{
     Artifact, ArtifactDetail, Artifacts, NotWoken, Trace, Visibility, Woken,

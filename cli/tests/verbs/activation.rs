@@ -57,6 +57,7 @@ correlation  <id>
 standing  dead: attempts-exhausted
 ended  <time>
 attempts  2
+fingerprint  <fingerprint>
 queue  verdicts
 
 inputs

@@ -1,8 +1,10 @@
-//! What `artel dlq ls`, `show`, `redrive` and `drop` answer, change and refuse.
+//! What `artel dlq ls`, `groups`, `show`, `redrive` and `drop` answer, change and refuse.
 
 use serde_json::{Value, json};
 
-use super::fixture::{Fixture, PROGRAM, Ran, numbers, start};
+use artel::Publication;
+
+use super::fixture::{Fixture, PROGRAM, Package, Ran, numbers, start};
 
 /// The ids that a listing has.
 fn ids(fixture: &Fixture, args: &[&str]) -> Vec<u64> {
@@ -26,7 +28,7 @@ ID  AGENT  QUEUE  REASON  ATTEMPTS  ENDED  ERROR
 23  judge  verdicts  attempts-exhausted  2  <time>  the registry does not answer
 ";
     assert_eq!(fixture.text(&["dlq", "ls"]), expected);
-    assert_eq!(fixture.text(&["dlq", "ls", "--reason", "loop"]), "no dead letters\n");
+    assert_eq!(fixture.text(&["dlq", "ls", "--died-of", "loop"]), "no dead letters\n");
 }
 
 #[tokio::test]
@@ -37,7 +39,7 @@ async fn ls_lists_what_meets_all_conditions() {
     assert_eq!(ids(&fixture, &["--agent", "scribe"]), [0; 0]);
     assert_eq!(ids(&fixture, &["--queue", "verdicts"]), [19, 23]);
     assert_eq!(ids(&fixture, &["--queue", "judge"]), [0; 0]);
-    assert_eq!(ids(&fixture, &["--reason", "attempts-exhausted"]), [23]);
+    assert_eq!(ids(&fixture, &["--died-of", "attempts-exhausted"]), [23]);
     let page = fixture.json(&["dlq", "ls", "--limit", "1"]);
     assert_eq!((numbers(&page["dead_letters"], "id"), &page["next"]), (vec![19], &json!(19)));
     assert_eq!(ids(&fixture, &["--limit", "1", "--after", "19"]), [23]);
@@ -185,4 +187,109 @@ async fn who_asks_is_named_by_the_command_or_by_the_environment() {
     let _ = running.shutdown().await;
     assert_eq!(operator(None, Some("tom")).code, Some(0));
     assert_eq!(actors(&fixture, "activation_redriven").last().unwrap()["name"], "tom");
+}
+
+/// The fingerprints of the groups that a filter leaves, with how many dead letters each has.
+fn groups(fixture: &Fixture, args: &[&str]) -> Vec<(String, u64)> {
+    let answer = fixture.json(&[&["dlq", "groups"], args].concat());
+    let groups = answer["groups"].as_array().unwrap().iter();
+    let one = |group: &Value| {
+        (group["fingerprint"].as_str().unwrap().to_owned(), group["count"].as_u64().unwrap())
+    };
+    groups.map(one).collect()
+}
+
+/// DEAD-1, DEAD-6: dead letters are grouped without their program, and a group is a filter.
+#[tokio::test]
+async fn groups_tell_what_went_wrong() {
+    let fixture = Fixture::new().await;
+    let all = groups(&fixture, &[]);
+    assert_eq!(all.iter().map(|(_, count)| *count).collect::<Vec<_>>(), [1, 1]);
+    let answer = fixture.json(&["dlq", "groups", "--died-of", "attempts-exhausted"]);
+    let flaky = answer["groups"][0].clone();
+    let told = ["agent", "queue", "reason", "error_kind"].map(|field| flaky[field].clone());
+    assert_eq!(told, ["judge", "verdicts", "attempts-exhausted", "transient"]);
+    assert_eq!((&flaky["sample"], &answer["more"]), (&json!(23), &json!(0)));
+    assert_eq!(flaky["message"], "the registry does not answer");
+    let fingerprint = flaky["fingerprint"].as_str().unwrap();
+    let shown = fixture.json(&["dlq", "show", "23"]);
+    assert_eq!(shown["fingerprint"], fingerprint);
+    assert_eq!(ids(&fixture, &["--fingerprint", fingerprint]), [23]);
+    let text = fixture.text(&["dlq", "groups", "--fingerprint", fingerprint]);
+    let expected = "\
+FINGERPRINT  COUNT  AGENT  REASON  KIND  FIRST  LAST  SAMPLE  ERROR
+<fingerprint>  1  judge  attempts-exhausted  transient  <time>  <time>  23  the registry does not answer
+";
+    assert_eq!(text, expected);
+    assert_eq!(fixture.text(&["dlq", "groups", "--agent", "scribe"]), "no dead letters\n");
+    assert_eq!(fixture.error(&["dlq", "groups", "--fingerprint", "12"]).0, 2);
+}
+
+/// DEAD-6: every condition leaves out what does not meet it.
+#[tokio::test]
+async fn conditions_hold_together() {
+    let fixture = Fixture::new().await;
+    let of = |id: &str| fixture.json(&["dlq", "show", id])["ended_at"].as_str().unwrap().to_owned();
+    let (first, second) = (of("19"), of("23"));
+    assert!(first < second, "{first}, {second}");
+    for (args, expected) in [
+        (&["--since", &second][..], &[23][..]),
+        (&["--until", &second], &[19]),
+        (&["--since", &first, "--until", &second], &[19]),
+        (&["--since", "1h"], &[19, 23]),
+        (&["--queue", "verdicts", "--died-of", "not-retryable"], &[19]),
+        (&["--queue", "judge"], &[]),
+        (&["--agent", "judge", "--since", &second], &[23]),
+    ] {
+        assert_eq!(ids(&fixture, args), expected, "{args:?}");
+        let rehearsed = fixture.json(&[&["dlq", "drop", "--dry-run"], args].concat());
+        assert_eq!(rehearsed["ids"], json!(expected), "{args:?}");
+        assert_eq!(rehearsed["meant"], json!(expected.len()), "{args:?}");
+    }
+    assert_eq!(fixture.error(&["dlq", "drop", "19", "--since", "1h", "--reason", "x"]).0, 2);
+    assert_eq!(fixture.error(&["dlq", "drop", "--all", "--agent", "x", "--reason", "x"]).0, 1);
+}
+
+/// DEAD-7: a group is redriven, the others stay, and who did it and why is shown.
+#[tokio::test]
+async fn a_group_is_redriven_and_another_dropped() {
+    let fixture = Fixture::new().await;
+    let fingerprint =
+        |id: &str| fixture.json(&["dlq", "show", id])["fingerprint"].as_str().unwrap().to_owned();
+    let (broken, flaky) = (fingerprint("19"), fingerprint("23"));
+    let args =
+        ["dlq", "redrive", "--fingerprint", &flaky, "--reason", "it answers", "--by", "anna"];
+    let answer = fixture.json(&args);
+    assert_eq!((&answer["ids"], &answer["changed"]), (&json!([23]), &json!(1)));
+    assert_eq!(ids(&fixture, &[]), [19]);
+    let args = ["dlq", "drop", "--fingerprint", &broken, "--reason", "withdrawn", "--by", "ben"];
+    assert!(fixture.text(&args).starts_with("dropped 1 dead letter: 19\n"));
+    assert_eq!(ids(&fixture, &[]), [0; 0]);
+    let done = |id: &str| fixture.json(&["activation", "show", id])["interventions"].clone();
+    let dropped = done("19");
+    assert_eq!(dropped.as_array().unwrap().len(), 1);
+    let told = ["action", "by", "reason"].map(|field| dropped[0][field].clone());
+    assert_eq!(told, ["dropped", "ben", "withdrawn"]);
+    let told = ["action", "by", "reason"].map(|field| done("23")[0][field].clone());
+    assert_eq!(told, ["redriven", "anna", "it answers"]);
+    let text = fixture.text(&["activation", "show", "19"]);
+    assert!(text.contains("dropped  <time> by ben: withdrawn\n"), "{text}");
+}
+
+/// DLQ-3: a dead letter says which distributed trace its work belongs to.
+#[tokio::test]
+async fn a_dead_letter_has_its_trace() {
+    let fixture = Fixture::new().await;
+    assert_eq!(fixture.json(&["dlq", "show", "19"])["trace"], json!(null));
+    let running = start(&fixture.url, false).await;
+    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".parse().unwrap();
+    let package = Package { name: "broken".to_owned(), size: 7 };
+    let receipt = running.publish(Publication::new(package).trace(trace)).await.unwrap();
+    running.settled(receipt.correlation).await.unwrap();
+    let _ = running.shutdown().await;
+    let id = ids(&fixture, &[]).pop().unwrap().to_string();
+    let shown = fixture.json(&["dlq", "show", &id]);
+    assert_eq!(shown["trace"]["trace_id"], "4bf92f3577b34da6a3ce929d0e0e4736");
+    let text = fixture.text(&["dlq", "show", &id]);
+    assert!(text.contains("trace  4bf92f3577b34da6a3ce929d0e0e4736\n"), "{text}");
 }

@@ -206,6 +206,7 @@ fn mask_word(word: &str) -> String {
     let masked = match word.len() {
         36 if word.split('-').map(str::len).eq([8, 4, 4, 4, 12]) => "<id>",
         20 if word.ends_with('Z') && word.as_bytes()[10] == b'T' => "<time>",
+        16 if word.chars().all(|c| c.is_ascii_hexdigit()) => "<fingerprint>",
         64 if word.chars().all(|c| c.is_ascii_hexdigit()) => "<hash>",
         _ => word,
     };

@@ -50,6 +50,7 @@ fn cancelled(id: ActivationId, activation: &Activation) -> Event {
             end: AttemptEnd::Cancelled,
             next: Next::Closed,
             report: None,
+            fingerprint: None,
         },
     }
 }

@@ -21,6 +21,8 @@ pub struct Changes {
     pub catalogue: bool,
     /// Whether an activation was closed, so that there may be room again.
     pub room: bool,
+    /// Whether the board owes itself something more.
+    pub owed: bool,
 }
 
 /// An attempt to start.

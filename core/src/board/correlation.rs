@@ -13,7 +13,7 @@ use crate::time::Elapsed;
 /// A tree of work of which something is open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Correlation {
-    /// Activations that wait or run.
+    /// Activations that wait or run, and what the board owes of it.
     pub open: u32,
     /// What it has had in its hour.
     pub hour: Hour,
@@ -112,6 +112,11 @@ pub enum OpenStatus {
         /// What the oldest of them waits for.
         gate: Gate,
     },
+    /// Nothing of it runs or waits, and the board still owes it artifacts.
+    Owed {
+        /// How many.
+        owed: u32,
+    },
 }
 
 impl State {
@@ -127,7 +132,10 @@ impl State {
         if running > 0 {
             return Some(OpenStatus::Running { running, waiting });
         }
-        let (oldest, _) = mine().next()?;
+        let Some((oldest, _)) = mine().next() else {
+            let owed = self.debts().filter(|(_, debt)| debt.correlation() == correlation).count();
+            return Some(OpenStatus::Owed { owed: small(owed) });
+        };
         Some(OpenStatus::Waiting { waiting, gate: self.gate(oldest)? })
     }
 }

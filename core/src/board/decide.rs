@@ -7,9 +7,7 @@ use super::admit::names;
 use super::beside::Beside;
 use super::changes::{Changes, Lease};
 use super::state::State;
-use crate::command::{
-    Answer, AttemptOutcome, Command, NewArtifact, Publish, Receipt, Rejection, Request,
-};
+use crate::command::{Answer, Command, NewArtifact, Publish, Receipt, Rejection, Request};
 use crate::envelope::{Draft, Envelope};
 use crate::event::{Event, Mended, Tripped};
 use crate::ids::{ArtifactId, Seq};
@@ -140,6 +138,7 @@ impl State {
             Request::Resume(what) => self.decide_resume(*what, events),
             Request::OpenBreaker(of) => self.decide_open_breaker(*of, events),
             Request::CloseBreaker(of) => self.decide_close_breaker(*of, events),
+            Request::Pay(pay) => self.decide_pay(pay, now, beside, events),
         }
     }
 
@@ -213,7 +212,7 @@ impl State {
         beside: &mut Beside,
         changes: &mut Changes,
     ) {
-        let mut artifacts = artifacts_of(&command.request).iter();
+        let mut artifacts = command.request.artifacts().iter();
         for (index, event) in (0..).zip(own.events) {
             let seq = Seq(own.first.get() + index);
             match event {
@@ -257,7 +256,8 @@ impl State {
                 | Event::BreakerHalfOpened { .. }
                 | Event::BreakerClosed { .. }
                 | Event::Paused { .. }
-                | Event::Resumed { .. } => {}
+                | Event::Resumed { .. }
+                | Event::DebtPaid { .. } => {}
             }
         }
     }
@@ -328,7 +328,8 @@ impl State {
             | Request::EndSession(_)
             | Request::Finish(_)
             | Request::RecordStep(_)
-            | Request::Elapse => Answer::Done,
+            | Request::Elapse
+            | Request::Pay(_) => Answer::Done,
         })
     }
 }
@@ -389,31 +390,6 @@ fn identity(draft: &Draft) -> (ArtifactId, Option<&IdempotencyKey>) {
     (draft.envelope.id, draft.envelope.idempotency_key.as_ref())
 }
 
-/// The artifacts that a request brings.
-fn artifacts_of(request: &Request) -> &[NewArtifact] {
-    match request {
-        Request::Publish(publish) => &publish.artifacts,
-        Request::Finish(finish) => match &finish.outcome {
-            AttemptOutcome::Done(publish) => &publish.artifacts,
-            AttemptOutcome::Failed(_) | AttemptOutcome::Released => &[],
-        },
-        Request::TakeOver(_)
-        | Request::Register(_)
-        | Request::OpenSession(_)
-        | Request::EndSession(_)
-        | Request::RecordStep(_)
-        | Request::Elapse
-        | Request::Redrive(_)
-        | Request::DropDead(_)
-        | Request::CancelCorrelation(_)
-        | Request::CancelActivations(_)
-        | Request::Pause(_)
-        | Request::Resume(_)
-        | Request::OpenBreaker(_)
-        | Request::CloseBreaker(_) => &[],
-    }
-}
-
 /// The content that a request brings for an event of its own.
 const fn content_of(request: &Request) -> Option<&crate::content::Content> {
     match request {
@@ -432,7 +408,8 @@ const fn content_of(request: &Request) -> Option<&crate::content::Content> {
         | Request::Pause(_)
         | Request::Resume(_)
         | Request::OpenBreaker(_)
-        | Request::CloseBreaker(_) => None,
+        | Request::CloseBreaker(_)
+        | Request::Pay(_) => None,
     }
 }
 

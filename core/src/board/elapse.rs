@@ -29,6 +29,7 @@ impl State {
                     end: AttemptEnd::Failed(ErrorKind::Timeout),
                     next: self.after_failure(activation, running, ErrorKind::Timeout, now.elapsed),
                     report: None,
+                    fingerprint: None,
                 },
             };
             events.push(event);

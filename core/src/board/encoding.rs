@@ -47,7 +47,8 @@ impl State {
         let schemas: usize = self.types.iter().map(|record| record.schema.len()).sum();
         let registered = self.types.len() + self.agents.len() + self.subscriptions.len();
         let trees = self.correlations.len() + self.settled_hours.len();
-        schemas + 256 * (1 + registered) + 64 * self.activations.len() + 32 * trees
+        let open = self.activations.len() + 2 * self.debts.len();
+        schemas + 256 * (1 + registered) + 64 * open + 32 * trees
     }
 
     /// The hash of the canonical encoding.

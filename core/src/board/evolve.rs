@@ -160,7 +160,8 @@ impl State {
             | Event::ActivationClosed { .. }
             | Event::ActivationRedriven(_)
             | Event::DeadLetterDropped { .. }
-            | Event::CorrelationCancelled { .. } => self.evolve_work(seq, event, changes),
+            | Event::CorrelationCancelled { .. }
+            | Event::DebtPaid { .. } => self.evolve_work(seq, event, changes),
         }
     }
 
@@ -282,6 +283,7 @@ impl State {
         for (of, meter) in agents.chain(dependencies) {
             index.breaker_moves(of, None, meter.circuit.as_ref().and_then(Circuit::due));
         }
+        index.notices_wanted = self.notices_wanted();
         self.index = index;
         self.rebuild_lanes();
         for (&id, activation) in &self.activations {

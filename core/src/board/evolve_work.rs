@@ -4,10 +4,12 @@ use smallvec::SmallVec;
 
 use super::activation::{Activation, Phase, Running};
 use super::changes::Changes;
+use super::debt::Closing;
 use super::evolve::{Evolved, facts, known, outcome_of};
 use super::state::{State, SubscriptionRecord};
 use crate::envelope::{Draft, Inputs};
 use crate::event::{AttemptEnd, Event, Next, Redriven};
+use crate::fingerprint::Fingerprint;
 use crate::ids::{ActivationId, AgentNo, AttemptId, CorrelationId, Seq, SubscriptionNo};
 use crate::log::{ClosedActivation, Outcome};
 use crate::names::{OrderingKey, StepName};
@@ -43,12 +45,13 @@ impl State {
                 };
                 self.start_attempt(seq, attempt.activation, running)
             }
-            Event::AttemptEnded { attempt, end, next, .. } => {
-                self.end_attempt(seq, *attempt, (*end, *next), changes)
+            Event::AttemptEnded { attempt, end, next, fingerprint, .. } => {
+                self.end_attempt(seq, *attempt, (*end, *next, *fingerprint), changes)
             }
             Event::StepRecorded { attempt, step, .. } => self.record(seq, *attempt, step.clone()),
             Event::ActivationClosed { activation, why } => {
-                self.close(seq, *activation, outcome_of(*why), changes).map(drop)
+                let closing = Closing::of(outcome_of(*why));
+                self.close(seq, *activation, &closing, changes).map(drop)
             }
             Event::ActivationRedriven(redriven) => self.redrive(seq, redriven, changes),
             Event::DeadLetterDropped { activation } => {
@@ -59,6 +62,7 @@ impl State {
                 changes.rows.cancelled.push(*correlation);
                 Ok(())
             }
+            Event::DebtPaid { debt } => self.forget_debt(*debt),
             Event::BoardCreated { .. }
             | Event::OwnerChanged { .. }
             | Event::ClockJumped { .. }
@@ -198,7 +202,7 @@ impl State {
         &mut self,
         seq: Seq,
         attempt: AttemptId,
-        (end, next): (AttemptEnd, Next),
+        (end, next, fingerprint): (AttemptEnd, Next, Option<Fingerprint>),
         changes: &mut Changes,
     ) -> Evolved {
         let id = attempt.activation;
@@ -218,7 +222,16 @@ impl State {
             })?,
             Next::Dead(reason) => {
                 self.trail(id, seq);
-                self.close(seq, id, Outcome::Dead(reason), changes)?
+                let kind = match end {
+                    AttemptEnd::Failed(kind) => Some(kind),
+                    AttemptEnd::Done
+                    | AttemptEnd::Lost
+                    | AttemptEnd::Released
+                    | AttemptEnd::Cancelled
+                    | AttemptEnd::BoardFull => None,
+                };
+                let closing = Closing { outcome: Outcome::Dead(reason), kind, fingerprint };
+                self.close(seq, id, &closing, changes)?
             }
             Next::Closed => {
                 self.trail(id, seq);
@@ -230,7 +243,7 @@ impl State {
                     | AttemptEnd::Cancelled
                     | AttemptEnd::BoardFull => Outcome::Cancelled,
                 };
-                self.close(seq, id, outcome, changes)?
+                self.close(seq, id, &Closing::of(outcome), changes)?
             }
         };
         self.meter_end(agent, id, end);
@@ -266,9 +279,10 @@ impl State {
         &mut self,
         seq: Seq,
         id: ActivationId,
-        outcome: Outcome,
+        closing: &Closing,
         changes: &mut Changes,
     ) -> Result<AgentNo, String> {
+        let outcome = closing.outcome;
         let activation =
             self.activations.remove(&id).ok_or_else(|| format!("activation {id} is not open"))?;
         let facts = self.facts(id, &activation);
@@ -297,7 +311,7 @@ impl State {
             }
         }
         changes.room = true;
-        changes.rows.closed.push(ClosedActivation {
+        let closed = ClosedActivation {
             activation: id,
             agent: activation.agent,
             subscription: activation.subscription,
@@ -310,7 +324,10 @@ impl State {
             attempts: activation.attempts,
             trail: activation.trail.into_vec(),
             steps: activation.steps,
-        });
+            death: self.death(closing, activation.agent),
+        };
+        changes.owed |= self.owe_notice(&closed);
+        changes.rows.closed.push(closed);
         Ok(activation.agent)
     }
 }

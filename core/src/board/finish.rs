@@ -46,7 +46,11 @@ impl State {
             }
         };
         let report = finish.report.as_ref().map(crate::content::Content::hash);
-        events.push(Event::AttemptEnded { attempt, end, next, report });
+        // Other ends are not grouped, and what the board decides against has no text of its own.
+        let died =
+            matches!(next, Next::Dead(_)) && !matches!(finish.outcome, AttemptOutcome::Done(_));
+        let fingerprint = finish.fingerprint.filter(|_| died);
+        events.push(Event::AttemptEnded { attempt, end, next, report, fingerprint });
         if end == AttemptEnd::Done {
             self.commit_artifacts(&fresh, now, events);
         }

@@ -48,6 +48,8 @@ pub(super) struct Index {
     breakers: BTreeSet<(Elapsed, Metered)>,
     /// The agents that depend on each dependency.
     dependents: Vec<Vec<AgentNo>>,
+    /// Whether somebody is subscribed to notices of dead letters.
+    pub(super) notices_wanted: bool,
     /// Not derived, and kept when the rest is: decisions ask for them, folding does not.
     pub(super) bounds: Bounds,
 }

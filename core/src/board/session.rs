@@ -47,7 +47,8 @@ impl State {
         for (&activation, entry) in &self.activations {
             if let Some(running) = entry.running().filter(|running| running.session == session) {
                 let attempt = AttemptId { activation, attempt: running.attempt };
-                events.push(Event::AttemptEnded { attempt, end, next, report: None });
+                let (report, fingerprint) = (None, None);
+                events.push(Event::AttemptEnded { attempt, end, next, report, fingerprint });
             }
         }
     }

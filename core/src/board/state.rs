@@ -7,12 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use super::activation::Activation;
 use super::correlation::{Correlation, Hour};
+use super::debt::Debt;
 use super::index::Index;
 use super::meter::Meter;
 use crate::definition::{AgentDefinition, DependencyDefinition, SubscriptionDefinition};
 use crate::ids::{
-    ActivationId, AgentNo, CatalogueNo, CorrelationId, DependencyNo, Epoch, Incarnation, Level,
-    ProcessId, Seq, SessionId, SubscriptionNo, TypeNo,
+    ActivationId, AgentNo, CatalogueNo, CorrelationId, DebtId, DependencyNo, Epoch, Incarnation,
+    Level, ProcessId, Seq, SessionId, SubscriptionNo, TypeNo,
 };
 use crate::names::{AgentName, BoardName, DependencyName, OrderingKey, ProgramName, TypeName};
 use crate::policy::Bounds;
@@ -43,6 +44,8 @@ pub struct State {
     pub(super) paused: bool,
     /// Trees of work of which nothing is leased.
     pub(super) paused_correlations: BTreeSet<CorrelationId>,
+    /// What the board owes itself.
+    pub(super) debts: BTreeMap<DebtId, Debt>,
     #[serde(skip)]
     pub(super) index: Index,
 }
@@ -354,11 +357,12 @@ impl State {
         self.index.agenda.appended();
     }
 
-    /// Whether nothing runs and nothing will by itself: what is left waits for a program that
+    /// Whether nothing runs or is owed, and nothing will run by itself: what is left waits for a program that
     /// names its agent, or for a person.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.index.running == 0
+            && self.debts.is_empty()
             && (self.paused
                 || self.index.first().is_none()
                     && self.index.next_with_room().is_none()

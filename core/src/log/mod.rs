@@ -28,7 +28,7 @@ pub use query::{
     ActivationQuery, ArtifactQuery, Direction, Existing, LookUp, LookedUp, OutcomeFilter, Page,
     StoredArtifact,
 };
-pub use rows::{ArtifactRow, ClosedActivation, ContentRow, KeyRow, Outcome, Rows};
+pub use rows::{ArtifactRow, ClosedActivation, ContentRow, Death, KeyRow, Outcome, Rows};
 
 use crate::hash::Hash;
 use crate::ids::{ActivationId, ArtifactId, CorrelationId, Epoch, Incarnation, ProcessId, Seq};

@@ -9,9 +9,11 @@ use serde::{Deserialize, Serialize};
 use crate::content::{Content, Value};
 use crate::envelope::{Draft, Envelope, Inputs};
 use crate::event::DeadReason;
+use crate::fingerprint::Fingerprint;
 use crate::hash::{Hash, Salt};
 use crate::ids::{ActivationId, AgentNo, ArtifactId, CorrelationId, Seq, SubscriptionNo};
 use crate::names::{IdempotencyKey, OrderingKey, StepName};
+use crate::policy::ErrorKind;
 use crate::time::Timestamp;
 
 /// Everything that goes with one batch. Seqs are ascending in each list.
@@ -114,6 +116,17 @@ pub struct ClosedActivation {
     pub trail: Vec<Seq>,
     /// Steps whose results are recorded, and where.
     pub steps: Vec<(StepName, Seq)>,
+    /// What it died of, where it is, or was, a dead letter.
+    pub death: Option<Death>,
+}
+
+/// What an activation died of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Death {
+    /// The kind of the failure, where it was an attempt that failed.
+    pub kind: Option<ErrorKind>,
+    /// What it is grouped by.
+    pub fingerprint: Fingerprint,
 }
 
 /// What became of an activation.

@@ -312,7 +312,8 @@ impl Desk {
         lease: &Lease,
         outcome: AttemptOutcome,
     ) -> Result<Answer, Rejection> {
-        let finish = Finish { attempt: lease.attempt, outcome, report: None };
+        let (report, fingerprint) = (None, None);
+        let finish = Finish { attempt: lease.attempt, outcome, report, fingerprint };
         self.ask(Request::Finish(finish))
     }
 

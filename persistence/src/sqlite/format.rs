@@ -125,11 +125,13 @@ pub(super) fn integer(number: u64) -> i64 {
 mod tests {
     use artel_core::envelope::{NotBefore, Producer};
     use artel_core::event::DeadReason;
+    use artel_core::fingerprint::Fingerprint;
     use artel_core::ids::{
         ActivationId, AgentNo, ArtifactId, AttemptId, AttemptNo, CorrelationId, SubscriptionNo,
         TypeNo,
     };
-    use artel_core::log::{ClosedActivation, Outcome};
+    use artel_core::log::{ClosedActivation, Death, Outcome};
+    use artel_core::policy::ErrorKind;
     use artel_core::trace::TraceContext;
     use artel_core::visibility::Visibility;
 
@@ -171,6 +173,10 @@ mod tests {
             attempts: 2,
             trail: vec![Seq(301), Seq(302)],
             steps: vec![("mail".parse().unwrap(), Seq(303))],
+            death: Some(Death {
+                kind: Some(ErrorKind::RateLimited { retry_after_ms: Some(300) }),
+                fingerprint: Fingerprint([7; 8]),
+            }),
         };
         golden(&closed, CLOSED);
     }

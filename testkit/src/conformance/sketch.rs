@@ -258,6 +258,7 @@ pub fn closed(activation: ActivationId, inputs: &[Seq], tree: CorrelationId) -> 
         attempts: 2,
         trail: vec![Seq(activation.0.get() + 1), Seq(activation.0.get() + 2)],
         steps: vec![(StepName::new("step").expect("a step name"), Seq(1))],
+        death: None,
     }
 }
 

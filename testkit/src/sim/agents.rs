@@ -91,7 +91,7 @@ pub(super) struct Around {
 }
 
 /// A handler that is there, from its first poll until it is dropped.
-struct Handler {
+pub(super) struct Handler {
     around: Arc<Around>,
 }
 
@@ -111,7 +111,7 @@ impl Around {
 
     /// An attempt, or a candidate of it, begins: its lease is durable, it began in no other task of this
     /// process, and there is a slot for it.
-    fn begins(self: &Arc<Self>, attempt: AttemptId, candidate: u32) -> Handler {
+    pub(super) fn begins(self: &Arc<Self>, attempt: AttemptId, candidate: u32) -> Handler {
         let durable = self.auditor.look().started.contains(&attempt);
         self.auditor
             .expect(durable, format_args!("I1: {attempt} began before its lease was durable"));
@@ -153,6 +153,25 @@ impl Around {
         };
         audit.returned.insert(attempt, now);
         made
+    }
+
+    /// An attempt returns, and leaves nothing.
+    pub(super) fn returns_nothing(&self, attempt: AttemptId) {
+        let mut audit = self.auditor.look();
+        if !rules::runs(&audit, attempt) {
+            audit.cases.count(Case::LateResult);
+            return;
+        }
+        let nothing = Returned {
+            made: 0,
+            tokens: (0, 0),
+            key: None,
+            withheld: 0,
+            fits: true,
+            best: (outputs::score(0), 1),
+            candidates: 1,
+        };
+        audit.returned.insert(attempt, nothing);
     }
 
     /// What of it is published.

@@ -99,10 +99,14 @@ pub enum Case {
     KeyHeldBack,
     /// A dead letter was redriven out of the order of its key.
     OutOfOrder,
+    /// A notice of a death was given to whoever was subscribed.
+    Noticed,
+    /// What was about a notice died, and no notice was given of that.
+    NoticeDied,
 }
 
 /// How many cases there are.
-const LEN: usize = 64;
+const LEN: usize = 66;
 
 impl Case {
     /// Every one.
@@ -171,6 +175,8 @@ impl Case {
         Self::Dead(DeadReason::BadKey),
         Self::KeyHeldBack,
         Self::OutOfOrder,
+        Self::Noticed,
+        Self::NoticeDied,
     ];
 }
 
@@ -270,6 +276,8 @@ mod tests {
             Case::OutOfOrder => (36, 1),
             Case::Withheld => (37, 1),
             Case::BestOf { .. } => (38, 2),
+            Case::Noticed => (39, 1),
+            Case::NoticeDied => (40, 1),
         }
     }
 
@@ -277,7 +285,7 @@ mod tests {
     fn every_case_is_among_all() {
         let kinds: BTreeSet<(u8, usize)> = Case::ALL.into_iter().map(kinds).collect();
         assert_eq!(kinds.iter().map(|(_, count)| count).sum::<usize>(), LEN);
-        assert!(kinds.into_iter().map(|(kind, _)| kind).eq(0..39));
+        assert!(kinds.into_iter().map(|(kind, _)| kind).eq(0..41));
         assert_eq!(Case::ALL.into_iter().collect::<BTreeSet<_>>().len(), LEN);
     }
 

@@ -15,6 +15,7 @@ mod cases;
 mod clients;
 mod ends;
 mod held_back;
+mod notices;
 mod ordering;
 mod outputs;
 mod panics;

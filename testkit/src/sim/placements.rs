@@ -17,7 +17,8 @@ const READ_LEN: usize = 1024 * 1024;
 
 /// An agent as it is at some moment.
 struct Agent {
-    number: u32,
+    /// None for the one that is subscribed to notices.
+    number: Option<u32>,
     subscriptions: Vec<SubscriptionNo>,
     registered: bool,
 }
@@ -29,7 +30,8 @@ struct Placements<'a> {
 }
 
 /// I2: in the decision that commits it, each token wakes every subscription that is current and to
-/// whose taste it is, once, and nobody wakes on anything else; its producer does not wake itself.
+/// whose taste it is, once, and each notice of a dead letter wakes who is subscribed to them; nobody wakes
+/// on anything else; its producer does not wake itself.
 pub(super) async fn complete(running: &Running, auditor: &Auditor) {
     let tokens = tokens(running).await;
     let mut placements = Placements { tokens: &tokens, agents: BTreeMap::new() };
@@ -81,7 +83,7 @@ impl Placements<'_> {
         for (seq, event) in (first.get()..).map(Seq).zip(&decision.events) {
             match event {
                 Event::AgentDefined { agent, definition, subscriptions } => {
-                    let number = agents::number_of(&definition.name).unwrap_or(0);
+                    let number = agents::number_of(&definition.name);
                     let subscriptions = subscriptions.clone();
                     let now = Agent { number, subscriptions, registered: true };
                     self.agents.insert(*agent, now);
@@ -92,6 +94,12 @@ impl Placements<'_> {
                     }
                 }
                 Event::ArtifactCommitted(draft) => {
+                    if draft.envelope.producer == Producer::Board {
+                        let all = self.agents.values().filter(|agent| agent.registered);
+                        let told = all.filter(|agent| agent.number.is_none());
+                        let told = told.flat_map(|agent| agent.subscriptions.iter().copied());
+                        due.extend(told.map(|subscription| (seq, subscription)));
+                    }
                     if let Some(token) = self.tokens.get(&seq) {
                         let all = self.takers(token, &draft.envelope.producer);
                         due.extend(all.map(|subscription| (seq, subscription)));
@@ -115,7 +123,8 @@ impl Placements<'_> {
         };
         let taste = token.taste;
         let takes = move |(no, agent): &(&AgentNo, &Agent)| {
-            agent.registered && Some(**no) != maker && agents::takes(agent.number, taste)
+            let takes = agent.number.is_some_and(|number| agents::takes(number, taste));
+            agent.registered && Some(**no) != maker && takes
         };
         let takers = self.agents.iter().filter(takes);
         takers.flat_map(|(_, agent)| agent.subscriptions.iter().copied())

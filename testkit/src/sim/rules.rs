@@ -13,7 +13,7 @@ use artel_core::record::Decision;
 
 use super::audit::{Audit, Operated};
 use super::cases::Case;
-use super::{ends, held_back, ordering};
+use super::{ends, held_back, notices, ordering};
 
 /// By how much agendas may pass their bounds for what the board owes itself.
 const OWED: usize = 2;
@@ -31,6 +31,7 @@ struct Reading {
 /// Before the decision is folded in.
 pub(super) fn before(audit: &mut Audit, decision: &Decision) {
     clocks(audit, decision);
+    notices::before(audit, decision);
     if !audit.commands.insert(decision.command) {
         audit.violated(format_args!("I3: command {} was carried out twice", decision.command));
     }
@@ -120,7 +121,8 @@ fn one(audit: &mut Audit, seq: Seq, event: &Event, (decision, reading): (&Decisi
         | Event::BreakerHalfOpened { .. }
         | Event::BreakerClosed { .. }
         | Event::Paused { .. }
-        | Event::Resumed { .. } => {}
+        | Event::Resumed { .. }
+        | Event::DebtPaid { .. } => {}
     }
 }
 
@@ -195,7 +197,9 @@ fn artifact(audit: &mut Audit, seq: Seq, envelope: &Envelope, decision: &Decisio
         audit.violated(format_args!("I4: key {key} stands for two artifacts"));
     }
     audit.depths.insert(seq, envelope.depth);
-    if envelope.depth > audit.bounds.depth {
+    // What the board owes itself is refused by no bound.
+    let owed = envelope.producer == Producer::Board;
+    if envelope.depth > audit.bounds.depth && !owed {
         audit.violated(format_args!("I13: artifact {} is {} deep", envelope.id, envelope.depth));
     }
     let hour = audit.hours.entry(envelope.correlation).or_insert((decision.elapsed, 0));
@@ -204,7 +208,7 @@ fn artifact(audit: &mut Audit, seq: Seq, envelope: &Envelope, decision: &Decisio
     }
     hour.1 += 1;
     let (count, limit) = (hour.1, u64::from(audit.bounds.correlation_artifacts));
-    if count > limit {
+    if count > limit && !owed {
         let tree = envelope.correlation;
         audit.violated(format_args!("I13: {tree} has {count} artifacts in an hour, over {limit}"));
     }
@@ -257,6 +261,7 @@ pub(super) const fn owed_max(audit: &Audit, agent: Option<AgentNo>) -> usize {
 pub(super) fn after(audit: &mut Audit, decision: &Decision) {
     held_back::after(audit, decision);
     ordering::after(audit, decision);
+    notices::after(audit);
     let mut made: BTreeMap<AgentNo, usize> = BTreeMap::new();
     let mut touched = BTreeSet::new();
     for event in &decision.events {
@@ -283,11 +288,15 @@ pub(super) fn after(audit: &mut Audit, decision: &Decision) {
         }
     }
     let factor = if matches!(decision.actor, Actor::Program(_)) { 1 } else { OWED };
-    agendas(audit, &made, factor);
+    let pays = decision.events.iter().any(|event| matches!(event, Event::DebtPaid { .. }));
+    if !pays {
+        agendas(audit, &made, factor);
+    }
     let closings = audit.changes.rows.closed.iter().map(|closed| closed.correlation);
     touched.extend(closings);
     for tree in touched {
-        if !audit.state.activations().any(|(_, activation)| activation.correlation == tree) {
+        let owed = audit.state.debts().any(|(_, debt)| debt.correlation() == tree);
+        if !owed && !audit.state.activations().any(|(_, open)| open.correlation == tree) {
             audit.hours.remove(&tree);
             audit.held_back.paused.remove(&Pausable::Correlation(tree));
             audit.settled.insert(tree);
@@ -365,6 +374,9 @@ pub(super) fn at_rest(audit: &mut Audit) {
             wrong.push(format!("I13: {id} has {} steps", activation.steps.len()));
         }
     }
+    for (_, debt) in state.debts() {
+        *trees.entry(debt.correlation()).or_default() += 1;
+    }
     for (no, record) in state.subscriptions() {
         let counted = record.counters;
         let open = open.get(&no).copied().unwrap_or(0);
@@ -378,8 +390,14 @@ pub(super) fn at_rest(audit: &mut Audit) {
     if counted != trees {
         wrong.push("I2: the trees of work are not those of what is open".to_owned());
     }
-    if state.activations().count() > audit.bounds.agenda_len * OWED {
-        wrong.push(format!("I13: {} are open on the board", state.activations().count()));
+    // Notices of dead letters find room whatever is open.
+    let bounded = state.activations().filter(|(_, open)| {
+        let record = state.subscription(open.subscription);
+        record.is_none_or(|record| !record.definition.is_about_notices())
+    });
+    let bounded = bounded.count();
+    if bounded > audit.bounds.agenda_len * OWED {
+        wrong.push(format!("I13: {bounded} are open on the board"));
     }
     for what in wrong {
         audit.violated(what);

@@ -24,7 +24,7 @@ use super::policies::Policies;
 use super::run::Outcome;
 use super::trouble::{self, Fate};
 use super::verdict::{self, Seen};
-use super::{bounds, outputs, policies, probe, rest};
+use super::{bounds, notices, outputs, policies, probe, rest};
 use crate::dice::Dice;
 use crate::{FaultyLog, SeededEntropy, VirtualClock};
 
@@ -36,6 +36,7 @@ mod part {
     pub(super) const PROBE: u64 = 4;
     pub(super) const POLICIES: u64 = 5;
     pub(super) const OUTPUTS: u64 = 6;
+    pub(super) const NOTICES: u64 = 7;
     pub(super) const CLIENTS: u64 = 100;
     pub(super) const PROCESSES: u64 = 1_000;
 }
@@ -59,6 +60,8 @@ pub(super) struct World {
     lasting: bool,
     slots: u32,
     agents: u32,
+    /// Whether an agent is subscribed to notices of dead letters.
+    notices: bool,
     /// Whether some logs refuse some payloads.
     refuses: bool,
     outside: Arc<Outside>,
@@ -92,6 +95,7 @@ pub(super) async fn run(seed: u64, auditor: Arc<Auditor>) -> Outcome {
         slots: if dice.percent(30) { u32::try_from(1 + dice.below(6)).unwrap_or(1) } else { 256 },
         agents: u32::try_from(1 + dice.below(AGENTS_MAX)).unwrap_or(1),
         refuses: dice.percent(30),
+        notices: Dice::part(seed, part::NOTICES).percent(30),
         outside: Arc::default(),
         processes: 0,
         current: watch::Sender::new(None),
@@ -199,6 +203,10 @@ impl World {
         let left_out = left_out.filter(|&number| number <= self.agents);
         let numbers = (1..=self.agents).filter(|number| Some(*number) != left_out);
         agents::declare(&board, numbers, &self.policies, &around);
+        // Now and then a process has lost it; the last one has every agent.
+        if self.notices && (left_out.is_none() || self.processes % 2 == 0) {
+            notices::declare(&board, &around);
+        }
         let running = match board.start().await {
             Ok(running) => Arc::new(running),
             Err(error) => {

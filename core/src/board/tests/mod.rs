@@ -6,6 +6,7 @@ mod breakers;
 mod cancel;
 mod candidates;
 mod dead_letters;
+mod debts;
 mod deliveries;
 mod keys;
 mod limits;
@@ -36,6 +37,7 @@ use crate::definition::{
 };
 use crate::envelope::{Actor, Clause, Draft, Envelope, Producer};
 use crate::event::Event;
+use crate::fingerprint::Fingerprint;
 use crate::hash::Salt;
 use crate::ids::{
     ActivationId, ArtifactId, AttemptId, CommandId, CorrelationId, Epoch, Incarnation, ProcessId,
@@ -345,7 +347,8 @@ impl Board {
         outcome: AttemptOutcome,
     ) -> Result<Answer, Rejection> {
         let report = Some(Content::new(Salt([4; 16]), Bytes::from_static(b"report")));
-        self.ask(Request::Finish(Finish { attempt, outcome, report }))
+        let fingerprint = Some(Fingerprint([5; 8]));
+        self.ask(Request::Finish(Finish { attempt, outcome, report, fingerprint }))
     }
 
     /// The dead letter as the store would find it.
@@ -387,7 +390,8 @@ impl Board {
             );
         }
         let open: u32 = self.state.correlations().map(|(_, c)| c.open).sum();
-        assert_eq!(open as usize, self.state.activations().count());
+        let (activations, debts) = (self.state.activations().count(), self.state.debts().count());
+        assert_eq!(open as usize, activations + debts);
     }
 }
 
