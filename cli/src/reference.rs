@@ -68,7 +68,7 @@ A reader that leaves early, such as `head`, is no error.
 ";
 
 /// Each verb, and what it answers.
-const ANSWERS: [(&str, &str); 28] = [
+const ANSWERS: [(&str, &str); 27] = [
     ("board show", "board"),
     ("board verify", "verified"),
     ("board hash", "board hash"),
