@@ -11,7 +11,7 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use smallvec::SmallVec;
 
 use artel_core::board::{Beside, Changes, State};
-use artel_core::catalogue::{Candidate, Catalogue, Closures};
+use artel_core::catalogue::{Candidate, Catalogue, Closures, Unanswered};
 use artel_core::command::{
     AttemptOutcome, Command, Finish, NewArtifact, OpenSession, Publish, Registration, Request,
     TakeOver, TypeRegistration,
@@ -38,7 +38,7 @@ const HOPS: u64 = 64;
 struct Never;
 
 impl Closures for Never {
-    fn evaluate(&self, _: SubscriptionNo) -> Result<bool, Clause> {
+    fn evaluate(&self, _: SubscriptionNo) -> Result<bool, Unanswered> {
         Ok(false)
     }
 
@@ -156,7 +156,7 @@ impl Board {
         let type_no = catalogue.type_no(type_name).unwrap();
         let payload = Content::new(Salt([1; 16]), Bytes::from_static(PAYLOAD));
         let candidate =
-            Candidate { type_no, producer: None, tags: &[], payload: PAYLOAD, ordering_key: None };
+            Candidate { type_no, producer: None, tags: &[], payload: PAYLOAD, ordering_key: None, envelope: None };
         let verdicts = catalogue.verdicts(candidate, &Never);
         let envelope = Envelope {
             id: ArtifactId::from_bytes(id(self.ids)),
@@ -179,7 +179,7 @@ impl Board {
         let draft = Arc::new(Draft { envelope, verdicts });
         let artifacts = vec![NewArtifact { draft, payload, value: None, client_id: false }];
         let looked_up = LookedUp::default();
-        Publish { artifacts, catalogue: catalogue.number(), looked_up }
+        Publish { artifacts, catalogue: catalogue.number(), looked_up, failures: Vec::new() }
     }
 
     /// One hop: a publish that is leased at once, and a finish with one output.
@@ -208,7 +208,7 @@ fn matching(c: &mut Criterion) {
         let catalogue = Catalogue::of(&board.state);
         let type_no = catalogue.type_no("In").unwrap();
         let candidate =
-            Candidate { type_no, producer: None, tags: &[], payload: PAYLOAD, ordering_key: None };
+            Candidate { type_no, producer: None, tags: &[], payload: PAYLOAD, ordering_key: None, envelope: None };
         group.bench_function(format!("one of {unrelated} unrelated"), |b| {
             b.iter(|| -> Verdicts { catalogue.verdicts(black_box(candidate), &Never) });
         });
@@ -220,7 +220,7 @@ fn matching(c: &mut Criterion) {
     // Without any tag there would be nothing to look through.
     let tags = ["other", "others"].map(|tag| Tag::new(tag).unwrap());
     let candidate =
-        Candidate { type_no, producer: None, tags: &tags, payload: PAYLOAD, ordering_key: None };
+        Candidate { type_no, producer: None, tags: &tags, payload: PAYLOAD, ordering_key: None, envelope: None };
     group.throughput(Throughput::Elements(1_000));
     group.bench_function("1000 of the same type with a tag filter", |b| {
         b.iter(|| catalogue.verdicts(black_box(candidate), &Never));

@@ -177,7 +177,8 @@ impl ActivationView {
                 | Event::BreakerHalfOpened { .. }
                 | Event::BreakerClosed { .. }
                 | Event::Paused { .. }
-                | Event::Resumed { .. } => {}
+                | Event::Resumed { .. }
+                | Event::PredicateFailed { .. } => {}
             }
         }
         Ok(attempts)

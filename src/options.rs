@@ -10,6 +10,7 @@ use artel_core::definition::{AgentDefinition, Filter, Limits, SubscriptionDefini
 use artel_core::key::{KeyOf, OnDead};
 use artel_core::names::{self, AgentName, DependencyName, QueueName, Tag, TypeName};
 use artel_core::policy::Retry;
+use artel_core::predicate::cel::Cel;
 use artel_core::predicate::{Condition, Path};
 
 use crate::program::{Closure, Functions, KeyClosure};
@@ -50,6 +51,7 @@ pub(crate) enum Key {
 pub(crate) enum Selector {
     Fields(Condition),
     Closure(Closure),
+    Cel(SmolStr),
 }
 
 impl Default for Options {
@@ -88,7 +90,7 @@ impl Options {
     pub(crate) fn functions(&self) -> Functions {
         let filter = match &self.filter {
             Some(Selector::Closure(closure)) => Some(closure.clone()),
-            Some(Selector::Fields(_)) | None => None,
+            Some(Selector::Fields(_) | Selector::Cel(_)) | None => None,
         };
         let key = match &self.key {
             Key::Closure(closure) => Some(closure.clone()),
@@ -160,6 +162,12 @@ pub(crate) fn define(
         Some(Selector::Fields(condition)) => {
             Filter::Fields(condition.build().map_err(|error| says(error.to_string()))?)
         }
+        Some(Selector::Cel(source)) => Filter::Cel(Cel::new(source.clone()).map_err(|error| {
+            says(format!(
+                "the CEL filter of its subscription to `{type_name}` cannot be used: {error}\n  {}",
+                source.replace('\n', "\n  ")
+            ))
+        })?),
     };
     let key = match options.key {
         Key::Own => KeyOf::Own,

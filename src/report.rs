@@ -75,7 +75,7 @@ impl Lines {
 }
 
 /// At most `len` bytes of a text, which says that it was cut.
-fn cut(text: String, len: usize) -> String {
+pub(crate) fn cut(text: String, len: usize) -> String {
     if text.len() <= len {
         return text;
     }

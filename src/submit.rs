@@ -9,11 +9,13 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use artel_core::artifact::ErasedArtifact;
-use artel_core::catalogue::{Candidate, Catalogue};
-use artel_core::command::{Answer, Command, NewArtifact, Publish, Receipt, Rejection, Request};
+use artel_core::catalogue::{Candidate, Catalogue, Unanswered};
+use artel_core::command::{
+    Answer, Command, NewArtifact, PredicateFailure, Publish, Receipt, Rejection, Request,
+};
 use artel_core::content::{Content, Value};
 use artel_core::envelope::{Actor, Draft, Envelope, Producer, Visibility};
-use artel_core::ids::{ArtifactId, CorrelationId, Seq, TypeNo};
+use artel_core::ids::{ArtifactId, CorrelationId, Seq, SubscriptionNo, TypeNo};
 use artel_core::log::{Log, LookUp, LookedUp};
 use artel_core::names::{IdempotencyKey, OrderingKey, Tag};
 use artel_core::policy::limits;
@@ -25,6 +27,7 @@ use crate::entropy::{self, Entropy};
 use crate::error::PublishError;
 use crate::program::{Evaluate, Program};
 use crate::publication::Publication;
+use crate::report;
 
 /// What everybody needs who puts artifacts on a board.
 #[derive(Clone, Debug)]
@@ -129,11 +132,18 @@ impl Submitter {
         // The look-up comes first: it may not be older than what is decided with it.
         let looked_up = self.look_up(prepared).await?;
         let catalogue = self.catalogue.borrow().clone();
-        let artifacts = prepared.iter().map(|one| self.draft(one, &catalogue)).collect();
-        Ok(Publish { artifacts, catalogue: catalogue.number(), looked_up })
+        let mut failures = Vec::new();
+        let artifacts = prepared.iter().map(|one| self.draft(one, &catalogue, &mut failures));
+        let artifacts = artifacts.collect();
+        Ok(Publish { artifacts, catalogue: catalogue.number(), looked_up, failures })
     }
 
-    fn draft(&self, prepared: &Prepared, catalogue: &Catalogue) -> NewArtifact {
+    fn draft(
+        &self,
+        prepared: &Prepared,
+        catalogue: &Catalogue,
+        failures: &mut Vec<PredicateFailure>,
+    ) -> NewArtifact {
         let Prepared { envelope, payload, value, client_id } = prepared;
         let producer = match &envelope.producer {
             Producer::Agent { agent, .. } => Some(*agent),
@@ -145,15 +155,38 @@ impl Submitter {
             tags: &envelope.tags,
             payload: payload.bytes(),
             ordering_key: envelope.ordering_key.as_ref(),
+            envelope: Some(envelope),
         };
         let closures = Evaluate { program: &self.program, value };
-        let verdicts = catalogue.verdicts(candidate, &closures);
+        let matched = catalogue.matched(candidate, &closures);
+        let verdicts = matched.verdicts;
+        for (subscription, unanswered) in matched.failures {
+            self.note_failure(subscription, unanswered, failures);
+        }
         NewArtifact {
             draft: Arc::new(Draft { envelope: envelope.clone(), verdicts }),
             payload: payload.clone(),
             value: Some(value.clone()),
             client_id: *client_id,
         }
+    }
+
+    /// Keeps what is to be told of a predicate that failed: the first text for each subscription and
+    /// clause, which stands for those of the same command.
+    fn note_failure(
+        &self,
+        subscription: SubscriptionNo,
+        unanswered: Unanswered,
+        failures: &mut Vec<PredicateFailure>,
+    ) {
+        let Unanswered { clause, text } = unanswered;
+        let same = |it: &PredicateFailure| it.subscription == subscription && it.clause == clause;
+        if failures.len() == limits::PREDICATE_TEXTS_MAX || failures.iter().any(same) {
+            return;
+        }
+        let text = report::cut(text, limits::PREDICATE_TEXT_LEN_MAX);
+        let text = Content::new(entropy::salt(&*self.entropy), text.into());
+        failures.push(PredicateFailure { subscription, clause, text });
     }
 
     async fn look_up(&self, prepared: &[Prepared]) -> Result<LookedUp, PublishError> {

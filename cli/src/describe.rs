@@ -264,6 +264,7 @@ fn filter(filter: &Filter) -> Option<String> {
         Filter::All => None,
         Filter::Fields(predicate) => Some(predicate.to_string()),
         Filter::Closure { .. } => Some("a closure of its program".to_owned()),
+        Filter::Cel(cel) => Some(cel.to_string()),
     }
 }
 
@@ -315,6 +316,7 @@ pub(crate) fn asks_for(clause: Clause, wanted: Option<&wire::Subscription>) -> S
         Clause::Filter => filter.to_owned(),
         Clause::FilterError => format!("{filter}, which a field of this payload does not allow"),
         Clause::FilterPanic => format!("{filter}, which panicked"),
+        Clause::FilterBound => format!("{filter}, which ran past its bound"),
     }
 }
 

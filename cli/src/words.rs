@@ -60,6 +60,7 @@ pub(crate) const fn clause(clause: Clause) -> &'static str {
         Clause::Filter => "filter",
         Clause::FilterError => "filter-error",
         Clause::FilterPanic => "filter-panic",
+        Clause::FilterBound => "filter-bound",
     }
 }
 

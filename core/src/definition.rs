@@ -10,6 +10,7 @@ use crate::key::{KeyOf, OnDead};
 use crate::names::{AgentName, DependencyName, QueueName, Tag, TypeName};
 use crate::policy::{Breaker, RateLimit, Retry};
 use crate::predicate::Predicate;
+use crate::predicate::cel::Cel;
 
 /// An agent as a board records it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,6 +116,8 @@ pub enum Filter {
         /// Where in the program it stands, for people.
         label: SmolStr,
     },
+    /// An expression in CEL, which any process can evaluate.
+    Cel(Cel),
 }
 
 impl Limits {

@@ -169,6 +169,24 @@ pub enum Clause {
     FilterError,
     /// The predicate panicked.
     FilterPanic,
+    /// The predicate ran past its bound.
+    FilterBound,
+}
+
+impl Clause {
+    /// Whether the predicate failed, and did not say no.
+    #[must_use]
+    pub const fn is_failure(self) -> bool {
+        match self {
+            Self::FilterError | Self::FilterPanic | Self::FilterBound => true,
+            Self::Producer
+            | Self::NotFrom
+            | Self::SelfTrigger
+            | Self::TagsAll
+            | Self::TagsAny
+            | Self::Filter => false,
+        }
+    }
 }
 
 /// An artifact on its way to the board: its envelope and what matching said of it.

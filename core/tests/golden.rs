@@ -33,6 +33,7 @@ use artel_core::names::{
     AgentName, BoardName, DependencyName, IdempotencyKey, OperatorName, OrderingKey, ProgramName,
     QueueName, StepName, Tag, TypeName,
 };
+use artel_core::predicate::cel::Cel;
 use artel_core::policy::{Breaker, ErrorKind, Jitter, RateLimit, Retry};
 use artel_core::predicate::Path;
 use artel_core::record::{Batch, Decision, Encoder, Place, genesis};
@@ -157,6 +158,23 @@ fn held_back() -> Vec<Event> {
     ]
 }
 
+/// What a predicate in CEL does that fails.
+fn failing() -> Vec<Event> {
+    let Event::AgentDefined { definition, .. } = defined(2, "picker", 2) else { return Vec::new() };
+    let mut definition = (*definition).clone();
+    definition.subscriptions[0].filter = Filter::Cel(Cel::new("payload.n > 3").unwrap());
+    let (definition, subscription) = (Arc::new(definition), SubscriptionNo(2));
+    let clause = Clause::FilterBound;
+    let verdicts =
+        Verdicts { declined: Box::new([(subscription, clause)]), ..Verdicts::default() };
+    let envelope = envelope(4, Producer::Program(program()));
+    vec![
+        Event::AgentDefined { agent: AgentNo(2), definition, subscriptions: vec![subscription] },
+        Event::ArtifactCommitted(Arc::new(Draft { envelope, verdicts })),
+        Event::PredicateFailed { subscription, clause, count: 1, text: Some(Hash::of(b"text")) },
+    ]
+}
+
 fn created(of: u64, correlation: CorrelationId) -> Event {
     Event::ActivationCreated {
         subscription: SubscriptionNo(0),
@@ -278,6 +296,7 @@ fn decisions() -> Vec<Decision> {
         decision(41, Actor::Operator { name, reason: "it is whole again".into() }, work()),
         Decision { correlation: None, trace: None, ..decision(42, Actor::Board, held_back()) },
         decision(43, Actor::Attempt(attempt(8, 2)), Vec::new()),
+        decision(44, Actor::Program(program()), failing()),
     ]
 }
 
@@ -308,16 +327,17 @@ const fn kind(event: &Event) -> u8 {
         Event::BreakerClosed { .. } => 20,
         Event::Paused { .. } => 21,
         Event::Resumed { .. } => 22,
+        Event::PredicateFailed { .. } => 23,
     }
 }
-const KINDS: u8 = 23;
+const KINDS: u8 = 24;
 
 fn place() -> Place {
     Place {
         epoch: Epoch(1),
         first: Seq(1),
-        last: Seq(33),
-        at: Timestamp(1_767_225_600_043),
+        last: Seq(36),
+        at: Timestamp(1_767_225_600_044),
         previous: genesis(Incarnation::new(uuid(1))),
     }
 }

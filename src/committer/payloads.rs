@@ -121,7 +121,8 @@ impl Payloads {
                 | Event::BreakerHalfOpened { .. }
                 | Event::BreakerClosed { .. }
                 | Event::Paused { .. }
-                | Event::Resumed { .. } => {}
+                | Event::Resumed { .. }
+                | Event::PredicateFailed { .. } => {}
             }
         }
         used.sort_unstable();

@@ -9,7 +9,7 @@ use artel::envelope::Clause;
 use artel::ids::SubscriptionNo;
 use artel::names::{OrderingKey, Tag};
 use artel::{Artifact, Context, Error as Failed, Reader};
-use artel_core::catalogue::{Candidate, Closures};
+use artel_core::catalogue::{Candidate, Closures, Unanswered};
 use artel_core::key::BadKey;
 
 use crate::board::{Input, Output, at};
@@ -64,7 +64,7 @@ fn one(arguments: &[&str]) -> Result<f64, Error> {
 struct Never;
 
 impl Closures for Never {
-    fn evaluate(&self, _: SubscriptionNo) -> Result<bool, Clause> {
+    fn evaluate(&self, _: SubscriptionNo) -> Result<bool, Unanswered> {
         Ok(false)
     }
 
@@ -104,7 +104,7 @@ pub(crate) async fn measure(size: u32, kind: Kind) -> Result<Vec<f64>, Error> {
         Kind::Tag => vec![Tag::new("tag-of-nobody")?, Tag::new("tag-of-nobody-else")?],
     };
     let candidate =
-        Candidate { type_no, producer: None, tags: &tags, payload: &payload, ordering_key: None };
+        Candidate { type_no, producer: None, tags: &tags, payload: &payload, ordering_key: None, envelope: None };
     let (began, mut asked) = (Instant::now(), 0_u32);
     while began.elapsed() < TIME {
         for _ in 0..ASKED {

@@ -75,7 +75,8 @@ impl Activations {
             | Event::BreakerHalfOpened { .. }
             | Event::BreakerClosed { .. }
             | Event::Paused { .. }
-            | Event::Resumed { .. } => None,
+            | Event::Resumed { .. }
+            | Event::PredicateFailed { .. } => None,
         };
         if let Some((id, subscription, correlation)) = created {
             self.remember(id, Work { agent: describe::agent_of(state, subscription), correlation });
@@ -138,7 +139,8 @@ fn about(entry: &Entry) -> Option<ActivationId> {
         | Event::BreakerHalfOpened { .. }
         | Event::BreakerClosed { .. }
         | Event::Paused { .. }
-        | Event::Resumed { .. } => None,
+        | Event::Resumed { .. }
+        | Event::PredicateFailed { .. } => None,
     }
 }
 
@@ -169,7 +171,8 @@ pub(super) fn correlation(entry: &Entry, subjects: &Subjects) -> Option<Correlat
         | Event::BreakerHalfOpened { .. }
         | Event::BreakerClosed { .. }
         | Event::Paused { .. }
-        | Event::Resumed { .. } => {
+        | Event::Resumed { .. }
+        | Event::PredicateFailed { .. } => {
             subjects.work.as_ref().map(|work| work.correlation).or(entry.correlation)
         }
     }
@@ -255,6 +258,15 @@ fn happened(event: &Event, agent: Option<String>, state: &State) -> wire::Happen
                 not_before_ms: not_before.map(|moment| moment.as_millis()),
             }
         }
+        Event::PredicateFailed { subscription, clause, count, .. } => {
+            wire::Happened::PredicateFailed {
+                agent: describe::agent_of(state, *subscription),
+                subscription: subscription.get(),
+                clause: words::clause(*clause),
+                count: *count,
+                text: None,
+            }
+        }
         Event::DependencyDefined { .. }
         | Event::BreakerOpened { .. }
         | Event::BreakerHalfOpened { .. }
@@ -330,7 +342,8 @@ fn work(event: &Event, agent: Option<String>, state: &State) -> wire::Happened {
         | Event::BreakerHalfOpened { .. }
         | Event::BreakerClosed { .. }
         | Event::Paused { .. }
-        | Event::Resumed { .. } => happened(event, agent, state),
+        | Event::Resumed { .. }
+        | Event::PredicateFailed { .. } => happened(event, agent, state),
     }
 }
 
@@ -379,7 +392,8 @@ fn held_back(event: &Event, agent: Option<String>, state: &State) -> wire::Happe
         | Event::ActivationClosed { .. }
         | Event::ActivationRedriven(_)
         | Event::DeadLetterDropped { .. }
-        | Event::CorrelationCancelled { .. } => happened(event, agent, state),
+        | Event::CorrelationCancelled { .. }
+        | Event::PredicateFailed { .. } => happened(event, agent, state),
     }
 }
 

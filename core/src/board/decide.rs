@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use super::admit::names;
 use super::beside::Beside;
 use super::changes::{Changes, Lease};
+use super::failing;
 use super::state::State;
 use crate::command::{
-    Answer, AttemptOutcome, Command, NewArtifact, Publish, Receipt, Rejection, Request,
+    Answer, Command, NewArtifact, Publish, Receipt, Rejection, Request,
 };
 use crate::envelope::{Draft, Envelope};
 use crate::event::{Event, Mended, Tripped};
@@ -212,7 +213,7 @@ impl State {
         beside: &mut Beside,
         changes: &mut Changes,
     ) {
-        let mut artifacts = artifacts_of(&command.request).iter();
+        let mut artifacts = command.request.artifacts().iter();
         for (index, event) in (0..).zip(own.events) {
             let seq = Seq(own.first.get() + index);
             match event {
@@ -230,6 +231,10 @@ impl State {
                             bytes: content.bytes().clone(),
                         });
                     }
+                }
+                Event::PredicateFailed { subscription, clause, .. } => {
+                    let row = failing::row(&command.request, seq, *subscription, *clause);
+                    changes.rows.contents.extend(row);
                 }
                 Event::ActivationRedriven(redriven) => {
                     beside.recent.remember_closed(seq, redriven.activation);
@@ -386,31 +391,6 @@ fn receipts<'a>(
 
 fn identity(draft: &Draft) -> (ArtifactId, Option<&IdempotencyKey>) {
     (draft.envelope.id, draft.envelope.idempotency_key.as_ref())
-}
-
-/// The artifacts that a request brings.
-fn artifacts_of(request: &Request) -> &[NewArtifact] {
-    match request {
-        Request::Publish(publish) => &publish.artifacts,
-        Request::Finish(finish) => match &finish.outcome {
-            AttemptOutcome::Done(publish) => &publish.artifacts,
-            AttemptOutcome::Failed(_) | AttemptOutcome::Released => &[],
-        },
-        Request::TakeOver(_)
-        | Request::Register(_)
-        | Request::OpenSession(_)
-        | Request::EndSession(_)
-        | Request::RecordStep(_)
-        | Request::Elapse
-        | Request::Redrive(_)
-        | Request::DropDead(_)
-        | Request::CancelCorrelation(_)
-        | Request::CancelActivations(_)
-        | Request::Pause(_)
-        | Request::Resume(_)
-        | Request::OpenBreaker(_)
-        | Request::CloseBreaker(_) => &[],
-    }
 }
 
 /// The content that a request brings for an event of its own.

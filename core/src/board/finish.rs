@@ -47,8 +47,9 @@ impl State {
         };
         let report = finish.report.as_ref().map(crate::content::Content::hash);
         events.push(Event::AttemptEnded { attempt, end, next, report });
-        if end == AttemptEnd::Done {
+        if let (AttemptEnd::Done, AttemptOutcome::Done(publish)) = (end, &finish.outcome) {
             self.commit_artifacts(&fresh, now, events);
+            self.note_failures(publish, &fresh, now, events);
         }
         Ok(())
     }

@@ -20,6 +20,7 @@ mod elapse;
 mod encoding;
 mod evolve;
 mod evolve_work;
+mod failing;
 mod finish;
 mod gate;
 mod held;
@@ -52,6 +53,7 @@ pub use correlation::{Correlation, Hour, OpenStatus};
 pub use decide::Decided;
 pub use encoding::{STATE_FORMAT, StateError};
 pub use evolve::Inconsistent;
+pub use failing::Failing;
 pub use gate::Gate;
 pub use meter::Meter;
 pub use state::{

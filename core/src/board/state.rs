@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::failing::Failing;
 use super::activation::Activation;
 use super::correlation::{Correlation, Hour};
 use super::index::Index;
@@ -122,6 +123,8 @@ pub struct SubscriptionRecord {
     pub current: bool,
     /// What became of its placements.
     pub counters: Counters,
+    /// How its predicate failed, by clause.
+    pub failing: Vec<Failing>,
 }
 
 impl SubscriptionRecord {

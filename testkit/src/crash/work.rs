@@ -120,7 +120,8 @@ impl Work {
             | Event::BreakerHalfOpened { .. }
             | Event::BreakerClosed { .. }
             | Event::Paused { .. }
-            | Event::Resumed { .. } => {}
+            | Event::Resumed { .. }
+                | Event::PredicateFailed { .. } => {}
         }
     }
 

@@ -6,6 +6,7 @@ mod breakers;
 mod cancel;
 mod dead_letters;
 mod deliveries;
+mod failing;
 mod keys;
 mod limits;
 mod pauses;
@@ -23,7 +24,7 @@ use smallvec::SmallVec;
 use uuid::Uuid;
 
 use super::{Beside, Changes, Lease, State};
-use crate::catalogue::{Candidate, Catalogue, Closures};
+use crate::catalogue::{Candidate, Catalogue, Closures, Unanswered};
 use crate::command::{
     Answer, AttemptOutcome, Command, DeadLetterRef, Finish, NewArtifact, OpenSession, Publish,
     Receipt, Registration, Rejection, Request, TakeOver, TypeRegistration,
@@ -72,7 +73,7 @@ pub(super) const SESSION: u128 = 2;
 struct NoClosures;
 
 impl Closures for NoClosures {
-    fn evaluate(&self, _: SubscriptionNo) -> Result<bool, Clause> {
+    fn evaluate(&self, _: SubscriptionNo) -> Result<bool, Unanswered> {
         Ok(true)
     }
 
@@ -253,7 +254,7 @@ impl Board {
         let artifacts =
             news.iter().map(|new| self.artifact(new, producer, &catalogue, shared)).collect();
         let looked_up = LookedUp { as_of: self.state.seq(), ..LookedUp::default() };
-        Publish { artifacts, catalogue: catalogue.number(), looked_up }
+        Publish { artifacts, catalogue: catalogue.number(), looked_up, failures: Vec::new() }
     }
 
     fn artifact(
@@ -277,6 +278,7 @@ impl Board {
             tags: &[],
             payload: payload.bytes(),
             ordering_key: ordering_key.as_ref(),
+            envelope: None,
         };
         let verdicts = catalogue.verdicts(candidate, &NoClosures);
         let envelope = Envelope {
