@@ -155,8 +155,14 @@ impl Board {
         self.ids += 1;
         let type_no = catalogue.type_no(type_name).unwrap();
         let payload = Content::new(Salt([1; 16]), Bytes::from_static(PAYLOAD));
-        let candidate =
-            Candidate { type_no, producer: None, tags: &[], payload: PAYLOAD, ordering_key: None, envelope: None };
+        let candidate = Candidate {
+            type_no,
+            producer: None,
+            tags: &[],
+            payload: PAYLOAD,
+            ordering_key: None,
+            envelope: None,
+        };
         let verdicts = catalogue.verdicts(candidate, &Never);
         let envelope = Envelope {
             id: ArtifactId::from_bytes(id(self.ids)),
@@ -207,8 +213,14 @@ fn matching(c: &mut Criterion) {
         let board = Board::with(agents);
         let catalogue = Catalogue::of(&board.state);
         let type_no = catalogue.type_no("In").unwrap();
-        let candidate =
-            Candidate { type_no, producer: None, tags: &[], payload: PAYLOAD, ordering_key: None, envelope: None };
+        let candidate = Candidate {
+            type_no,
+            producer: None,
+            tags: &[],
+            payload: PAYLOAD,
+            ordering_key: None,
+            envelope: None,
+        };
         group.bench_function(format!("one of {unrelated} unrelated"), |b| {
             b.iter(|| -> Verdicts { catalogue.verdicts(black_box(candidate), &Never) });
         });
@@ -219,8 +231,14 @@ fn matching(c: &mut Criterion) {
     let type_no = catalogue.type_no("In").unwrap();
     // Without any tag there would be nothing to look through.
     let tags = ["other", "others"].map(|tag| Tag::new(tag).unwrap());
-    let candidate =
-        Candidate { type_no, producer: None, tags: &tags, payload: PAYLOAD, ordering_key: None, envelope: None };
+    let candidate = Candidate {
+        type_no,
+        producer: None,
+        tags: &tags,
+        payload: PAYLOAD,
+        ordering_key: None,
+        envelope: None,
+    };
     group.throughput(Throughput::Elements(1_000));
     group.bench_function("1000 of the same type with a tag filter", |b| {
         b.iter(|| catalogue.verdicts(black_box(candidate), &Never));

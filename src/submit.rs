@@ -15,6 +15,7 @@ use artel_core::command::{
 };
 use artel_core::content::{Content, Value};
 use artel_core::envelope::{Actor, Draft, Envelope, Producer, Visibility};
+use artel_core::hash::{Hash, Salt};
 use artel_core::ids::{ArtifactId, CorrelationId, Seq, SubscriptionNo, TypeNo};
 use artel_core::log::{Log, LookUp, LookedUp};
 use artel_core::names::{IdempotencyKey, OrderingKey, Tag};
@@ -161,7 +162,7 @@ impl Submitter {
         let matched = catalogue.matched(candidate, &closures);
         let verdicts = matched.verdicts;
         for (subscription, unanswered) in matched.failures {
-            self.note_failure(subscription, unanswered, failures);
+            note_failure(subscription, unanswered, payload.salt(), failures);
         }
         NewArtifact {
             draft: Arc::new(Draft { envelope: envelope.clone(), verdicts }),
@@ -169,24 +170,6 @@ impl Submitter {
             value: Some(value.clone()),
             client_id: *client_id,
         }
-    }
-
-    /// Keeps what is to be told of a predicate that failed: the first text for each subscription and
-    /// clause, which stands for those of the same command.
-    fn note_failure(
-        &self,
-        subscription: SubscriptionNo,
-        unanswered: Unanswered,
-        failures: &mut Vec<PredicateFailure>,
-    ) {
-        let Unanswered { clause, text } = unanswered;
-        let same = |it: &PredicateFailure| it.subscription == subscription && it.clause == clause;
-        if failures.len() == limits::PREDICATE_TEXTS_MAX || failures.iter().any(same) {
-            return;
-        }
-        let text = report::cut(text, limits::PREDICATE_TEXT_LEN_MAX);
-        let text = Content::new(entropy::salt(&*self.entropy), text.into());
-        failures.push(PredicateFailure { subscription, clause, text });
     }
 
     async fn look_up(&self, prepared: &[Prepared]) -> Result<LookedUp, PublishError> {
@@ -268,6 +251,28 @@ impl Submitter {
             }
         }
     }
+}
+
+/// Keeps what is to be told of a predicate that failed: the first text for each subscription and
+/// clause, which stands for those of the same command. Its salt is as secret as the payload's, which it
+/// comes from.
+fn note_failure(
+    subscription: SubscriptionNo,
+    unanswered: Unanswered,
+    secret: Salt,
+    failures: &mut Vec<PredicateFailure>,
+) {
+    let Unanswered { clause, text } = unanswered;
+    let same = |it: &PredicateFailure| it.subscription == subscription && it.clause == clause;
+    if failures.len() == limits::PREDICATE_TEXTS_MAX || failures.iter().any(same) {
+        return;
+    }
+    let text = report::cut(text, limits::PREDICATE_TEXT_LEN_MAX);
+    let hash = Hash::of_parts(&[&secret.0, &subscription.get().to_be_bytes(), text.as_bytes()]);
+    let mut salt = Salt([0; 16]);
+    salt.0.copy_from_slice(&hash.0[..16]);
+    let text = Content::new(salt, text.into());
+    failures.push(PredicateFailure { subscription, clause, text });
 }
 
 /// Refuses a publish whose payloads and envelopes are too many bytes for one command.

@@ -9,6 +9,7 @@ mod board {
     mod options;
     mod outages;
     mod policies;
+    mod predicates;
     mod prefixes;
     mod reads;
     mod regress;

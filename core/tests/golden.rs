@@ -33,9 +33,9 @@ use artel_core::names::{
     AgentName, BoardName, DependencyName, IdempotencyKey, OperatorName, OrderingKey, ProgramName,
     QueueName, StepName, Tag, TypeName,
 };
-use artel_core::predicate::cel::Cel;
 use artel_core::policy::{Breaker, ErrorKind, Jitter, RateLimit, Retry};
 use artel_core::predicate::Path;
+use artel_core::predicate::cel::Cel;
 use artel_core::record::{Batch, Decision, Encoder, Place, genesis};
 use artel_core::time::{Elapsed, Timestamp};
 use artel_core::trace::TraceContext;
@@ -165,8 +165,7 @@ fn failing() -> Vec<Event> {
     definition.subscriptions[0].filter = Filter::Cel(Cel::new("payload.n > 3").unwrap());
     let (definition, subscription) = (Arc::new(definition), SubscriptionNo(2));
     let clause = Clause::FilterBound;
-    let verdicts =
-        Verdicts { declined: Box::new([(subscription, clause)]), ..Verdicts::default() };
+    let verdicts = Verdicts { declined: Box::new([(subscription, clause)]), ..Verdicts::default() };
     let envelope = envelope(4, Producer::Program(program()));
     vec![
         Event::AgentDefined { agent: AgentNo(2), definition, subscriptions: vec![subscription] },

@@ -79,7 +79,9 @@ impl Part {
                 }
                 Event::AttemptEnded { report: Some(hash), .. }
                 | Event::StepRecorded { result: hash, .. }
-                | Event::PredicateFailed { text: Some(hash), .. } => self.contents.push((seq, *hash)),
+                | Event::PredicateFailed { text: Some(hash), .. } => {
+                    self.contents.push((seq, *hash))
+                }
                 Event::DeadLetterDropped { activation } => self.drop_dead(*activation, seq),
                 _ => {}
             }

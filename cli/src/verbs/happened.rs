@@ -258,21 +258,13 @@ fn happened(event: &Event, agent: Option<String>, state: &State) -> wire::Happen
                 not_before_ms: not_before.map(|moment| moment.as_millis()),
             }
         }
-        Event::PredicateFailed { subscription, clause, count, .. } => {
-            wire::Happened::PredicateFailed {
-                agent: describe::agent_of(state, *subscription),
-                subscription: subscription.get(),
-                clause: words::clause(*clause),
-                count: *count,
-                text: None,
-            }
-        }
         Event::DependencyDefined { .. }
         | Event::BreakerOpened { .. }
         | Event::BreakerHalfOpened { .. }
         | Event::BreakerClosed { .. }
         | Event::Paused { .. }
-        | Event::Resumed { .. } => held_back(event, agent, state),
+        | Event::Resumed { .. }
+        | Event::PredicateFailed { .. } => held_back(event, agent, state),
         Event::AttemptStarted { .. }
         | Event::AttemptEnded { .. }
         | Event::StepRecorded { .. }
@@ -347,7 +339,7 @@ fn work(event: &Event, agent: Option<String>, state: &State) -> wire::Happened {
     }
 }
 
-/// What holds work back, or lets it go.
+/// What holds work back, or lets it go, or kept it from being made.
 fn held_back(event: &Event, agent: Option<String>, state: &State) -> wire::Happened {
     match event {
         Event::DependencyDefined { dependency, definition } => wire::Happened::DependencyDefined {
@@ -376,6 +368,15 @@ fn held_back(event: &Event, agent: Option<String>, state: &State) -> wire::Happe
         Event::Resumed { what } => {
             wire::Happened::Resumed { what: describe::pausable(state, *what) }
         }
+        Event::PredicateFailed { subscription, clause, count, .. } => {
+            wire::Happened::PredicateFailed {
+                agent: describe::agent_of(state, *subscription),
+                subscription: subscription.get(),
+                clause: words::clause(*clause),
+                count: *count,
+                text: None,
+            }
+        }
         Event::BoardCreated { .. }
         | Event::OwnerChanged { .. }
         | Event::ClockJumped { .. }
@@ -392,8 +393,7 @@ fn held_back(event: &Event, agent: Option<String>, state: &State) -> wire::Happe
         | Event::ActivationClosed { .. }
         | Event::ActivationRedriven(_)
         | Event::DeadLetterDropped { .. }
-        | Event::CorrelationCancelled { .. }
-        | Event::PredicateFailed { .. } => happened(event, agent, state),
+        | Event::CorrelationCancelled { .. } => happened(event, agent, state),
     }
 }
 

@@ -8,9 +8,7 @@ use super::beside::Beside;
 use super::changes::{Changes, Lease};
 use super::failing;
 use super::state::State;
-use crate::command::{
-    Answer, Command, NewArtifact, Publish, Receipt, Rejection, Request,
-};
+use crate::command::{Answer, Command, NewArtifact, Publish, Receipt, Rejection, Request};
 use crate::envelope::{Draft, Envelope};
 use crate::event::{Event, Mended, Tripped};
 use crate::ids::{ArtifactId, Seq};

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::failing::Failing;
 use super::activation::Activation;
 use super::correlation::{Correlation, Hour};
+use super::failing::Failing;
 use super::index::Index;
 use super::meter::Meter;
 use crate::definition::{AgentDefinition, DependencyDefinition, SubscriptionDefinition};

@@ -281,7 +281,12 @@ impl Desk {
             let id = new.id.unwrap_or_else(|| self.next_id());
             artifact(new, id, producer, &catalogue, new.correlation.unwrap_or(shared))
         });
-        Publish { artifacts: artifacts.collect(), catalogue: catalogue.number(), looked_up, failures: Vec::new() }
+        Publish {
+            artifacts: artifacts.collect(),
+            catalogue: catalogue.number(),
+            looked_up,
+            failures: Vec::new(),
+        }
     }
 
     /// A publish whose look-up found nothing, and is as new as can be.

@@ -121,7 +121,7 @@ impl Work {
             | Event::BreakerClosed { .. }
             | Event::Paused { .. }
             | Event::Resumed { .. }
-                | Event::PredicateFailed { .. } => {}
+            | Event::PredicateFailed { .. } => {}
         }
     }
 

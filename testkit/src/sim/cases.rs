@@ -92,10 +92,12 @@ pub enum Case {
     KeyHeldBack,
     /// A dead letter was redriven out of the order of its key.
     OutOfOrder,
+    /// It was told that a predicate failed.
+    PredicateFailed,
 }
 
 /// How many cases there are.
-const LEN: usize = 61;
+const LEN: usize = 62;
 
 impl Case {
     /// Every one.
@@ -161,6 +163,7 @@ impl Case {
         Self::Dead(DeadReason::BadKey),
         Self::KeyHeldBack,
         Self::OutOfOrder,
+        Self::PredicateFailed,
     ];
 }
 
@@ -258,6 +261,7 @@ mod tests {
             Case::TreePaused => (34, 1),
             Case::KeyHeldBack => (35, 1),
             Case::OutOfOrder => (36, 1),
+            Case::PredicateFailed => (37, 1),
         }
     }
 
@@ -265,7 +269,7 @@ mod tests {
     fn every_case_is_among_all() {
         let kinds: BTreeSet<(u8, usize)> = Case::ALL.into_iter().map(kinds).collect();
         assert_eq!(kinds.iter().map(|(_, count)| count).sum::<usize>(), LEN);
-        assert!(kinds.into_iter().map(|(kind, _)| kind).eq(0..37));
+        assert!(kinds.into_iter().map(|(kind, _)| kind).eq(0..38));
         assert_eq!(Case::ALL.into_iter().collect::<BTreeSet<_>>().len(), LEN);
     }
 

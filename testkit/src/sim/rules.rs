@@ -13,7 +13,7 @@ use artel_core::record::Decision;
 
 use super::audit::{Audit, Operated};
 use super::cases::Case;
-use super::{ends, held_back, ordering};
+use super::{ends, failing, held_back, ordering};
 
 /// By how much agendas may pass their bounds for what the board owes itself.
 const OWED: usize = 2;
@@ -31,6 +31,7 @@ struct Reading {
 /// Before the decision is folded in.
 pub(super) fn before(audit: &mut Audit, decision: &Decision) {
     clocks(audit, decision);
+    failing::before(audit, decision);
     if !audit.commands.insert(decision.command) {
         audit.violated(format_args!("I3: command {} was carried out twice", decision.command));
     }
@@ -120,7 +121,9 @@ fn one(audit: &mut Audit, seq: Seq, event: &Event, (decision, reading): (&Decisi
         | Event::BreakerHalfOpened { .. }
         | Event::BreakerClosed { .. }
         | Event::Paused { .. }
-        | Event::Resumed { .. } => {}
+        | Event::Resumed { .. }
+        // Before the decision is folded in.
+        | Event::PredicateFailed { .. } => {}
     }
 }
 

@@ -60,7 +60,8 @@ fn failures_are_told_once_a_minute() {
     fail(&mut board, 1, "nearly");
     assert_eq!(told(&board).len(), 1);
     let failing = board.state.subscription(ONE).unwrap().failing.clone();
-    let expected = Failing { clause: Clause::FilterError, count: 1_001, untold: 1_000, told: failing[0].told };
+    let expected =
+        Failing { clause: Clause::FilterError, count: 1_001, untold: 1_000, told: failing[0].told };
     assert_eq!(failing, [expected]);
     board.pass(Duration::from_millis(1));
     fail(&mut board, 2, "later");
@@ -130,6 +131,9 @@ fn a_text_lies_under_its_event() {
     let (seq, last) = *board.events().last().unwrap();
     assert!(matches!(last, Event::PredicateFailed { count: 1, .. }));
     let rows = changes.rows.contents;
-    assert_eq!(rows.iter().map(|row| &row.bytes[..]).collect::<Vec<_>>(), [&b"report"[..], b"output"]);
+    assert_eq!(
+        rows.iter().map(|row| &row.bytes[..]).collect::<Vec<_>>(),
+        [&b"report"[..], b"output"]
+    );
     assert_eq!((rows[1].seq, rows[1].hash()), (seq, text("output").hash()));
 }

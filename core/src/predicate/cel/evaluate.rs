@@ -110,7 +110,7 @@ pub(super) struct Run<'a> {
 
 impl<'a> Run<'a> {
     /// Takes work off the bound.
-    pub(super) const fn work(&mut self, bytes: usize) -> Result<(), Error> {
+    pub(super) fn work(&mut self, bytes: usize) -> Result<(), Error> {
         match self.left.checked_sub(bytes) {
             Some(left) => {
                 self.left = left;
@@ -150,9 +150,7 @@ impl<'a> Run<'a> {
                     wanted: "`has` asks for a field of an object",
                 }),
             },
-            Node::HasAttribute(attribute) => {
-                Ok(Value::Bool(self.attribute(*attribute)?.is_some()))
-            }
+            Node::HasAttribute(attribute) => Ok(Value::Bool(self.attribute(*attribute)?.is_some())),
             Node::List(elements) => {
                 let values = elements.iter().map(|element| self.value(element));
                 Ok(Value::List(values.collect::<Result<_, _>>()?))
@@ -196,7 +194,7 @@ impl<'a> Run<'a> {
             Node::Compare(comparison, operands) => {
                 let (left, right) = self.both(operands)?;
                 self.work(left.len().min(right.len()))?;
-                let ordering = left.compare(&right).ok_or(Error::Kind {
+                let ordering = left.compare(&right).ok_or_else(|| Error::Kind {
                     found: if left.kind() == "a number" { right.kind() } else { left.kind() },
                     wanted: "only numbers, text with text, and truth with truth are above or below \
                              each other",
@@ -233,10 +231,9 @@ impl<'a> Run<'a> {
                     self.work(text.len().saturating_mul(1 + pattern.as_str().len() / 16))?;
                     Ok(pattern.is_match(&text))
                 }
-                other => Err(Error::Kind {
-                    found: other.kind(),
-                    wanted: "`matches` is asked of text",
-                }),
+                other => {
+                    Err(Error::Kind { found: other.kind(), wanted: "`matches` is asked of text" })
+                }
             },
             other => self.truth(other),
         }

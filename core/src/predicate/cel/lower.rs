@@ -9,7 +9,7 @@ use super::malformed::Malformed;
 use super::tree::{Attribute, Comparison, Function, Node, Operator, TextTest};
 use super::value::Value;
 use super::{DEPTH_MAX, NODES_MAX, PATTERN_LEN_MAX};
-use crate::predicate::path::{Path};
+use crate::predicate::path::Path;
 
 pub(super) struct Lower<'a> {
     source: &'a str,
@@ -65,7 +65,8 @@ impl<'a> Lower<'a> {
             }
             Expr::Comprehension(_) => Err(self.refused(
                 expression,
-                "`all`, `exists`, `exists_one`, `map` and `filter` loop, which has no bound".to_owned(),
+                "`all`, `exists`, `exists_one`, `map` and `filter` loop, which has no bound"
+                    .to_owned(),
                 "ask with `in` for an element, or write a closure with `.filter`",
             )),
             Expr::Map(_) | Expr::Struct(_) => Err(self.refused(
@@ -128,7 +129,8 @@ impl<'a> Lower<'a> {
         {
             let found = Attribute::ALL.into_iter().find(|known| known.name() == select.field);
             let Some(attribute) = found else {
-                let problem = format!("an artifact has no attribute `{}` when it is matched", select.field);
+                let problem =
+                    format!("an artifact has no attribute `{}` when it is matched", select.field);
                 return Err(self.refused(
                     expression,
                     problem,
@@ -215,7 +217,11 @@ impl<'a> Lower<'a> {
             operators::INDEX => index(*operands),
             _ => {
                 let problem = format!("there is no operator `{name}`");
-                return Err(self.refused(expression, problem, "ask with `has` for what may be missing"));
+                return Err(self.refused(
+                    expression,
+                    problem,
+                    "ask with `has` for what may be missing",
+                ));
             }
         })
     }
@@ -231,7 +237,8 @@ impl<'a> Lower<'a> {
         match built {
             Ok(regex) => Ok(Node::Matches(text, Box::new(regex))),
             Err(regex::Error::CompiledTooBig(limit)) => {
-                let problem = format!("the pattern takes more than {limit} bytes when it is compiled");
+                let problem =
+                    format!("the pattern takes more than {limit} bytes when it is compiled");
                 Err(self.refused(pattern, problem, "write one with fewer repetitions"))
             }
             Err(error) => {

@@ -29,9 +29,15 @@ fn says(source: &str, payload: &Value) -> Result<bool, Error> {
 fn a_bad_expression_says_where_and_what_to_do() {
     let expected = [
         ("payload.score >", "line 1, column 16: this is not CEL: mismatched input '<EOF>'"),
-        ("payload.a == 1\n  && pay == 2", "line 2, column 6: there is no `pay`; begin with `payload`"),
+        (
+            "payload.a == 1\n  && pay == 2",
+            "line 2, column 6: there is no `pay`; begin with `payload`",
+        ),
         ("'ä' == pay", "line 1, column 8: there is no `pay`"),
-        ("artifact.when == 1", "an artifact has no attribute `when` when it is matched; there are id, "),
+        (
+            "artifact.when == 1",
+            "an artifact has no attribute `when` when it is matched; there are id, ",
+        ),
         ("artifact == 1", "line 1, column 1: `artifact` is no value by itself; name one of its"),
         ("payload.a + 1", "line 1, column 11: it gives a value, not true or false; compare"),
         ("payload.a ? 1 : 2", "it gives a value, not true or false"),
@@ -39,7 +45,10 @@ fn a_bad_expression_says_where_and_what_to_do() {
         ("payload.a.matches('(')", "this is no pattern: unclosed group; see the syntax"),
         ("payload.a.matches(payload.b)", "the pattern of `matches` is not written out; write"),
         ("payload.a.matches('(a{1000}){1000}')", "the pattern takes more than 262144 bytes"),
-        ("timestamp(payload.a) == 1", "there is no function `timestamp` that is called in this way"),
+        (
+            "timestamp(payload.a) == 1",
+            "there is no function `timestamp` that is called in this way",
+        ),
         ("payload.a.size(1) == 1", "there is no function `size` that is called in this way"),
         ("payload.a == b'x'", "line 1, column 14: a payload holds no bytes; compare with text"),
         ("payload == {'a': 1}", "an object cannot be written in a predicate; compare its fields"),
@@ -63,7 +72,10 @@ fn nothing_loops() {
         "[1, 2].exists(x, [3].exists(y, x == y))",
     ] {
         let refusal = refusal(looping);
-        assert!(refusal.contains("loop, which has no bound; ask with `in`"), "{looping}: {refusal}");
+        assert!(
+            refusal.contains("loop, which has no bound; ask with `in`"),
+            "{looping}: {refusal}"
+        );
     }
 }
 
@@ -83,7 +95,9 @@ fn an_expression_is_bounded() {
 
     let brackets = |n: usize| format!("{}true{}", "(".repeat(n), ")".repeat(n));
     Cel::new(brackets(BRACKETS_MAX)).unwrap();
-    assert!(refusal(brackets(BRACKETS_MAX + 1)).starts_with("line 1, column 25: brackets are nested"));
+    assert!(
+        refusal(brackets(BRACKETS_MAX + 1)).starts_with("line 1, column 25: brackets are nested")
+    );
 
     let sum = |n: usize| format!("payload.a{} == 1", " + 1".repeat(n));
     Cel::new(sum(DEPTH_MAX - 3)).unwrap();
@@ -129,7 +143,13 @@ fn an_evaluation_is_bounded() {
     assert_eq!(says(&format!("{twice} || true"), &large), Err(Error::Bound));
     assert_eq!(says(&format!("!({twice}) && false"), &large), Err(Error::Bound));
     assert_eq!(says("payload.a + payload.a + payload.a == ''", &large), Err(Error::Bound));
-    assert_eq!(says("payload.a.matches('^(a|b|c|d|e|f|g|h|i|j|k|l|m|n|o|p|q|r|s|t|u|v|w|x|y|z)*$')", &large), Err(Error::Bound));
+    assert_eq!(
+        says(
+            "payload.a.matches('^(a|b|c|d|e|f|g|h|i|j|k|l|m|n|o|p|q|r|s|t|u|v|w|x|y|z)*$')",
+            &large
+        ),
+        Err(Error::Bound)
+    );
 }
 
 /// CEL-2: an expression sees the artifact beside its payload, but for what is not known of it yet.
@@ -173,7 +193,10 @@ fn an_expression_sees_the_artifact() {
     assert_eq!(missing.code(), "predicate-missing-field");
     assert!(missing.to_string().starts_with("the field `artifact.ordering_key` is missing; ask"));
 
-    let attempt = AttemptId { activation: crate::ids::ActivationId(crate::ids::Seq(1)), attempt: crate::ids::AttemptNo(1) };
+    let attempt = AttemptId {
+        activation: crate::ids::ActivationId(crate::ids::Seq(1)),
+        attempt: crate::ids::AttemptNo(1),
+    };
     envelope.producer = Producer::Agent { agent: AgentNo(0), attempt };
     envelope.ordering_key = Some(OrderingKey::new("a").unwrap());
     let source = "artifact.producer == 'judge' && artifact.producer_kind == 'agent' && \

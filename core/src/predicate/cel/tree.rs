@@ -26,7 +26,10 @@ pub(super) enum Node {
     And(Box<[Self; 2]>),
     Or(Box<[Self; 2]>),
     Choose(Box<[Self; 3]>),
-    Equal { negated: bool, operands: Box<[Self; 2]> },
+    Equal {
+        negated: bool,
+        operands: Box<[Self; 2]>,
+    },
     Compare(Comparison, Box<[Self; 2]>),
     In(Box<[Self; 2]>),
     Arithmetic(Operator, Box<[Self; 2]>),
@@ -117,7 +120,10 @@ impl Node {
         match self {
             Self::Literal(value) => Some(matches!(value, Value::Bool(_))),
             Self::Payload(_) | Self::Select(..) | Self::Index(_) => None,
-            Self::Choose(parts) => parts[1].says_yes_or_no().and(parts[2].says_yes_or_no()),
+            Self::Choose(parts) => {
+                let values = parts[1..].iter().all(|part| part.says_yes_or_no() == Some(false));
+                values.then_some(false)
+            }
             Self::Artifact(_)
             | Self::List(_)
             | Self::Negate(_)
