@@ -18,7 +18,7 @@ use artel_core::command::{
 };
 use artel_core::content::Content;
 use artel_core::definition::{AgentDefinition, Filter, Limits, SubscriptionDefinition, Wakes};
-use artel_core::envelope::{Actor, Clause, Draft, Envelope, Producer, Verdicts, Visibility};
+use artel_core::envelope::{Actor, Draft, Envelope, Producer, Verdicts, Visibility};
 use artel_core::hash::Salt;
 use artel_core::ids::{
     ArtifactId, CommandId, CorrelationId, Epoch, Incarnation, ProcessId, SessionId, SubscriptionNo,

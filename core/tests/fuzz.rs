@@ -3,13 +3,14 @@
 
 use std::sync::LazyLock;
 
+use proptest::prelude::*;
+use proptest::test_runner::Config;
+use serde_json::json;
+
 use artel_core::canonical;
 use artel_core::names::TypeName;
 use artel_core::predicate::cel::{self, Cel, Malformed, Subject};
 use artel_core::schema::{Schema, TypeSchema};
-use proptest::prelude::*;
-use proptest::test_runner::Config;
-use serde_json::json;
 
 /// What expressions are made of.
 const CEL: [&str; 64] = [

@@ -4,11 +4,12 @@
 use std::cmp::Ordering;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use serde::{Deserialize, Serialize};
+use serde_json::{Number, Value};
+
 use artel_core::canonical;
 use artel_core::predicate::cel::{Cel, Subject};
 use artel_core::predicate::{Condition, Container, Field, Ordered, Textual};
-use serde::{Deserialize, Serialize};
-use serde_json::{Number, Value};
 
 const CASES: &str = include_str!("vectors/predicates.json");
 

@@ -79,7 +79,7 @@ fn one(arguments: &[&str]) -> Result<f64, Error> {
 /// A closure as a program has it: on a value of which the type is not known, and kept from panicking.
 struct Typed {
     value: Box<dyn Any>,
-    closure: Box<dyn Fn(&dyn Any) -> bool>,
+    closure: fn(&dyn Any) -> bool,
 }
 
 impl Closures for Typed {
@@ -133,10 +133,10 @@ pub(crate) async fn measure(size: u32, kind: Kind) -> Result<Vec<f64>, Error> {
         ordering_key: None,
         envelope: None,
     };
-    let closure = |value: &dyn Any| {
+    let closure: fn(&dyn Any) -> bool = |value| {
         value.downcast_ref().is_some_and(|input: &Input| input.n < u32::MAX && input.text == "y")
     };
-    let closures = Typed { value: Box::new(Input::numbered(0)), closure: Box::new(closure) };
+    let closures = Typed { value: Box::new(Input::numbered(0)), closure };
     let (began, mut asked) = (Instant::now(), 0_u32);
     while began.elapsed() < TIME {
         for _ in 0..ASKED {

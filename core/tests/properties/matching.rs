@@ -115,7 +115,7 @@ fn refusal(wanted: &Wanted, owner: u8, producer: Option<u8>, has: u8) -> Option<
     match wanted.closure.map_or(Ok(true), says) {
         Ok(true) => None,
         Ok(false) => Some(Clause::Filter),
-        Err(clause) => Some(clause),
+        Err(unanswered) => Some(unanswered.clause),
     }
 }
 

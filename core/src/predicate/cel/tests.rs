@@ -7,6 +7,7 @@ use ::cel::{Context, Program, Value as Theirs};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use smallvec::SmallVec;
+use smol_str::SmolStr;
 
 use super::*;
 use crate::canonical;
@@ -204,7 +205,7 @@ fn an_expression_sees_the_artifact() {
     assert_eq!(says(&envelope, Some("judge"), source), Ok(true));
 }
 
-/// CEL-1: a stored expression is its text; one that this release cannot compile fails where it is asked,
+/// CEL-1, CEL-6: a stored expression is its text; one that this release cannot compile fails where it is asked,
 /// and folds nevertheless.
 #[test]
 fn an_expression_is_stored_as_its_text() {
