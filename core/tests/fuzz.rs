@@ -1,6 +1,8 @@
 //! Inputs that nobody would write: expressions and artifacts of any bytes are read, refused or
 //! evaluated, and never panic. `PROPTEST_CASES` says how many.
 
+#![expect(clippy::unwrap_used, reason = "test code: a failed expectation is a failed test")]
+
 use std::sync::LazyLock;
 
 use proptest::prelude::*;

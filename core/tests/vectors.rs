@@ -1,6 +1,12 @@
 //! One file of cases for every way in which a predicate can be written: field paths, CEL, closures.
 //! What they say must be the same, but for the cases that say why they cannot agree.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "test code: a failed expectation is a failed test"
+)]
+
 use std::cmp::Ordering;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

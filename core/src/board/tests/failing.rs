@@ -91,7 +91,7 @@ fn only_what_is_committed_counts() {
     let mut board = Board::with(&[picky()], 1);
     let twice = New { key: Some("k"), ..new("A") };
     let producer = Producer::Program(ProgramName::new("test").unwrap());
-    let publish = board.outgoing(&[twice.clone()], &producer);
+    let publish = board.outgoing(std::slice::from_ref(&twice), &producer);
     board.ask(Request::Publish(publish)).unwrap();
     let again = board.outgoing(&[twice], &producer);
     board.ask(Request::Publish(again)).unwrap();

@@ -324,6 +324,8 @@ impl<'a> Run<'a> {
             }
             Value::JsonObject(text) => match item {
                 Value::Text(key) => Ok(self.entry(text, key)?.is_some()),
+                // They could be keys elsewhere, in JSON they are none.
+                Value::Bool(_) | Value::Integer(_) | Value::Fraction(_) => Ok(false),
                 other => Err(Error::Kind {
                     found: other.kind(),
                     wanted: "the keys of an object are text",

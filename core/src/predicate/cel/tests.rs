@@ -138,7 +138,7 @@ fn an_evaluation_is_bounded() {
     let large = json!({ "a": "x".repeat(15 << 20), "b": "y", "z": 1 });
     assert_eq!(says("payload.z == 1", &large), Ok(true));
     assert_eq!(says("payload.a.contains('y') || payload.z == 1", &large), Ok(true));
-    let twice = vec!["payload.z == 2"; 5].join(" || ");
+    let twice = ["payload.z == 2"; 5].join(" || ");
     assert_eq!(says(&twice, &large), Err(Error::Bound));
     // Not even an answer that decides comes after it.
     assert_eq!(says(&format!("{twice} || true"), &large), Err(Error::Bound));
