@@ -47,9 +47,11 @@ impl State {
         };
         let report = finish.report.as_ref().map(crate::content::Content::hash);
         events.push(Event::AttemptEnded { attempt, end, next, report });
-        if let (AttemptEnd::Done, AttemptOutcome::Done(publish)) = (end, &finish.outcome) {
+        if end == AttemptEnd::Done {
             self.commit_artifacts(&fresh, now, events);
-            self.note_failures(publish, &fresh, now, events);
+            if let AttemptOutcome::Done(publish) = &finish.outcome {
+                self.note_failures(publish, &fresh, now, events);
+            }
         }
         Ok(())
     }
