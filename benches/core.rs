@@ -11,7 +11,7 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use smallvec::SmallVec;
 
 use artel_core::board::{Beside, Changes, State};
-use artel_core::catalogue::{Candidate, Catalogue, Closures};
+use artel_core::catalogue::{Candidate, Catalogue, Closures, Unanswered};
 use artel_core::command::{
     AttemptOutcome, Command, Finish, NewArtifact, OpenSession, Publish, Registration, Request,
     TakeOver, TypeRegistration,
@@ -20,7 +20,7 @@ use artel_core::content::Content;
 use artel_core::definition::{
     AgentDefinition, Clearance, Filter, Limits, SubscriptionDefinition, Wakes,
 };
-use artel_core::envelope::{Actor, Clause, Draft, Envelope, Producer, Verdicts};
+use artel_core::envelope::{Actor, Draft, Envelope, Producer, Verdicts};
 use artel_core::hash::Salt;
 use artel_core::ids::{
     ArtifactId, CommandId, CorrelationId, Epoch, Incarnation, ProcessId, SessionId, SubscriptionNo,
@@ -41,7 +41,7 @@ const HOPS: u64 = 64;
 struct Never;
 
 impl Closures for Never {
-    fn evaluate(&self, _: SubscriptionNo) -> Result<bool, Clause> {
+    fn evaluate(&self, _: SubscriptionNo) -> Result<bool, Unanswered> {
         Ok(false)
     }
 
@@ -169,6 +169,7 @@ impl Board {
             payload: PAYLOAD,
             visibility: &Visibility::PUBLIC,
             ordering_key: None,
+            envelope: None,
         };
         let verdicts = catalogue.verdicts(candidate, &Never);
         let envelope = Envelope {
@@ -192,7 +193,7 @@ impl Board {
         let draft = Arc::new(Draft { envelope, verdicts });
         let artifacts = vec![NewArtifact { draft, payload, value: None, client_id: false }];
         let looked_up = LookedUp::default();
-        Publish { artifacts, catalogue: catalogue.number(), looked_up }
+        Publish { artifacts, catalogue: catalogue.number(), looked_up, failures: Vec::new() }
     }
 
     /// One hop: a publish that is leased at once, and a finish with one output.
@@ -227,6 +228,7 @@ fn matching(c: &mut Criterion) {
             payload: PAYLOAD,
             visibility: &Visibility::PUBLIC,
             ordering_key: None,
+            envelope: None,
         };
         group.bench_function(format!("one of {unrelated} unrelated"), |b| {
             b.iter(|| -> Verdicts { catalogue.verdicts(black_box(candidate), &Never) });
@@ -245,6 +247,7 @@ fn matching(c: &mut Criterion) {
         payload: PAYLOAD,
         visibility: &Visibility::PUBLIC,
         ordering_key: None,
+        envelope: None,
     };
     group.throughput(Throughput::Elements(1_000));
     group.bench_function("1000 of the same type with a tag filter", |b| {

@@ -138,6 +138,17 @@ impl<'a, T: Artifact, S: Send + Sync + 'static> Subscribed<'a, T, S> {
         self
     }
 
+    /// Only artifacts for which an expression in CEL says yes, such as
+    /// `payload.score > 80 && "urgent" in artifact.tags`. It sees the payload as its JSON is stored,
+    /// and of the `artifact` its `id`, `type`, `producer`, `producer_kind`, `correlation`, `depth`,
+    /// `tags` and `ordering_key`. Any process can evaluate it, and `why-not` can show it. A missing
+    /// field is an error unless `has` asks for it; what is an error does not match, and that is
+    /// recorded. At most 4 KiB; nothing that loops.
+    pub fn cel(mut self, expression: impl Into<SmolStr>) -> Self {
+        self.set_filter(Selector::Cel(expression.into()));
+        self
+    }
+
     fn set_filter(&mut self, filter: Selector) {
         self.options.second_filter |= self.options.filter.is_some();
         self.options.filter = Some(filter);

@@ -200,6 +200,7 @@ impl Attempts {
                     artifacts: Vec::new(),
                     catalogue: artel_core::ids::CatalogueNo(0),
                     looked_up: log::LookedUp::default(),
+                    failures: Vec::new(),
                 })
             } else {
                 self.host.submitter.match_now(&prepared).await

@@ -212,7 +212,8 @@ impl ActivationView {
                 | Event::BreakerClosed { .. }
                 | Event::Paused { .. }
                 | Event::Resumed { .. }
-                | Event::DebtPaid { .. } => {}
+                | Event::DebtPaid { .. }
+                | Event::PredicateFailed { .. } => {}
             }
         }
         Ok(attempts)

@@ -14,6 +14,7 @@ use artel_core::names::{
     self, AgentName, DependencyName, Label, QueueName, Tag, TenantId, TypeName,
 };
 use artel_core::policy::Retry;
+use artel_core::predicate::cel::Cel;
 use artel_core::predicate::{Condition, Path};
 use artel_core::visibility::Tenants;
 
@@ -63,6 +64,7 @@ pub(crate) enum Key {
 pub(crate) enum Selector {
     Fields(Condition),
     Closure(Closure),
+    Cel(SmolStr),
 }
 
 impl Default for Options {
@@ -107,7 +109,7 @@ impl Options {
     pub(crate) fn functions(&self) -> Functions {
         let filter = match &self.filter {
             Some(Selector::Closure(closure)) => Some(closure.clone()),
-            Some(Selector::Fields(_)) | None => None,
+            Some(Selector::Fields(_) | Selector::Cel(_)) | None => None,
         };
         let key = match &self.key {
             Key::Closure(closure) => Some(closure.clone()),
@@ -219,6 +221,12 @@ pub(crate) fn define(
         Some(Selector::Fields(condition)) => {
             Filter::Fields(condition.build().map_err(|error| says(error.to_string()))?)
         }
+        Some(Selector::Cel(source)) => Filter::Cel(Cel::new(source.clone()).map_err(|error| {
+            says(format!(
+                "the CEL filter of its subscription to `{type_name}` cannot be used: {error}\n  {}",
+                source.replace('\n', "\n  ")
+            ))
+        })?),
     };
     let key = match options.key {
         Key::Own => KeyOf::Own,

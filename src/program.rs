@@ -10,7 +10,7 @@ use smol_str::SmolStr;
 
 use artel_core::artifact::{Artifact, TypeDescriptor, descriptor};
 use artel_core::board::State;
-use artel_core::catalogue::Closures;
+use artel_core::catalogue::{Closures, Unanswered};
 use artel_core::content::Value;
 use artel_core::definition::{AgentDefinition, DependencyDefinition};
 use artel_core::envelope::Clause;
@@ -125,14 +125,15 @@ pub(crate) struct Evaluate<'a> {
 }
 
 impl Closures for Evaluate<'_> {
-    fn evaluate(&self, subscription: SubscriptionNo) -> Result<bool, Clause> {
+    fn evaluate(&self, subscription: SubscriptionNo) -> Result<bool, Unanswered> {
         let functions = self.program.functions(subscription);
-        let closure = functions.and_then(|it| it.filter.as_ref()).ok_or(Clause::FilterError)?;
+        let closure = functions.and_then(|it| it.filter.as_ref()).ok_or_else(|| {
+            Unanswered::new(Clause::FilterError, "this program has no such closure".to_owned())
+        })?;
         let value = self.value.as_any();
         std::panic::catch_unwind(AssertUnwindSafe(|| closure(value))).map_err(|panic| {
             let message = artel_scheduler::attempt::message(&*panic);
-            tracing::warn!(%subscription, message, "a filter panicked; it did not match");
-            Clause::FilterPanic
+            Unanswered::new(Clause::FilterPanic, format!("the closure panicked: {message}"))
         })
     }
 

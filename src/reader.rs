@@ -239,6 +239,16 @@ impl Reader {
         view.interventions(&*self.log).await
     }
 
+    /// What went wrong where an event tells of a failing predicate; none when the event brought no
+    /// text, or it was erased.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn failure_text(&self, event: Seq) -> Result<Option<String>, ReadError> {
+        let found = self.log.contents(&[event]).await.map_err(ReadError::Log)?;
+        Ok(found.into_iter().next().map(|row| String::from_utf8_lossy(&row.bytes).into_owned()))
+    }
+
     /// Activations, oldest first: open ones from the state, closed ones from the store.
     ///
     /// # Errors

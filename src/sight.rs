@@ -105,7 +105,8 @@ impl Sight {
             | Event::BreakerClosed { .. }
             | Event::Paused { .. }
             | Event::Resumed { .. }
-            | Event::DebtPaid { .. } => {}
+            | Event::DebtPaid { .. }
+            | Event::PredicateFailed { .. } => {}
         }
         Ok(Some(entry))
     }

@@ -9,11 +9,14 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use artel_core::artifact::ErasedArtifact;
-use artel_core::catalogue::{Candidate, Catalogue};
-use artel_core::command::{Answer, Command, NewArtifact, Publish, Receipt, Rejection, Request};
+use artel_core::catalogue::{Candidate, Catalogue, Unanswered};
+use artel_core::command::{
+    Answer, Command, NewArtifact, PredicateFailure, Publish, Receipt, Rejection, Request,
+};
 use artel_core::content::{Content, Value};
 use artel_core::envelope::{Actor, Draft, Envelope, Producer};
-use artel_core::ids::{ArtifactId, CorrelationId, Seq, TypeNo};
+use artel_core::hash::{Hash, Salt};
+use artel_core::ids::{ArtifactId, CorrelationId, Seq, SubscriptionNo, TypeNo};
 use artel_core::log::{Log, LookUp, LookedUp};
 use artel_core::names::{IdempotencyKey, OrderingKey, Tag};
 use artel_core::policy::limits;
@@ -26,6 +29,7 @@ use crate::entropy::{self, Entropy};
 use crate::error::PublishError;
 use crate::program::{Evaluate, Program};
 use crate::publication::Publication;
+use crate::report;
 
 /// What everybody needs who puts artifacts on a board.
 #[derive(Clone, Debug)]
@@ -164,11 +168,18 @@ impl Submitter {
         // The look-up comes first: it may not be older than what is decided with it.
         let looked_up = self.look_up(prepared).await?;
         let catalogue = self.catalogue.borrow().clone();
-        let artifacts = prepared.iter().map(|one| self.draft(one, &catalogue)).collect();
-        Ok(Publish { artifacts, catalogue: catalogue.number(), looked_up })
+        let mut failures = Vec::new();
+        let artifacts = prepared.iter().map(|one| self.draft(one, &catalogue, &mut failures));
+        let artifacts = artifacts.collect();
+        Ok(Publish { artifacts, catalogue: catalogue.number(), looked_up, failures })
     }
 
-    fn draft(&self, prepared: &Prepared, catalogue: &Catalogue) -> NewArtifact {
+    fn draft(
+        &self,
+        prepared: &Prepared,
+        catalogue: &Catalogue,
+        failures: &mut Vec<PredicateFailure>,
+    ) -> NewArtifact {
         let Prepared { envelope, payload, value, client_id, type_name: _ } = prepared;
         let producer = match &envelope.producer {
             Producer::Agent { agent, .. } => Some(*agent),
@@ -181,9 +192,19 @@ impl Submitter {
             payload: payload.bytes(),
             visibility: &envelope.visibility,
             ordering_key: envelope.ordering_key.as_ref(),
+            envelope: Some(envelope),
         };
         let closures = Evaluate { program: &self.program, value };
-        let verdicts = catalogue.verdicts(candidate, &closures);
+        let matched = catalogue.matched(candidate, &closures);
+        let verdicts = matched.verdicts;
+        let secret = envelope.visibility.restriction().is_some();
+        for (subscription, mut unanswered) in matched.failures {
+            if secret {
+                // What went wrong may name what is in the payload, and whoever reads it is not asked.
+                unanswered.text = "not told: not everybody may see the artifact".to_owned();
+            }
+            note_failure(subscription, unanswered, payload.salt(), failures);
+        }
         NewArtifact {
             draft: Arc::new(Draft { envelope: envelope.clone(), verdicts }),
             payload: payload.clone(),
@@ -272,6 +293,28 @@ impl Submitter {
             }
         }
     }
+}
+
+/// Keeps what is to be told of a predicate that failed: the first text for each subscription and
+/// clause, which stands for those of the same command. Its salt is as secret as the payload's, which it
+/// comes from.
+fn note_failure(
+    subscription: SubscriptionNo,
+    unanswered: Unanswered,
+    secret: Salt,
+    failures: &mut Vec<PredicateFailure>,
+) {
+    let Unanswered { clause, text } = unanswered;
+    let same = |it: &PredicateFailure| it.subscription == subscription && it.clause == clause;
+    if failures.len() == limits::PREDICATE_TEXTS_MAX || failures.iter().any(same) {
+        return;
+    }
+    let text = report::cut(text, limits::PREDICATE_TEXT_LEN_MAX);
+    let hash = Hash::of_parts(&[&secret.0, &subscription.get().to_be_bytes(), text.as_bytes()]);
+    let mut salt = Salt([0; 16]);
+    salt.0.copy_from_slice(&hash.0[..16]);
+    let text = Content::new(salt, text.into());
+    failures.push(PredicateFailure { subscription, clause, text });
 }
 
 /// Refuses a publish whose payloads and envelopes are too many bytes for one command.

@@ -12,6 +12,7 @@ mod board {
     mod outages;
     mod outputs;
     mod policies;
+    mod predicates;
     mod prefixes;
     mod reads;
     mod redrive;

@@ -312,6 +312,7 @@ fn filter(filter: &Filter) -> Option<String> {
         Filter::All => None,
         Filter::Fields(predicate) => Some(predicate.to_string()),
         Filter::Closure { .. } => Some("a closure of its program".to_owned()),
+        Filter::Cel(cel) => Some(cel.to_string()),
     }
 }
 
@@ -364,6 +365,7 @@ pub(crate) fn asks_for(clause: Clause, wanted: Option<&wire::Subscription>) -> S
         Clause::FilterError => format!("{filter}, which a field of this payload does not allow"),
         Clause::FilterPanic => format!("{filter}, which panicked"),
         Clause::Visibility => "something that it may see, which this is not".to_owned(),
+        Clause::FilterBound => format!("{filter}, which ran past its bound"),
     }
 }
 

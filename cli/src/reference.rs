@@ -108,6 +108,7 @@ fn types() -> Vec<(&'static str, Schema)> {
         ("owner", of::<wire::Owner>()),
         ("type", of::<wire::Type>()),
         ("agent", of::<wire::Agent>()),
+        ("failing", of::<wire::Failing>()),
         ("open correlation", of::<wire::OpenCorrelation>()),
         ("verified", of::<wire::Verified>()),
         ("board hash", of::<wire::BoardHash>()),

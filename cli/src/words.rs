@@ -53,6 +53,7 @@ pub(crate) const fn clause(clause: Clause) -> &'static str {
         Clause::FilterError => "filter-error",
         Clause::FilterPanic => "filter-panic",
         Clause::Visibility => "visibility",
+        Clause::FilterBound => "filter-bound",
     }
 }
 

@@ -9,6 +9,7 @@ mod verbs {
     mod board;
     mod dlq;
     mod event;
+    mod failing;
     mod fixture;
     mod turn;
     mod types;

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use crate::board::State;
 use crate::definition::{Filter, SubscriptionDefinition, Wakes};
-use crate::envelope::{Clause, Verdicts};
+use crate::envelope::{Clause, Envelope, Verdicts};
 use crate::ids::{AgentNo, CatalogueNo, SubscriptionNo, TypeNo};
 use crate::key::{self, BadKey, KeyOf};
 use crate::names::{AgentName, OrderingKey, Tag, TypeName};
+use crate::predicate::cel::{self, About, Subject};
 use crate::visibility::{Viewer, Visibility};
 
 /// The subscriptions of a board at one moment, ready to be matched against.
@@ -58,6 +59,26 @@ pub struct Candidate<'a> {
     pub visibility: &'a Visibility,
     /// Its own ordering key.
     pub ordering_key: Option<&'a OrderingKey>,
+    /// Its envelope, for predicates that ask about it; without one, those have no answer.
+    pub envelope: Option<&'a Envelope>,
+}
+
+/// What matching said of an artifact.
+#[derive(Debug, Default)]
+pub struct Matched {
+    /// What is recorded with it.
+    pub verdicts: Verdicts,
+    /// What is to be told of the predicates that failed, of those whose clauses are recorded.
+    pub failures: Vec<(SubscriptionNo, Unanswered)>,
+}
+
+/// A predicate that could not say yes or no.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unanswered {
+    /// The clause that is recorded.
+    pub clause: Clause,
+    /// What went wrong, for people.
+    pub text: String,
 }
 
 /// The predicates that only the program has that registered them.
@@ -65,8 +86,8 @@ pub trait Closures {
     /// Evaluates a subscription's closure on the artifact that is being matched.
     ///
     /// # Errors
-    /// The clause that is recorded when the closure could not say yes or no.
-    fn evaluate(&self, subscription: SubscriptionNo) -> Result<bool, Clause>;
+    /// What is recorded when the closure could not say yes or no.
+    fn evaluate(&self, subscription: SubscriptionNo) -> Result<bool, Unanswered>;
 
     /// Evaluates a subscription's key function on the artifact that is being matched.
     ///
@@ -193,9 +214,26 @@ impl Catalogue {
 
     /// Which subscriptions an artifact wakes, and why not the others of its type.
     pub fn verdicts(&self, candidate: Candidate<'_>, closures: &dyn Closures) -> Verdicts {
+        self.matched(candidate, closures).verdicts
+    }
+
+    /// Which subscriptions an artifact wakes, why not the others of its type, and what is to be told
+    /// of predicates that failed.
+    pub fn matched(&self, candidate: Candidate<'_>, closures: &dyn Closures) -> Matched {
         let (mut verdicts, mut declined, mut keys) = (Verdicts::default(), Vec::new(), Vec::new());
+        let mut failures = Vec::new();
         for entry in self.entries(candidate.type_no) {
-            match entry.refusal(candidate, closures) {
+            let refusal = match entry.selected(candidate) {
+                Ok(()) => self.filtered(entry, candidate, closures).map(|unanswered| {
+                    let clause = unanswered.clause;
+                    if clause.is_failure() && declined.len() < Verdicts::DECLINED_MAX {
+                        failures.push((entry.subscription, unanswered));
+                    }
+                    clause
+                }),
+                Err(clause) => Some(clause),
+            };
+            match refusal {
                 None => {
                     verdicts.woken.push(entry.subscription);
                     if let Some(key) = entry.key(candidate, closures).transpose() {
@@ -210,7 +248,62 @@ impl Catalogue {
         }
         verdicts.declined = declined.into();
         verdicts.keys = keys.into();
-        verdicts
+        Matched { verdicts, failures }
+    }
+
+    /// What the predicate of a subscription says, if it does not say yes.
+    fn filtered(
+        &self,
+        entry: &Entry,
+        candidate: Candidate<'_>,
+        closures: &dyn Closures,
+    ) -> Option<Unanswered> {
+        let verdict = match &entry.filter {
+            Filter::All => Ok(true),
+            Filter::Fields(predicate) => predicate
+                .evaluate(candidate.payload)
+                .map_err(|error| Unanswered::new(Clause::FilterError, error.to_string())),
+            Filter::Closure { .. } => closures.evaluate(entry.subscription),
+            Filter::Cel(cel) => {
+                let about = candidate.envelope.map(|envelope| About {
+                    envelope,
+                    type_name: self.type_name(candidate.type_no).map_or("", TypeName::as_str),
+                    agent: candidate
+                        .producer
+                        .and_then(|producer| self.agent_name(producer))
+                        .map(AgentName::as_str),
+                });
+                let subject = Subject { payload: candidate.payload, about };
+                cel.evaluate(&subject).map_err(|error| Unanswered::of_cel(&error))
+            }
+        };
+        match verdict {
+            Ok(true) => None,
+            Ok(false) => Some(Unanswered::new(Clause::Filter, String::new())),
+            Err(unanswered) => Some(unanswered),
+        }
+    }
+}
+
+impl Unanswered {
+    /// A predicate that failed, and the clause that is recorded.
+    #[must_use]
+    pub const fn new(clause: Clause, text: String) -> Self {
+        Self { clause, text }
+    }
+
+    fn of_cel(error: &cel::Error) -> Self {
+        let clause = match error {
+            cel::Error::Bound => Clause::FilterBound,
+            cel::Error::Panicked => Clause::FilterPanic,
+            cel::Error::Missing { .. }
+            | cel::Error::Kind { .. }
+            | cel::Error::Index { .. }
+            | cel::Error::Number { .. }
+            | cel::Error::NotCanonical(_)
+            | cel::Error::Malformed(_) => Clause::FilterError,
+        };
+        Self::new(clause, error.to_string())
     }
 }
 
@@ -231,40 +324,30 @@ impl Entry {
         }
     }
 
-    /// The first clause that says no. What the subscriber may not see none of its code looks at.
-    fn refusal(&self, candidate: Candidate<'_>, closures: &dyn Closures) -> Option<Clause> {
+    /// Whether everything but the predicate is met; the first clause that says no. What the subscriber may
+    /// not see none of its code looks at.
+    fn selected(&self, candidate: Candidate<'_>) -> Result<(), Clause> {
         if !candidate.visibility.admits_in_time(&self.viewer) {
-            return Some(Clause::Visibility);
+            return Err(Clause::Visibility);
         }
         if let Some(from) = &self.from
             && !candidate.producer.is_some_and(|producer| from.contains(&producer))
         {
-            return Some(Clause::Producer);
+            return Err(Clause::Producer);
         }
         if candidate.producer.is_some_and(|producer| self.not_from.contains(&producer)) {
-            return Some(Clause::NotFrom);
+            return Err(Clause::NotFrom);
         }
         if candidate.producer == Some(self.agent) && !self.self_trigger {
-            return Some(Clause::SelfTrigger);
+            return Err(Clause::SelfTrigger);
         }
         let has = |tag: &Tag| candidate.tags.binary_search(tag).is_ok();
         if !self.tags_all.iter().all(has) {
-            return Some(Clause::TagsAll);
+            return Err(Clause::TagsAll);
         }
         if !self.tags_any.is_empty() && !self.tags_any.iter().any(has) {
-            return Some(Clause::TagsAny);
+            return Err(Clause::TagsAny);
         }
-        let verdict = match &self.filter {
-            Filter::All => Ok(true),
-            Filter::Fields(predicate) => {
-                predicate.evaluate(candidate.payload).map_err(|_| Clause::FilterError)
-            }
-            Filter::Closure { .. } => closures.evaluate(self.subscription),
-        };
-        match verdict {
-            Ok(true) => None,
-            Ok(false) => Some(Clause::Filter),
-            Err(clause) => Some(clause),
-        }
+        Ok(())
     }
 }

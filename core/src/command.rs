@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use crate::content::{Content, Value};
-use crate::envelope::{Actor, Draft};
+use crate::envelope::{Actor, Clause, Draft};
 use crate::event::{Metered, Pausable};
 use crate::fingerprint::Fingerprint;
 use crate::ids::{
     ActivationId, AgentNo, ArtifactId, AttemptId, CatalogueNo, CommandId, CorrelationId, DebtId,
-    Epoch, Incarnation, ProcessId, Seq, SessionId,
+    Epoch, Incarnation, ProcessId, Seq, SessionId, SubscriptionNo,
 };
 use crate::log::{ClosedActivation, LookedUp};
 use crate::names::{
@@ -80,13 +80,19 @@ impl Request {
     /// The artifacts that it brings, if it brings any.
     #[must_use]
     pub fn artifacts(&self) -> &[NewArtifact] {
+        self.publish().map_or(&[], |publish| &publish.artifacts)
+    }
+
+    /// What it publishes, if it publishes anything.
+    #[must_use]
+    pub const fn publish(&self) -> Option<&Publish> {
         match self {
-            Self::Publish(publish) => &publish.artifacts,
+            Self::Publish(publish) => Some(publish),
             Self::Finish(finish) => match &finish.outcome {
-                AttemptOutcome::Done(publish) => &publish.artifacts,
-                AttemptOutcome::Failed(_) | AttemptOutcome::Released => &[],
+                AttemptOutcome::Done(publish) => Some(publish),
+                AttemptOutcome::Failed(_) | AttemptOutcome::Released => None,
             },
-            Self::Pay(pay) => &pay.publish.artifacts,
+            Self::Pay(pay) => Some(&pay.publish),
             Self::TakeOver(_)
             | Self::Register(_)
             | Self::OpenSession(_)
@@ -100,7 +106,7 @@ impl Request {
             | Self::Pause(_)
             | Self::Resume(_)
             | Self::OpenBreaker(_)
-            | Self::CloseBreaker(_) => &[],
+            | Self::CloseBreaker(_) => None,
         }
     }
 }
@@ -142,6 +148,21 @@ pub struct Publish {
     pub catalogue: CatalogueNo,
     /// What was found of their ids and keys.
     pub looked_up: LookedUp,
+    /// What is to be told of predicates that failed: one text at most for each subscription and
+    /// clause.
+    pub failures: Vec<PredicateFailure>,
+}
+
+/// What is to be told of a predicate that could not say yes or no. Whether it is recorded is decided
+/// with the command.
+#[derive(Clone, Debug)]
+pub struct PredicateFailure {
+    /// Whose predicate.
+    pub subscription: SubscriptionNo,
+    /// The clause that is recorded with the artifact.
+    pub clause: Clause,
+    /// What went wrong.
+    pub text: Content,
 }
 
 /// An artifact to put on the board.

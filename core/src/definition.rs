@@ -11,6 +11,7 @@ use crate::names::{AgentName, DependencyName, Label, QueueName, Tag, TypeName};
 use crate::output_rule::OutputRule;
 use crate::policy::{Breaker, RateLimit, Retry};
 use crate::predicate::Predicate;
+use crate::predicate::cel::Cel;
 use crate::visibility::Tenants;
 
 /// An agent as a board records it.
@@ -133,6 +134,8 @@ pub enum Filter {
         /// Where in the program it stands, for people.
         label: SmolStr,
     },
+    /// An expression in CEL, which any process can evaluate.
+    Cel(Cel),
 }
 
 impl Limits {

@@ -164,6 +164,25 @@ pub enum Clause {
     FilterPanic,
     /// The subscriber may not see it.
     Visibility,
+    /// The predicate ran past its bound.
+    FilterBound,
+}
+
+impl Clause {
+    /// Whether the predicate failed, and did not say no.
+    #[must_use]
+    pub const fn is_failure(self) -> bool {
+        match self {
+            Self::FilterError | Self::FilterPanic | Self::FilterBound => true,
+            Self::Producer
+            | Self::NotFrom
+            | Self::SelfTrigger
+            | Self::TagsAll
+            | Self::TagsAny
+            | Self::Filter
+            | Self::Visibility => false,
+        }
+    }
 }
 
 /// An artifact on its way to the board: its envelope and what matching said of it.

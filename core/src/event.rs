@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::definition::{AgentDefinition, DependencyDefinition};
-use crate::envelope::{Draft, Inputs};
+use crate::envelope::{Clause, Draft, Inputs};
 use crate::fingerprint::Fingerprint;
 use crate::hash::Hash;
 use crate::ids::{
@@ -207,6 +207,20 @@ pub enum Event {
     DebtPaid {
         /// What it owed.
         debt: DebtId,
+    },
+    /// The predicate of a subscription could not say yes or no, so that artifacts did not meet it.
+    /// Recorded at most once a minute for each subscription and clause; the artifacts name the clause
+    /// each time.
+    PredicateFailed {
+        /// Whose predicate.
+        subscription: SubscriptionNo,
+        /// The clause that the artifacts name.
+        clause: Clause,
+        /// For how many artifacts it failed in this way since the event before, this one's included.
+        count: u64,
+        /// The hash of what went wrong the last time, which lies beside the log under this event's
+        /// seq; none where it was not told.
+        text: Option<Hash>,
     },
 }
 

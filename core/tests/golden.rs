@@ -35,6 +35,7 @@ use artel_core::names::{
 use artel_core::output_rule::OutputRule;
 use artel_core::policy::{Breaker, ErrorKind, Jitter, RateLimit, Retry};
 use artel_core::predicate::Path;
+use artel_core::predicate::cel::Cel;
 use artel_core::record::{Batch, Decision, Encoder, Place, genesis};
 use artel_core::time::{Elapsed, Timestamp};
 use artel_core::trace::TraceContext;
@@ -172,6 +173,22 @@ fn held_back() -> Vec<Event> {
         Event::Paused { what: Pausable::Agent(AgentNo(0)) },
         Event::Paused { what: Pausable::Correlation(correlation(7)) },
         Event::Resumed { what: Pausable::Board },
+    ]
+}
+
+/// What a predicate in CEL does that fails.
+fn failing() -> Vec<Event> {
+    let Event::AgentDefined { definition, .. } = defined(2, "picker", 2) else { return Vec::new() };
+    let mut definition = (*definition).clone();
+    definition.subscriptions[0].filter = Filter::Cel(Cel::new("payload.n > 3").unwrap());
+    let (definition, subscription) = (Arc::new(definition), SubscriptionNo(2));
+    let clause = Clause::FilterBound;
+    let verdicts = Verdicts { declined: Box::new([(subscription, clause)]), ..Verdicts::default() };
+    let envelope = envelope(4, Producer::Program(program()));
+    vec![
+        Event::AgentDefined { agent: AgentNo(2), definition, subscriptions: vec![subscription] },
+        Event::ArtifactCommitted(Arc::new(Draft { envelope, verdicts })),
+        Event::PredicateFailed { subscription, clause, count: 1, text: Some(Hash::of(b"text")) },
     ]
 }
 
@@ -333,6 +350,7 @@ fn decisions() -> Vec<Decision> {
         Decision { correlation: None, trace: None, ..decision(42, Actor::Board, held_back()) },
         decision(43, Actor::Attempt(attempt(8, 2)), Vec::new()),
         decision(44, Actor::Board, owed()),
+        decision(45, Actor::Program(program()), failing()),
     ]
 }
 
@@ -364,16 +382,17 @@ const fn kind(event: &Event) -> u8 {
         Event::Paused { .. } => 21,
         Event::Resumed { .. } => 22,
         Event::DebtPaid { .. } => 23,
+        Event::PredicateFailed { .. } => 24,
     }
 }
-const KINDS: u8 = 24;
+const KINDS: u8 = 25;
 
 fn place() -> Place {
     Place {
         epoch: Epoch(1),
         first: Seq(1),
-        last: Seq(38),
-        at: Timestamp(1_767_225_600_043),
+        last: Seq(39),
+        at: Timestamp(1_767_225_600_045),
         previous: genesis(Incarnation::new(uuid(1))),
     }
 }

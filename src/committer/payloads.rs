@@ -122,7 +122,8 @@ impl Payloads {
                 | Event::BreakerClosed { .. }
                 | Event::Paused { .. }
                 | Event::Resumed { .. }
-                | Event::DebtPaid { .. } => {}
+                | Event::DebtPaid { .. }
+                | Event::PredicateFailed { .. } => {}
             }
         }
         used.sort_unstable();

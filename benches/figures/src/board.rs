@@ -33,7 +33,7 @@ pub(crate) struct Waiting {
 #[artifact(name = "figures.Input")]
 pub(crate) struct Input {
     pub(crate) n: u32,
-    text: String,
+    pub(crate) text: String,
 }
 
 /// What is made of it.

@@ -40,6 +40,8 @@ fn run(arguments: &[OsString]) -> Result<Vec<f64>, Error> {
             "unrelated" => matching::measure(size, matching::Kind::Unrelated).await,
             "tag" => matching::measure(size, matching::Kind::Tag).await,
             "field" => matching::measure(size, matching::Kind::Field).await,
+            "cel" => matching::measure(size, matching::Kind::Cel).await,
+            "closure" => matching::measure(size, matching::Kind::Closure).await,
             _ => Err(format!("there is no part `{part}`").into()),
         }
     })

@@ -36,6 +36,8 @@ pub(crate) enum Target {
     TimesAtLeast(f64),
     /// At most so many times the baseline.
     TimesAtMost(f64),
+    /// At most so much more than the baseline.
+    MoreAtMost(f64),
     /// So many times the baseline away from it at most.
     Within(f64),
 }
@@ -51,6 +53,7 @@ impl Target {
             }
             Self::TimesAtLeast(times) => format!("at least {times} times the baseline"),
             Self::TimesAtMost(times) => format!("at most {times} times the baseline"),
+            Self::MoreAtMost(more) => format!("at most {more} more than the baseline"),
             Self::Within(times) => format!("within {times} times the baseline of it"),
         })
     }
@@ -67,6 +70,7 @@ impl Target {
             }
             Self::TimesAtLeast(times) => ratio.is_some_and(|ratio| ratio >= times),
             Self::TimesAtMost(times) => ratio.is_some_and(|ratio| ratio <= times),
+            Self::MoreAtMost(more) => ratio.is_some_and(|ratio| value - value / ratio <= more),
             Self::Within(times) => ratio.is_some_and(|ratio| (ratio - 1.0).abs() <= times),
         })
     }
@@ -142,6 +146,13 @@ pub(crate) const FIGURES: &[Figure] = &[
         unit: "ns/subscription",
         target: Target::Told,
         run: matching::same_field,
+    },
+    Figure {
+        name: "cel.match",
+        about: "matching with a predicate of two comparisons in CEL, beside a closure that does the same",
+        unit: "us",
+        target: Target::MoreAtMost(3.0),
+        run: matching::cel,
     },
     Figure {
         name: "waiting.bytes",

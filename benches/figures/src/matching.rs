@@ -1,6 +1,8 @@
 //! Matching alone: what a publish asks the catalogue of a board.
 
+use std::any::Any;
 use std::hint::black_box;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -9,7 +11,7 @@ use artel::envelope::Clause;
 use artel::ids::SubscriptionNo;
 use artel::names::{OrderingKey, Tag};
 use artel::{Artifact, Context, Error as Failed, Reader};
-use artel_core::catalogue::{Candidate, Closures};
+use artel_core::catalogue::{Candidate, Closures, Unanswered};
 use artel_core::key::BadKey;
 use artel_core::visibility::Visibility;
 
@@ -36,7 +38,15 @@ pub(crate) enum Kind {
     Tag,
     /// The same, with a condition that the artifact does not meet.
     Field,
+    /// Nothing, and the one subscription has a predicate of two comparisons, of which the second says no:
+    /// an expression.
+    Cel,
+    /// The same as a closure.
+    Closure,
 }
+
+/// What the expression says.
+const EXPRESSION: &str = "payload.n >= 0 && payload.text == 'y'";
 
 pub(crate) fn unrelated(how: &How) -> Result<Run, Error> {
     let nanos = |size: u32| one(&["unrelated", &size.to_string(), "-"]);
@@ -51,6 +61,11 @@ pub(crate) fn same_field(how: &How) -> Result<Run, Error> {
     same("field", how)
 }
 
+pub(crate) fn cel(_: &How) -> Result<Run, Error> {
+    let micros = |part: &str| one(&[part, "1", "-"]).map(|nanos| nanos / 1_000.0);
+    Ok(Run { baseline: Some(micros("closure")?), value: micros("cel")? })
+}
+
 fn same(part: &str, how: &How) -> Result<Run, Error> {
     let size = how.size(SAME);
     let nanos = one(&[part, &size.to_string(), "-"])?;
@@ -62,11 +77,16 @@ fn one(arguments: &[&str]) -> Result<f64, Error> {
     child(&arguments)?.first().copied().ok_or_else(|| "it printed nothing".into())
 }
 
-struct Never;
+/// A closure as a program has it: on a value of which the type is not known, and kept from panicking.
+struct Typed {
+    value: Box<dyn Any>,
+    closure: fn(&dyn Any) -> bool,
+}
 
-impl Closures for Never {
-    fn evaluate(&self, _: SubscriptionNo) -> Result<bool, Clause> {
-        Ok(false)
+impl Closures for Typed {
+    fn evaluate(&self, _: SubscriptionNo) -> Result<bool, Unanswered> {
+        catch_unwind(AssertUnwindSafe(|| (self.closure)(&*self.value)))
+            .map_err(|_| Unanswered::new(Clause::FilterPanic, String::new()))
     }
 
     fn key(&self, _: SubscriptionNo) -> Result<Option<OrderingKey>, BadKey> {
@@ -93,6 +113,8 @@ pub(crate) async fn measure(size: u32, kind: Kind) -> Result<Vec<f64>, Error> {
                 let above = Input::fields().n.gt(number + 1);
                 agent.on::<Input>().matching(above).run(nothing::<Input>);
             }
+            Kind::Cel => agent.on::<Input>().cel(EXPRESSION).run(nothing::<Input>),
+            Kind::Closure => agent.on::<Input>().filter(|_| false).run(nothing::<Input>),
         }
     }
     let running = board.start().await?;
@@ -101,7 +123,7 @@ pub(crate) async fn measure(size: u32, kind: Kind) -> Result<Vec<f64>, Error> {
     let type_no = catalogue.type_no(Input::NAME).ok_or("the type is not registered")?;
     let payload = serde_json::to_vec(&Input::numbered(0))?;
     let tags = match kind {
-        Kind::Unrelated | Kind::Field => Vec::new(),
+        Kind::Unrelated | Kind::Field | Kind::Cel | Kind::Closure => Vec::new(),
         Kind::Tag => vec![Tag::new("tag-of-nobody")?, Tag::new("tag-of-nobody-else")?],
     };
     let candidate = Candidate {
@@ -111,11 +133,16 @@ pub(crate) async fn measure(size: u32, kind: Kind) -> Result<Vec<f64>, Error> {
         payload: &payload,
         visibility: &Visibility::PUBLIC,
         ordering_key: None,
+        envelope: None,
     };
+    let closure: fn(&dyn Any) -> bool = |value| {
+        value.downcast_ref().is_some_and(|input: &Input| input.n < u32::MAX && input.text == "y")
+    };
+    let closures = Typed { value: Box::new(Input::numbered(0)), closure };
     let (began, mut asked) = (Instant::now(), 0_u32);
     while began.elapsed() < TIME {
         for _ in 0..ASKED {
-            black_box(catalogue.verdicts(black_box(candidate), &Never));
+            black_box(catalogue.verdicts(black_box(candidate), &closures));
         }
         asked += ASKED;
     }

@@ -64,6 +64,10 @@ fn show_tables(board: &wire::Board, out: &mut Output) -> Result<(), Error> {
         out.heading("agents")?;
         out.table(&agents_table(&board.agents))?;
     }
+    if !board.failing.is_empty() {
+        out.heading("predicates that failed, so that artifacts did not meet them")?;
+        out.table(&failing_table(&board.failing))?;
+    }
     if board.open_correlations > 0 {
         let more = board.open_correlations - board.correlations.len() as u64;
         let more = if more > 0 { format!(", {more} more are not listed") } else { String::new() };
@@ -99,6 +103,28 @@ fn agents_table(agents: &[wire::Agent]) -> Table {
             agent.dropped.to_string(),
             agent.cancelled.to_string(),
             registered.to_owned(),
+        ]);
+    }
+    table
+}
+
+fn failing_table(failing: &[wire::Failing]) -> Table {
+    let mut table = Table::new([
+        Wrapped("AGENT"),
+        Whole("CLAUSE"),
+        Whole("ARTIFACTS"),
+        Whole("TOLD AT"),
+        Whole("SINCE THEN"),
+        Wrapped("WHAT WENT WRONG"),
+    ]);
+    for one in failing {
+        table.row([
+            one.agent.clone(),
+            one.clause.to_owned(),
+            one.count.to_string(),
+            one.told_seq.map(|seq| seq.to_string()).unwrap_or_default(),
+            one.untold.to_string(),
+            one.text.clone().unwrap_or_default(),
         ]);
     }
     table
@@ -165,6 +191,7 @@ async fn describe(reader: &Reader, url: &str) -> Result<wire::Board, Error> {
         dead_letters: dead.values().sum(),
         types: types(state),
         agents: agents(state, &dead),
+        failing: failing(reader).await?,
         open_correlations: state.correlations().count() as u64,
         correlations: correlations(state),
     })
@@ -204,6 +231,31 @@ fn agents(state: &State, dead: &BTreeMap<String, u64>) -> Vec<wire::Agent> {
         }
     };
     state.agents().map(agent).collect()
+}
+
+/// The predicates that failed, with what went wrong the last time that it was told.
+async fn failing(reader: &Reader) -> Result<Vec<wire::Failing>, Error> {
+    let state = reader.state();
+    let mut listed = Vec::new();
+    for (no, record) in state.subscriptions().filter(|(_, record)| record.current) {
+        for failing in &record.failing {
+            let told = failing.told.map(|(seq, _)| seq);
+            let text = match told {
+                Some(seq) => reader.failure_text(seq).await?,
+                None => None,
+            };
+            listed.push(wire::Failing {
+                agent: crate::describe::agent(state, record.agent),
+                subscription: no.get(),
+                clause: words::clause(failing.clause),
+                count: failing.count,
+                untold: failing.untold,
+                told_seq: told.map(|seq| seq.get()),
+                text,
+            });
+        }
+    }
+    Ok(listed)
 }
 
 /// The first trees of work of which something is open, in one pass over what is open.

@@ -98,7 +98,11 @@ impl Telling<'_> {
         if wanted.is_some() && wanted != happened::correlation(entry, &subjects) {
             return Ok(None);
         }
-        Ok(Some(happened::tell(entry, &subjects, self.reader.state())))
+        let mut told = happened::tell(entry, &subjects, self.reader.state());
+        if let wire::Happened::PredicateFailed { text, .. } = &mut told.happened {
+            *text = self.reader.failure_text(entry.seq).await?;
+        }
+        Ok(Some(told))
     }
 }
 

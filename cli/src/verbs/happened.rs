@@ -77,7 +77,8 @@ impl Activations {
             | Event::BreakerClosed { .. }
             | Event::Paused { .. }
             | Event::Resumed { .. }
-            | Event::DebtPaid { .. } => None,
+            | Event::DebtPaid { .. }
+            | Event::PredicateFailed { .. } => None,
         };
         if let Some((id, subscription, correlation)) = created {
             self.remember(id, Work { agent: describe::agent_of(state, subscription), correlation });
@@ -141,7 +142,8 @@ fn about(entry: &Entry) -> Option<ActivationId> {
         | Event::BreakerClosed { .. }
         | Event::Paused { .. }
         | Event::Resumed { .. }
-        | Event::DebtPaid { .. } => None,
+        | Event::DebtPaid { .. }
+        | Event::PredicateFailed { .. } => None,
     }
 }
 
@@ -173,7 +175,8 @@ pub(super) fn correlation(entry: &Entry, subjects: &Subjects) -> Option<Correlat
         | Event::BreakerClosed { .. }
         | Event::Paused { .. }
         | Event::Resumed { .. }
-        | Event::DebtPaid { .. } => {
+        | Event::DebtPaid { .. }
+        | Event::PredicateFailed { .. } => {
             subjects.work.as_ref().map(|work| work.correlation).or(entry.correlation)
         }
     }
@@ -264,7 +267,8 @@ fn happened(event: &Event, agent: Option<String>, state: &State) -> wire::Happen
         | Event::BreakerHalfOpened { .. }
         | Event::BreakerClosed { .. }
         | Event::Paused { .. }
-        | Event::Resumed { .. } => held_back(event, agent, state),
+        | Event::Resumed { .. }
+        | Event::PredicateFailed { .. } => held_back(event, agent, state),
         Event::AttemptStarted { .. }
         | Event::AttemptEnded { .. }
         | Event::StepRecorded { .. }
@@ -338,11 +342,12 @@ fn work(event: &Event, agent: Option<String>, state: &State) -> wire::Happened {
         | Event::BreakerHalfOpened { .. }
         | Event::BreakerClosed { .. }
         | Event::Paused { .. }
-        | Event::Resumed { .. } => happened(event, agent, state),
+        | Event::Resumed { .. }
+        | Event::PredicateFailed { .. } => happened(event, agent, state),
     }
 }
 
-/// What holds work back, or lets it go.
+/// What holds work back, or lets it go, or kept it from being made.
 fn held_back(event: &Event, agent: Option<String>, state: &State) -> wire::Happened {
     match event {
         Event::DependencyDefined { dependency, definition } => wire::Happened::DependencyDefined {
@@ -370,6 +375,15 @@ fn held_back(event: &Event, agent: Option<String>, state: &State) -> wire::Happe
         Event::Paused { what } => wire::Happened::Paused { what: describe::pausable(state, *what) },
         Event::Resumed { what } => {
             wire::Happened::Resumed { what: describe::pausable(state, *what) }
+        }
+        Event::PredicateFailed { subscription, clause, count, .. } => {
+            wire::Happened::PredicateFailed {
+                agent: describe::agent_of(state, *subscription),
+                subscription: subscription.get(),
+                clause: words::clause(*clause),
+                count: *count,
+                text: None,
+            }
         }
         Event::BoardCreated { .. }
         | Event::OwnerChanged { .. }

@@ -62,7 +62,8 @@ fn paint(happened: &Happened) -> Option<Paint> {
         Happened::BreakerClosed { .. } | Happened::Resumed { .. } => Some(Paint::Green),
         Happened::AttemptEnded { .. }
         | Happened::BreakerHalfOpened { .. }
-        | Happened::Paused { .. } => Some(Paint::Yellow),
+        | Happened::Paused { .. }
+        | Happened::PredicateFailed { .. } => Some(Paint::Yellow),
         Happened::BoardCreated { .. }
         | Happened::OwnerChanged { .. }
         | Happened::ClockJumped { .. }
@@ -116,6 +117,11 @@ fn board(happened: &Happened) -> (&'static str, String) {
                 text.push_str(&format!(" not {}", declined.join(", ")));
             }
             ("artifact committed", text)
+        }
+        Happened::PredicateFailed { agent, clause, count, text, .. } => {
+            let times = if *count == 1 { String::new() } else { format!(", {count} times") };
+            let text = text.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
+            ("predicate failed", format!("{agent} {clause}{times}{text}"))
         }
         Happened::ActivationCreated { .. }
         | Happened::AttemptStarted { .. }
@@ -205,7 +211,8 @@ fn work(happened: &Happened) -> (&'static str, String) {
         | Happened::BreakerHalfOpened { .. }
         | Happened::BreakerClosed { .. }
         | Happened::Paused { .. }
-        | Happened::Resumed { .. } => board(happened),
+        | Happened::Resumed { .. }
+        | Happened::PredicateFailed { .. } => board(happened),
     }
 }
 
@@ -246,6 +253,7 @@ fn held_back(happened: &Happened) -> (&'static str, String) {
         | Happened::ArtifactCommitted { .. }
         | Happened::ActivationCreated { .. }
         | Happened::AttemptStarted { .. }
+        | Happened::PredicateFailed { .. }
         | Happened::AttemptEnded { .. }
         | Happened::StepRecorded { .. }
         | Happened::ActivationClosed { .. }

@@ -41,6 +41,8 @@ pub(crate) struct Board {
     pub(crate) types: Vec<Type>,
     /// The agents, those that no program names any more included.
     pub(crate) agents: Vec<Agent>,
+    /// Predicates of those that failed, of the subscriptions that are current.
+    pub(crate) failing: Vec<Failing>,
     /// Of how many trees of work something waits or runs.
     pub(crate) open_correlations: u64,
     /// The first 20 of those.
@@ -95,6 +97,26 @@ pub(crate) struct Agent {
     pub(crate) expired: u64,
     /// Where its dead letters are listed.
     pub(crate) queue: String,
+}
+
+/// A predicate that could not say yes or no.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Failing {
+    /// Whose predicate.
+    pub(crate) agent: String,
+    /// The board's number of the subscription.
+    pub(crate) subscription: u32,
+    /// `filter-error`, `filter-panic` or `filter-bound`.
+    pub(crate) clause: &'static str,
+    /// For how many artifacts.
+    pub(crate) count: u64,
+    /// For how many of them since it was last told of.
+    pub(crate) untold: u64,
+    /// The event that last told of it.
+    pub(crate) told_seq: Option<u64>,
+    /// What went wrong then; null when it was not told, or erased.
+    pub(crate) text: Option<String>,
 }
 
 /// A tree of work of which something waits or runs.

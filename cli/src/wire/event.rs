@@ -327,6 +327,20 @@ pub(crate) enum Happened {
         /// The seq of that event.
         debt: u64,
     },
+    /// The predicate of a subscription could not say yes or no; told at most once a minute for each
+    /// clause.
+    PredicateFailed {
+        /// Whose predicate.
+        agent: String,
+        /// The board's number of the subscription.
+        subscription: u32,
+        /// `filter-error`, `filter-panic` or `filter-bound`.
+        clause: &'static str,
+        /// For how many artifacts since it was told before.
+        count: u64,
+        /// What went wrong the last time; null when it was not told, or erased.
+        text: Option<String>,
+    },
 }
 
 /// What an agent subscribes to and how it is run.

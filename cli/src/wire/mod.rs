@@ -19,7 +19,9 @@ pub(crate) use artifact::{
     Artifact, ArtifactDetail, Artifacts, NotWoken, Trace, Visibility, Woken,
 };
 pub(crate) use bench::{Bench, Latency};
-pub(crate) use board::{Agent, Board, BoardHash, OpenCorrelation, Owner, Removed, Type, Verified};
+pub(crate) use board::{
+    Agent, Board, BoardHash, Failing, OpenCorrelation, Owner, Removed, Type, Verified,
+};
 pub(crate) use event::{Actor, AgentDefinition, Event, Happened};
 pub(crate) use failure::{Failure, Problem};
 pub(crate) use output::{Candidate, KeptOutput, OutputRule, Withheld};

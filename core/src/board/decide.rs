@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::admit::names;
 use super::beside::Beside;
 use super::changes::{Changes, Lease};
+use super::failing;
 use super::state::State;
 use crate::command::{Answer, Command, NewArtifact, Publish, Receipt, Rejection, Request};
 use crate::envelope::{Draft, Envelope};
@@ -230,6 +231,10 @@ impl State {
                             bytes: content.bytes().clone(),
                         });
                     }
+                }
+                Event::PredicateFailed { subscription, clause, .. } => {
+                    let row = failing::row(&command.request, seq, *subscription, *clause);
+                    changes.rows.contents.extend(row);
                 }
                 Event::ActivationRedriven(redriven) => {
                     beside.recent.remember_closed(seq, redriven.activation);

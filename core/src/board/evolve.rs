@@ -152,6 +152,9 @@ impl State {
             Event::BreakerClosed { of, .. } => self.turn_circuit(*of, Circuit::close),
             Event::Paused { what } => self.pause(*what, true),
             Event::Resumed { what } => self.pause(*what, false),
+            Event::PredicateFailed { subscription, clause, count, .. } => {
+                self.tell_failure(seq, (*subscription, *clause), *count)
+            }
             Event::ArtifactCommitted(_)
             | Event::ActivationCreated { .. }
             | Event::AttemptStarted { .. }
@@ -204,6 +207,7 @@ impl State {
                 definition: wanted.clone(),
                 current: false,
                 counters: Counters::default(),
+                failing: Vec::new(),
             };
             push_at(&mut self.subscriptions, no.get(), record, "subscription")?;
         }

@@ -26,7 +26,7 @@ impl State {
         match event {
             Event::ArtifactCommitted(draft) => {
                 self.commit(draft);
-                Ok(())
+                self.count_failures(draft)
             }
             Event::ActivationCreated { subscription, inputs, correlation, key, not_before } => {
                 let made = (inputs.clone(), *correlation, key.clone());
@@ -76,7 +76,8 @@ impl State {
             | Event::BreakerHalfOpened { .. }
             | Event::BreakerClosed { .. }
             | Event::Paused { .. }
-            | Event::Resumed { .. } => self.evolve_at(seq, event, changes),
+            | Event::Resumed { .. }
+            | Event::PredicateFailed { .. } => self.evolve_at(seq, event, changes),
         }
     }
 

@@ -53,6 +53,9 @@ impl State {
         events.push(Event::AttemptEnded { attempt, end, next, report, fingerprint });
         if end == AttemptEnd::Done {
             self.commit_artifacts(&fresh, now, events);
+            if let AttemptOutcome::Done(publish) = &finish.outcome {
+                self.note_failures(publish, &fresh, now, events);
+            }
         }
         Ok(())
     }

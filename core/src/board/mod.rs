@@ -21,6 +21,7 @@ mod elapse;
 mod encoding;
 mod evolve;
 mod evolve_work;
+mod failing;
 mod finish;
 mod gate;
 mod held;
@@ -54,6 +55,7 @@ pub use debt::{DEAD_LETTER, Debt};
 pub use decide::Decided;
 pub use encoding::{STATE_FORMAT, StateError};
 pub use evolve::Inconsistent;
+pub use failing::Failing;
 pub use gate::Gate;
 pub use meter::Meter;
 pub use state::{

@@ -19,6 +19,7 @@ impl State {
         self.check_correlations(&admission.growth, now.elapsed)?;
         self.check_room(&admission.growth, 1).map_err(|full| self.agenda_full(full))?;
         self.commit_artifacts(&admission.fresh, now, events);
+        self.note_failures(publish, &admission.fresh, now, events);
         Ok(())
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::activation::Activation;
 use super::correlation::{Correlation, Hour};
 use super::debt::Debt;
+use super::failing::Failing;
 use super::index::Index;
 use super::meter::Meter;
 use crate::definition::{AgentDefinition, DependencyDefinition, SubscriptionDefinition};
@@ -127,6 +128,8 @@ pub struct SubscriptionRecord {
     pub current: bool,
     /// What became of its placements.
     pub counters: Counters,
+    /// How its predicate failed, by clause.
+    pub failing: Vec<Failing>,
 }
 
 impl SubscriptionRecord {

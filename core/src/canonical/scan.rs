@@ -63,6 +63,27 @@ impl<'t> Iterator for Elements<'t> {
     }
 }
 
+/// The entries of an object, keys and values, in order; none when `object` is no object.
+pub fn entries(object: &[u8]) -> impl Iterator<Item = Result<(&[u8], &[u8]), NotCanonical>> {
+    let mut rest = object.strip_prefix(b"{").unwrap_or_default();
+    let mut next = move || {
+        let (key, behind) = rest.split_at_checked(value_len(rest)?)?;
+        let value = behind.strip_prefix(b":")?;
+        let (value, behind) = value.split_at_checked(value_len(value)?)?;
+        rest = behind.strip_prefix(b",").unwrap_or(behind);
+        Some(((key, value), rest.first() == Some(&b'"')))
+    };
+    let mut more = object.get(1) == Some(&b'"');
+    std::iter::from_fn(move || {
+        if !std::mem::take(&mut more) {
+            return None;
+        }
+        let Some((entry, another)) = next() else { return Some(Err(NotCanonical)) };
+        more = another;
+        Some(Ok(entry))
+    })
+}
+
 /// The text of a string, its quotes and escapes taken off.
 ///
 /// # Errors

@@ -24,6 +24,12 @@ pub const APPEND_LEN_MAX: usize = 16 * 1024 * 1024;
 pub const STEPS_MAX: usize = 1_000;
 /// Bytes of the error text that an attempt leaves; the rest is cut, visibly.
 pub const ERROR_TEXT_LEN_MAX: usize = 16 * 1024;
+/// Bytes of the text that a failing predicate leaves; the rest is cut, visibly.
+pub const PREDICATE_TEXT_LEN_MAX: usize = 1024;
+/// Texts of failing predicates that one command brings; of the others only the count is recorded.
+pub const PREDICATE_TEXTS_MAX: usize = 64;
+/// How long the same predicate, failing in the same way, is not told of again.
+pub const PREDICATE_QUIET: std::time::Duration = std::time::Duration::from_secs(60);
 /// Bytes of the log lines that an attempt leaves; the rest is cut, visibly.
 pub const ATTEMPT_LOG_LEN_MAX: usize = 64 * 1024;
 /// Open activations of a board.

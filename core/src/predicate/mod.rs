@@ -11,6 +11,7 @@
 //! `&` and `|` the order does not matter: where one side decides, an error on the other does not
 //! count.
 
+pub mod cel;
 mod condition;
 mod display;
 mod evaluate;

@@ -94,7 +94,7 @@ impl Scalar {
 }
 
 /// Compares an integer of at most 64 bits with a float without rounding either.
-fn compare_exactly(integer: i128, float: f64) -> Ordering {
+pub(super) fn compare_exactly(integer: i128, float: f64) -> Ordering {
     // The conversion saturates, and a float that saturates it is beyond every integer of 64 bits.
     let whole = float.trunc() as i128;
     integer.cmp(&whole).then_with(|| 0.0_f64.partial_cmp(&float.fract()).unwrap_or(Ordering::Equal))

@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 use uuid::Uuid;
 
 use artel_core::board::{Beside, Changes, Lease, Settled, State};
-use artel_core::catalogue::{Candidate, Catalogue, Closures};
+use artel_core::catalogue::{Candidate, Catalogue, Closures, Unanswered};
 use artel_core::command::{
     Answer, AttemptOutcome, Command, DeadLetterRef, Finish, NewArtifact, OpenSession, Publish,
     Registration, Rejection, Request, TakeOver, TypeRegistration,
@@ -19,7 +19,7 @@ use artel_core::content::Content;
 use artel_core::definition::{
     AgentDefinition, Clearance, Filter, Limits, SubscriptionDefinition, Wakes,
 };
-use artel_core::envelope::{Actor, Clause, Draft, Envelope, Producer};
+use artel_core::envelope::{Actor, Draft, Envelope, Producer};
 use artel_core::event::Event;
 use artel_core::hash::Salt;
 use artel_core::ids::{
@@ -87,7 +87,7 @@ pub(crate) fn new(of: &'static str) -> New {
 pub(crate) struct NoClosures;
 
 impl Closures for NoClosures {
-    fn evaluate(&self, _: SubscriptionNo) -> Result<bool, Clause> {
+    fn evaluate(&self, _: SubscriptionNo) -> Result<bool, Unanswered> {
         Ok(true)
     }
 
@@ -288,7 +288,12 @@ impl Desk {
             let id = new.id.unwrap_or_else(|| self.next_id());
             artifact(new, id, producer, &catalogue, new.correlation.unwrap_or(shared))
         });
-        Publish { artifacts: artifacts.collect(), catalogue: catalogue.number(), looked_up }
+        Publish {
+            artifacts: artifacts.collect(),
+            catalogue: catalogue.number(),
+            looked_up,
+            failures: Vec::new(),
+        }
     }
 
     /// A publish whose look-up found nothing, and is as new as can be.
@@ -355,6 +360,7 @@ fn artifact(
         payload: payload.bytes(),
         visibility: &Visibility::PUBLIC,
         ordering_key: None,
+        envelope: None,
     };
     let verdicts = catalogue.verdicts(candidate, &NoClosures);
     let envelope = Envelope {

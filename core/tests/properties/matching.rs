@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use artel_core::catalogue::{Candidate, Catalogue, Closures};
+use artel_core::catalogue::{Candidate, Catalogue, Closures, Unanswered};
 use artel_core::definition::{AgentDefinition, Clearance, Filter, SubscriptionDefinition};
 use artel_core::envelope::{Clause, Verdicts};
 use artel_core::ids::{AgentNo, SubscriptionNo};
@@ -114,17 +114,17 @@ fn may_see(seen_by: SeenBy, owner: u8, (labels, tenants): (u8, u8)) -> bool {
 /// Closures that say what was drawn.
 struct Drawn<'a>(&'a [(SubscriptionNo, &'a Wanted)]);
 
-fn says(closure: u8) -> Result<bool, Clause> {
+fn says(closure: u8) -> Result<bool, Unanswered> {
     match closure {
         0 => Ok(true),
         1 => Ok(false),
-        2 => Err(Clause::FilterError),
-        _ => Err(Clause::FilterPanic),
+        2 => Err(Unanswered::new(Clause::FilterError, String::new())),
+        _ => Err(Unanswered::new(Clause::FilterPanic, String::new())),
     }
 }
 
 impl Closures for Drawn<'_> {
-    fn evaluate(&self, subscription: SubscriptionNo) -> Result<bool, Clause> {
+    fn evaluate(&self, subscription: SubscriptionNo) -> Result<bool, Unanswered> {
         let (_, wanted) = self.0.iter().find(|(no, _)| *no == subscription).unwrap();
         says(wanted.closure.unwrap())
     }
@@ -155,7 +155,7 @@ fn refusal(wanted: &Wanted, owner: u8, producer: Option<u8>, has: u8) -> Option<
     match wanted.closure.map_or(Ok(true), says) {
         Ok(true) => None,
         Ok(false) => Some(Clause::Filter),
-        Err(clause) => Some(clause),
+        Err(unanswered) => Some(unanswered.clause),
     }
 }
 
@@ -197,6 +197,7 @@ proptest! {
                 payload: b"{}",
                 visibility: &visibility(seen_by),
                 ordering_key: None,
+                envelope: None,
             };
             let verdicts = catalogue.verdicts(candidate, &Drawn(&numbered));
             let (mut woken, mut declined) = (Vec::new(), Vec::new());

@@ -121,7 +121,8 @@ impl Work {
             | Event::BreakerClosed { .. }
             | Event::Paused { .. }
             | Event::Resumed { .. }
-            | Event::DebtPaid { .. } => {}
+            | Event::DebtPaid { .. }
+            | Event::PredicateFailed { .. } => {}
         }
     }
 

@@ -24,6 +24,7 @@ use artel_core::time::{Elapsed, Timestamp};
 
 use super::agents::Returned;
 use super::cases::{Case, Cases};
+use super::failing::Failing;
 use super::held_back::HeldBack;
 use super::notices::Notices;
 use super::ordering::Ordering;
@@ -74,6 +75,7 @@ pub(super) struct Audit {
     pub(super) held_back: HeldBack,
     pub(super) ordering: Ordering,
     pub(super) notices: Notices,
+    pub(super) failing: Failing,
     pub(super) owner: Option<ProcessId>,
     /// Where each epoch begins.
     epochs: BTreeMap<Seq, Epoch>,
@@ -119,6 +121,7 @@ impl Auditor {
             held_back: HeldBack::default(),
             ordering: Ordering::default(),
             notices: Notices::default(),
+            failing: Failing::default(),
             owner: None,
             epochs: BTreeMap::new(),
             cases: Cases::default(),

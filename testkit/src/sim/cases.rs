@@ -103,10 +103,12 @@ pub enum Case {
     Noticed,
     /// What was about a notice died, and no notice was given of that.
     NoticeDied,
+    /// It was told that a predicate failed.
+    PredicateFailed,
 }
 
 /// How many cases there are.
-const LEN: usize = 66;
+const LEN: usize = 67;
 
 impl Case {
     /// Every one.
@@ -177,6 +179,7 @@ impl Case {
         Self::OutOfOrder,
         Self::Noticed,
         Self::NoticeDied,
+        Self::PredicateFailed,
     ];
 }
 
@@ -278,6 +281,7 @@ mod tests {
             Case::BestOf { .. } => (38, 2),
             Case::Noticed => (39, 1),
             Case::NoticeDied => (40, 1),
+            Case::PredicateFailed => (41, 1),
         }
     }
 
@@ -285,7 +289,7 @@ mod tests {
     fn every_case_is_among_all() {
         let kinds: BTreeSet<(u8, usize)> = Case::ALL.into_iter().map(kinds).collect();
         assert_eq!(kinds.iter().map(|(_, count)| count).sum::<usize>(), LEN);
-        assert!(kinds.into_iter().map(|(kind, _)| kind).eq(0..41));
+        assert!(kinds.into_iter().map(|(kind, _)| kind).eq(0..42));
         assert_eq!(Case::ALL.into_iter().collect::<BTreeSet<_>>().len(), LEN);
     }
 

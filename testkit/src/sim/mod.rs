@@ -14,6 +14,7 @@ mod bounds;
 mod cases;
 mod clients;
 mod ends;
+mod failing;
 mod held_back;
 mod notices;
 mod ordering;

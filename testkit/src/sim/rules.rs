@@ -13,7 +13,7 @@ use artel_core::record::Decision;
 
 use super::audit::{Audit, Operated};
 use super::cases::Case;
-use super::{ends, held_back, notices, ordering};
+use super::{ends, failing, held_back, notices, ordering};
 
 /// By how much agendas may pass their bounds for what the board owes itself.
 const OWED: usize = 2;
@@ -32,6 +32,7 @@ struct Reading {
 pub(super) fn before(audit: &mut Audit, decision: &Decision) {
     clocks(audit, decision);
     notices::before(audit, decision);
+    failing::before(audit, decision);
     if !audit.commands.insert(decision.command) {
         audit.violated(format_args!("I3: command {} was carried out twice", decision.command));
     }
@@ -122,7 +123,9 @@ fn one(audit: &mut Audit, seq: Seq, event: &Event, (decision, reading): (&Decisi
         | Event::BreakerClosed { .. }
         | Event::Paused { .. }
         | Event::Resumed { .. }
-        | Event::DebtPaid { .. } => {}
+        | Event::DebtPaid { .. }
+        // Before the decision is folded in.
+        | Event::PredicateFailed { .. } => {}
     }
 }
 

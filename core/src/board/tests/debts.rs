@@ -15,6 +15,7 @@ fn board(agents: &[AgentDefinition]) -> Board {
         name: TypeName::new(name).unwrap(),
         version: 1,
         schema: "{}".into(),
+        upcasts: Vec::new(),
     });
     let agents = agents.iter().cloned().map(Arc::new).collect();
     let registration = Registration { types: types.into(), dependencies: Vec::new(), agents };

@@ -8,6 +8,7 @@ mod candidates;
 mod dead_letters;
 mod debts;
 mod deliveries;
+mod failing;
 mod keys;
 mod limits;
 mod pauses;
@@ -26,7 +27,7 @@ use smallvec::SmallVec;
 use uuid::Uuid;
 
 use super::{Beside, Changes, Lease, State};
-use crate::catalogue::{Candidate, Catalogue, Closures};
+use crate::catalogue::{Candidate, Catalogue, Closures, Unanswered};
 use crate::command::{
     Answer, AttemptOutcome, Command, DeadLetterRef, Finish, NewArtifact, OpenSession, Publish,
     Receipt, Registration, Rejection, Request, TakeOver, TypeRegistration,
@@ -77,7 +78,7 @@ pub(super) const SESSION: u128 = 2;
 struct NoClosures;
 
 impl Closures for NoClosures {
-    fn evaluate(&self, _: SubscriptionNo) -> Result<bool, Clause> {
+    fn evaluate(&self, _: SubscriptionNo) -> Result<bool, Unanswered> {
         Ok(true)
     }
 
@@ -263,7 +264,7 @@ impl Board {
         let artifacts =
             news.iter().map(|new| self.artifact(new, producer, &catalogue, shared)).collect();
         let looked_up = LookedUp { as_of: self.state.seq(), ..LookedUp::default() };
-        Publish { artifacts, catalogue: catalogue.number(), looked_up }
+        Publish { artifacts, catalogue: catalogue.number(), looked_up, failures: Vec::new() }
     }
 
     fn artifact(
@@ -288,6 +289,7 @@ impl Board {
             payload: payload.bytes(),
             visibility: new.visibility.unwrap_or(&Visibility::PUBLIC),
             ordering_key: ordering_key.as_ref(),
+            envelope: None,
         };
         let verdicts = catalogue.verdicts(candidate, &NoClosures);
         let envelope = Envelope {

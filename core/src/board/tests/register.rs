@@ -125,6 +125,7 @@ fn a_subscription_is_to_all_versions() {
             payload: b"{}",
             visibility: &Visibility::PUBLIC,
             ordering_key: None,
+            envelope: None,
         };
         assert_eq!(catalogue.verdicts(candidate, &NoClosures).woken.len(), 1, "{type_no}");
     }
