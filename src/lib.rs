@@ -26,6 +26,7 @@ mod query;
 mod reader;
 mod report;
 mod running;
+mod settlement;
 mod shutdown;
 mod sight;
 mod snapshotter;
@@ -50,7 +51,7 @@ pub use artel_core::policy::{
 pub use artel_core::trace::{TraceContext, TraceError};
 pub use artel_core::{
     board as state, definition, envelope, event, hash, ids, key, log, names, output_rule,
-    predicate, record, schema, time, visibility,
+    predicate, record, schema, step, time, visibility,
 };
 pub use artel_eventbus::{Entry, Tail, TailError};
 pub use artel_macros::{Artifact, Outputs};
@@ -70,7 +71,7 @@ pub use error::{
     LoadError, OpenError, OperateError, PublishError, ReadError, StartError, TakeOverError,
 };
 pub use handler::{Handler, Stateful, Stateless};
-pub use history::{ActivationView, AttemptView, Standing};
+pub use history::{ActivationView, AttemptView, LimitView, Standing};
 pub use operator::Operator;
 pub use output::Output;
 pub use publication::Publication;
@@ -78,6 +79,7 @@ pub use query::{Listing, Query};
 pub use reader::{ActivationFilter, ActivationListing, Reader};
 pub use report::{AttemptReport, CandidateReport, KeptOutput, Withheld};
 pub use running::{Running, Status};
+pub use settlement::Settlement;
 pub use shutdown::Shutdown;
 pub use sight::{Events, Seen};
 pub use stored::Stored;

@@ -104,7 +104,11 @@ impl Sight {
             | Event::BreakerHalfOpened { .. }
             | Event::BreakerClosed { .. }
             | Event::Paused { .. }
-            | Event::Resumed { .. } => {}
+            | Event::Resumed { .. }
+            | Event::StepIntended { .. }
+            | Event::StepWithdrawn { .. }
+            | Event::StepSettled { .. }
+            | Event::LimitReached { .. } => {}
         }
         Ok(Some(entry))
     }

@@ -4,8 +4,10 @@
 #[cfg(test)]
 mod board {
     mod best_of;
+    mod deaths;
     mod faults;
     mod handlers;
+    mod irreversible;
     mod load;
     mod options;
     mod outages;

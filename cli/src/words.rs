@@ -1,7 +1,7 @@
 //! The words for what the library has as values: the same in text and in JSON, and stable.
 
 use artel::envelope::Clause;
-use artel::event::{AttemptEnd, DeadReason, Mended, Next, SessionEnd, Tripped};
+use artel::event::{AttemptEnd, DeadReason, Mended, Next, Reached, SessionEnd, Tripped};
 use artel::key::OnDead;
 use artel::log::{Durability, Outcome};
 use artel::{ErrorKind, Standing};
@@ -47,6 +47,17 @@ pub(crate) const fn reason(reason: DeadReason) -> &'static str {
         DeadReason::Loop => "loop",
         DeadReason::Limit => "limit",
         DeadReason::BadKey => "bad-key",
+        DeadReason::CrashLoop => "crash-loop",
+        DeadReason::InDoubt => "in-doubt",
+    }
+}
+
+/// A limit that outputs may exceed.
+pub(crate) const fn reached(limit: Reached) -> &'static str {
+    match limit {
+        Reached::Depth => "depth",
+        Reached::CorrelationArtifacts => "correlation",
+        Reached::Agenda => "agenda",
     }
 }
 

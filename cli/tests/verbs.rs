@@ -10,6 +10,7 @@ mod verbs {
     mod dlq;
     mod event;
     mod fixture;
+    mod step;
     mod turn;
     mod types;
     mod usage;

@@ -15,6 +15,7 @@ use crate::names::{
     BoardName, DependencyName, IdempotencyKey, OrderingKey, ProgramName, StepName, TypeName,
 };
 use crate::policy::ErrorKind;
+use crate::step::{IntendStep, Settle, StepClass, StepRejection};
 use crate::trace::TraceContext;
 
 pub use crate::registration::{Registration, TypeRefusal, TypeRegistration, Upcast};
@@ -71,6 +72,13 @@ pub enum Request {
     OpenBreaker(Metered),
     /// Close a circuit breaker.
     CloseBreaker(Metered),
+    /// An irreversible step of an attempt is about to be done.
+    IntendStep(IntendStep),
+    /// An irreversible step of an attempt was not done after all.
+    WithdrawStep(IntendStep),
+    /// Say whether the irreversible steps were done that a dead letter is in doubt about, and try it
+    /// again.
+    Settle(Box<Settle>),
 }
 
 impl Request {
@@ -96,7 +104,10 @@ impl Request {
             | Self::Pause(_)
             | Self::Resume(_)
             | Self::OpenBreaker(_)
-            | Self::CloseBreaker(_) => &[],
+            | Self::CloseBreaker(_)
+            | Self::IntendStep(_)
+            | Self::WithdrawStep(_)
+            | Self::Settle(_) => &[],
         }
     }
 }
@@ -192,6 +203,8 @@ pub struct RecordStep {
     pub step: StepName,
     /// Its result.
     pub result: Content,
+    /// What kind of step it is.
+    pub class: StepClass,
 }
 
 /// A dead letter as it was looked up.
@@ -396,6 +409,9 @@ pub enum Rejection {
         /// The step.
         step: StepName,
     },
+    /// The step cannot be done, completed or settled like this.
+    #[error(transparent)]
+    Step(StepRejection),
 }
 
 impl Rejection {
@@ -423,6 +439,7 @@ impl Rejection {
             Self::SessionOpen { .. } => "session-open",
             Self::UnknownSession { .. } => "unknown-session",
             Self::StepRecorded { .. } => "step-recorded",
+            Self::Step(rejection) => rejection.code(),
         }
     }
 

@@ -292,6 +292,10 @@ fn content_len(command: &Command) -> usize {
     match &command.request {
         Request::Finish(finish) => finish.report.as_ref().map_or(0, |report| report.bytes().len()),
         Request::RecordStep(record) => record.result.bytes().len(),
+        Request::Settle(settle) => {
+            let results = settle.steps.iter().filter_map(|(_, result)| result.as_ref());
+            results.map(|result| result.bytes().len()).sum()
+        }
         Request::TakeOver(_)
         | Request::Register(_)
         | Request::OpenSession(_)
@@ -305,6 +309,8 @@ fn content_len(command: &Command) -> usize {
         | Request::Pause(_)
         | Request::Resume(_)
         | Request::OpenBreaker(_)
-        | Request::CloseBreaker(_) => 0,
+        | Request::CloseBreaker(_)
+        | Request::IntendStep(_)
+        | Request::WithdrawStep(_) => 0,
     }
 }

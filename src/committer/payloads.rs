@@ -121,7 +121,11 @@ impl Payloads {
                 | Event::BreakerHalfOpened { .. }
                 | Event::BreakerClosed { .. }
                 | Event::Paused { .. }
-                | Event::Resumed { .. } => {}
+                | Event::Resumed { .. }
+                | Event::StepIntended { .. }
+                | Event::StepWithdrawn { .. }
+                | Event::StepSettled { .. }
+                | Event::LimitReached { .. } => {}
             }
         }
         used.sort_unstable();

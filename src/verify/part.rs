@@ -78,7 +78,8 @@ impl Part {
                     self.artifacts.push(Committed { seq, at: decision.at, draft });
                 }
                 Event::AttemptEnded { report: Some(hash), .. }
-                | Event::StepRecorded { result: hash, .. } => self.contents.push((seq, *hash)),
+                | Event::StepRecorded { result: hash, .. }
+                | Event::StepSettled { result: Some(hash), .. } => self.contents.push((seq, *hash)),
                 Event::DeadLetterDropped { activation } => self.drop_dead(*activation, seq),
                 _ => {}
             }

@@ -305,6 +305,7 @@ fn mutants_that_do_not_fit_are_found() {
             ("src/a.rs", "//! Here.\nfn a() { one(); one(); two(); }\n"),
             ("docs/internals/proof.md", "| I1 | b | seed 0 |\n"),
             ("tests/mutants/core.toml", core.as_str()),
+            ("tests/mutants/deaths.toml", ""),
             ("tests/mutants/logs.toml", ""),
             ("tests/mutants/outputs.toml", ""),
             ("tests/mutants/owner.toml", ""),

@@ -5,6 +5,7 @@ use artel::envelope::Actor;
 use artel::event::Event;
 use artel::ids::{ActivationId, Seq};
 use artel::log::Outcome;
+use artel::step::{StepRejection, open_intents};
 use artel::{Caretaker, OperateError, Operator, Reader, Rejection, Standing};
 
 use super::dead::{Wanted, dead_letters};
@@ -128,9 +129,15 @@ async fn check(reader: &Reader, action: Action, ids: &[ActivationId]) -> Result<
             (Action::Cancel, Standing::Waiting(_) | Standing::Running) => continue,
             (Action::Cancel, Standing::Closed { .. }) => Rejection::NotOpen { activation },
             (Action::Redrive { .. } | Action::Drop, standing) => {
+                let redrives = matches!(action, Action::Redrive { .. });
+                let steps: Vec<_> = open_intents(&view.steps).cloned().collect();
                 let state = match standing {
                     Standing::Waiting(_) | Standing::Running => "it is open",
                     Standing::Closed { outcome, .. } => match outcome {
+                        Outcome::Dead(_) if redrives && !steps.is_empty() => {
+                            let doubt = StepRejection::InDoubt { activation, steps };
+                            return Err(OperateError::Rejected(Rejection::Step(doubt)).into());
+                        }
                         Outcome::Dead(_) => continue,
                         Outcome::Done => "it is done",
                         Outcome::Cancelled => "it is cancelled",
@@ -147,7 +154,7 @@ async fn check(reader: &Reader, action: Action, ids: &[ActivationId]) -> Result<
 }
 
 /// The last program that ran agents on the board: whoever only takes care of it opens no session.
-async fn last_program(reader: &Reader) -> Result<Option<String>, Error> {
+pub(super) async fn last_program(reader: &Reader) -> Result<Option<String>, Error> {
     let mut end = reader.state().seq().get();
     let mut len = LOOKED_BACK;
     while end > 0 {
@@ -257,7 +264,7 @@ fn tell(answer: &wire::Operated, out: &mut Output) -> Result<(), Error> {
     Ok(out.line(&format!("no process owned the board, so this one recorded it; {what_now}"))?)
 }
 
-fn runs_with(program: Option<&str>) -> String {
+pub(super) fn runs_with(program: Option<&str>) -> String {
     match program {
         None => "its agents run when the board's program starts".to_owned(),
         Some(program) => format!("its agents run when `{program}` starts"),

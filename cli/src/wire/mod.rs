@@ -5,6 +5,7 @@ mod activation;
 mod artifact;
 mod bench;
 mod board;
+mod correlation;
 mod event;
 mod failure;
 mod output;
@@ -12,14 +13,15 @@ mod turn;
 mod types;
 
 pub(crate) use activation::{
-    Activation, ActivationDetail, Activations, Attempt, DeadLetter, DeadLetters, Operated,
-    Subscription,
+    Activation, ActivationDetail, Activations, Attempt, DeadLetter, DeadLetters, LimitReached,
+    Operated, Subscription,
 };
 pub(crate) use artifact::{
     Artifact, ArtifactDetail, Artifacts, NotWoken, Trace, Visibility, Woken,
 };
 pub(crate) use bench::{Bench, Latency};
 pub(crate) use board::{Agent, Board, BoardHash, OpenCorrelation, Owner, Removed, Type, Verified};
+pub(crate) use correlation::{Correlation, CorrelationLimit};
 pub(crate) use event::{Actor, AgentDefinition, Event, Happened};
 pub(crate) use failure::{Failure, Problem};
 pub(crate) use output::{Candidate, KeptOutput, OutputRule, Withheld};

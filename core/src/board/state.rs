@@ -360,7 +360,7 @@ impl State {
     pub fn is_idle(&self) -> bool {
         self.index.running == 0
             && (self.paused
-                || self.index.first().is_none()
+                || self.index.is_quiet()
                     && self.index.next_with_room().is_none()
                     && self.index.agenda.next_release().is_none()
                     && !self.delays()

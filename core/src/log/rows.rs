@@ -11,7 +11,8 @@ use crate::envelope::{Draft, Envelope, Inputs};
 use crate::event::DeadReason;
 use crate::hash::{Hash, Salt};
 use crate::ids::{ActivationId, AgentNo, ArtifactId, CorrelationId, Seq, SubscriptionNo};
-use crate::names::{IdempotencyKey, OrderingKey, StepName};
+use crate::names::{IdempotencyKey, OrderingKey};
+use crate::step::Step;
 use crate::time::Timestamp;
 
 /// Everything that goes with one batch. Seqs are ascending in each list.
@@ -112,8 +113,8 @@ pub struct ClosedActivation {
     pub attempts: u32,
     /// The seqs of the starts and ends of its attempts, ascending.
     pub trail: Vec<Seq>,
-    /// Steps whose results are recorded, and where.
-    pub steps: Vec<(StepName, Seq)>,
+    /// Its recorded steps.
+    pub steps: Vec<Step>,
 }
 
 /// What became of an activation.

@@ -130,6 +130,7 @@ mod tests {
         TypeNo,
     };
     use artel_core::log::{ClosedActivation, Outcome};
+    use artel_core::step::{Step, StepMark};
     use artel_core::trace::TraceContext;
     use artel_core::visibility::Visibility;
 
@@ -170,7 +171,11 @@ mod tests {
             at: Timestamp(1_700_000_000_000),
             attempts: 2,
             trail: vec![Seq(301), Seq(302)],
-            steps: vec![("mail".parse().unwrap(), Seq(303))],
+            steps: vec![Step {
+                name: "mail".parse().unwrap(),
+                seq: Seq(303),
+                mark: StepMark::Irreversible,
+            }],
         };
         golden(&closed, CLOSED);
     }

@@ -120,7 +120,11 @@ impl Work {
             | Event::BreakerHalfOpened { .. }
             | Event::BreakerClosed { .. }
             | Event::Paused { .. }
-            | Event::Resumed { .. } => {}
+            | Event::Resumed { .. }
+            | Event::StepIntended { .. }
+            | Event::StepWithdrawn { .. }
+            | Event::StepSettled { .. }
+            | Event::LimitReached { .. } => {}
         }
     }
 

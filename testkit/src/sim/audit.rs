@@ -24,6 +24,7 @@ use artel_core::time::{Elapsed, Timestamp};
 
 use super::agents::Returned;
 use super::cases::{Case, Cases};
+use super::deaths::Deaths;
 use super::held_back::HeldBack;
 use super::ordering::Ordering;
 use super::rules;
@@ -72,6 +73,7 @@ pub(super) struct Audit {
     /// What holds attempts back.
     pub(super) held_back: HeldBack,
     pub(super) ordering: Ordering,
+    pub(super) deaths: Deaths,
     pub(super) owner: Option<ProcessId>,
     /// Where each epoch begins.
     epochs: BTreeMap<Seq, Epoch>,
@@ -116,6 +118,7 @@ impl Auditor {
             operated: BTreeMap::new(),
             held_back: HeldBack::default(),
             ordering: Ordering::default(),
+            deaths: Deaths::default(),
             owner: None,
             epochs: BTreeMap::new(),
             cases: Cases::default(),

@@ -99,10 +99,21 @@ pub enum Case {
     KeyHeldBack,
     /// A dead letter was redriven out of the order of its key.
     OutOfOrder,
+    /// A handler did something that must not be done twice.
+    Charged,
+    /// What must not be done twice was begun and not done, and whoever was to do it said so.
+    StepWithdrawn,
+    /// A person said of a step whether it was done.
+    StepSettled {
+        /// Whether it was.
+        happened: bool,
+    },
+    /// What had seen a process die ran in its own turn.
+    SuspectRan,
 }
 
 /// How many cases there are.
-const LEN: usize = 64;
+const LEN: usize = 71;
 
 impl Case {
     /// Every one.
@@ -171,6 +182,13 @@ impl Case {
         Self::Dead(DeadReason::BadKey),
         Self::KeyHeldBack,
         Self::OutOfOrder,
+        Self::Charged,
+        Self::StepWithdrawn,
+        Self::StepSettled { happened: false },
+        Self::StepSettled { happened: true },
+        Self::SuspectRan,
+        Self::Dead(DeadReason::CrashLoop),
+        Self::Dead(DeadReason::InDoubt),
     ];
 }
 
@@ -252,7 +270,7 @@ mod tests {
             Case::Cancelled => (18, 1),
             Case::NoRoom { .. } => (19, 2),
             Case::RoomMade => (20, 1),
-            Case::Dead(_) => (21, 7),
+            Case::Dead(_) => (21, 9),
             Case::LateResult => (22, 1),
             Case::KeyTaken => (23, 1),
             Case::StepReused => (24, 1),
@@ -270,6 +288,10 @@ mod tests {
             Case::OutOfOrder => (36, 1),
             Case::Withheld => (37, 1),
             Case::BestOf { .. } => (38, 2),
+            Case::Charged => (39, 1),
+            Case::StepWithdrawn => (40, 1),
+            Case::StepSettled { .. } => (41, 2),
+            Case::SuspectRan => (42, 1),
         }
     }
 
@@ -277,7 +299,7 @@ mod tests {
     fn every_case_is_among_all() {
         let kinds: BTreeSet<(u8, usize)> = Case::ALL.into_iter().map(kinds).collect();
         assert_eq!(kinds.iter().map(|(_, count)| count).sum::<usize>(), LEN);
-        assert!(kinds.into_iter().map(|(kind, _)| kind).eq(0..39));
+        assert!(kinds.into_iter().map(|(kind, _)| kind).eq(0..43));
         assert_eq!(Case::ALL.into_iter().collect::<BTreeSet<_>>().len(), LEN);
     }
 

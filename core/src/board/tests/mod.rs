@@ -7,13 +7,16 @@ mod cancel;
 mod candidates;
 mod dead_letters;
 mod deliveries;
+mod doubt;
 mod keys;
 mod limits;
+mod loops;
 mod pauses;
 mod publish;
 mod random;
 mod rates;
 mod register;
+mod suspects;
 mod take_over;
 mod visibility;
 
@@ -114,6 +117,7 @@ pub(super) fn agent(name: &str, on: &str) -> AgentDefinition {
         clearance: Clearance::default(),
         output_rules: Vec::new(),
         candidates: AgentDefinition::CANDIDATES,
+        crash_loop: AgentDefinition::CRASH_LOOP,
     }
 }
 
