@@ -83,6 +83,7 @@ fn agent(name: &str, on: &str, tag: Option<&str>) -> Arc<AgentDefinition> {
         clearance: Clearance::default(),
         output_rules: Vec::new(),
         candidates: AgentDefinition::CANDIDATES,
+        crash_loop: AgentDefinition::CRASH_LOOP,
     })
 }
 

@@ -291,6 +291,14 @@ impl<'a, T: Artifact, S: Send + Sync + 'static> Subscribed<'a, T, S> {
         self
     }
 
+    /// How many processes may die of one activation before it is a dead letter with the reason
+    /// `crash-loop`, at least 1; 5 unless it is set. What ran when a process died is suspect: of suspects one
+    /// at a time runs in a session, beside other work, and the deaths in its own turn are counted.
+    pub const fn crash_loop(mut self, deaths: u32) -> Self {
+        self.options.crash_loop = deaths;
+        self
+    }
+
     /// How many attempts of the agent may run at once, at least 1; 16 unless it is set.
     pub const fn concurrency(mut self, attempts: u32) -> Self {
         self.options.concurrency = attempts;

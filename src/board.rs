@@ -126,6 +126,22 @@ impl BoardBuilder {
         self
     }
 
+    /// How deep an artifact may be, that is how many artifacts may lie between it and a publish from
+    /// outside: 100 unless it is set. What an attempt returns beyond that makes a dead letter with the
+    /// reason `loop`, and an event that says so.
+    pub const fn depth_limit(mut self, depth: u16) -> Self {
+        self.bounds.depth = depth;
+        self
+    }
+
+    /// How many artifacts a tree of work may get in an hour: 100 000 unless it is set. A publish from
+    /// outside beyond that is refused; what an attempt returns makes a dead letter with the reason
+    /// `limit`, and an event that says so.
+    pub const fn correlation_limit(mut self, artifacts: u32) -> Self {
+        self.bounds.correlation_artifacts = artifacts;
+        self
+    }
+
     /// Keeps the board to these bounds instead of those of `limits`: for tests, which do not fill an
     /// agenda of a million.
     pub const fn bounds(mut self, bounds: Bounds) -> Self {

@@ -374,6 +374,28 @@ pub enum OperateError {
     /// The board refuses the command.
     #[error(transparent)]
     Rejected(Rejection),
+    /// The name of a step is not allowed.
+    #[error("cannot settle a step")]
+    StepName(#[source] names::Error),
+    /// The result of a step has no canonical form.
+    #[error("the result of step `{step}` is refused")]
+    StepResult {
+        /// The step.
+        step: String,
+        /// Why.
+        #[source]
+        source: artel_core::canonical::Error,
+    },
+    /// The result of a step is too long.
+    #[error("the result of step `{step}` has {len} bytes, the limit is {len_max}")]
+    StepResultLen {
+        /// The step.
+        step: String,
+        /// How many bytes it has.
+        len: usize,
+        /// How many it may have.
+        len_max: usize,
+    },
     /// The operator's name or reason is not allowed.
     #[error("an operator's command needs a name and a reason")]
     Operator(#[source] names::Error),
@@ -408,7 +430,9 @@ impl OperateError {
             Self::Unknown { .. } => "unknown-name",
             Self::LookUp(source) => source.code(),
             Self::Rejected(rejection) => rejection.code(),
-            Self::Operator(_) => "name",
+            Self::Operator(_) | Self::StepName(_) => "name",
+            Self::StepResult { .. } => "payload",
+            Self::StepResultLen { .. } => "limit",
             Self::Partly { source, .. } => source.code(),
             Self::Unavailable(_) => "unavailable",
             Self::Interrupted(_) => "interrupted",
@@ -424,9 +448,13 @@ impl OperateError {
             Self::Rejected(rejection) => rejection.retryable(),
             Self::Partly { source, .. } => source.retryable(),
             Self::Unavailable(_) | Self::Interrupted(_) => true,
-            Self::NoDeadLetter(_) | Self::Unknown { .. } | Self::Operator(_) | Self::Stopped(_) => {
-                false
-            }
+            Self::NoDeadLetter(_)
+            | Self::Unknown { .. }
+            | Self::Operator(_)
+            | Self::StepName(_)
+            | Self::StepResult { .. }
+            | Self::StepResultLen { .. }
+            | Self::Stopped(_) => false,
         }
     }
 }

@@ -3,13 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use artel_core::board::{Activation, Gate, Phase, State};
+use artel_core::board::{Activation, Gate, Phase, State, Suspect};
 use artel_core::catalogue::Catalogue;
 use artel_core::envelope::Actor;
-use artel_core::event::{AttemptEnd, Event, Next};
+use artel_core::event::{AttemptEnd, Event, Next, Reached};
 use artel_core::ids::{ActivationId, AgentNo, AttemptNo, CorrelationId, Seq, SubscriptionNo};
 use artel_core::log::{ClosedActivation, Death, Log, Outcome};
-use artel_core::names::{AgentName, OrderingKey, QueueName, StepName};
+use artel_core::names::{AgentName, OrderingKey, QueueName};
+use artel_core::step::Step;
 use artel_core::time::Timestamp;
 
 use crate::error::ReadError;
@@ -39,8 +40,10 @@ pub struct ActivationView {
     pub attempts: u32,
     /// The dead-letter queue of its agent.
     pub queue: QueueName,
-    /// Steps whose results are recorded.
-    pub steps: Vec<StepName>,
+    /// Its recorded steps.
+    pub steps: Vec<Step>,
+    /// Whether it ran when a process died, where it is open.
+    pub suspect: Option<Suspect>,
     /// What it died of, where it is, or was, a dead letter.
     pub death: Option<Death>,
     pub(crate) trail: Vec<Seq>,
@@ -102,8 +105,21 @@ pub struct AttemptView {
     pub end: Option<AttemptEnd>,
     /// What became of the activation.
     pub next: Option<Next>,
+    /// The limit that what it returned would have exceeded.
+    pub limit: Option<LimitView>,
     /// Its error chain and log lines; empty when it left none, or they were erased.
     pub report: AttemptReport,
+}
+
+/// A limit that what an attempt returned would have exceeded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LimitView {
+    /// Which limit.
+    pub limit: Reached,
+    /// What it would have come to.
+    pub value: u64,
+    /// What is allowed.
+    pub bound: u64,
 }
 
 impl ActivationView {
@@ -123,7 +139,8 @@ impl ActivationView {
             standing,
             attempts: activation.attempts,
             queue: definition.dead_letter_queue.clone(),
-            steps: activation.steps.iter().map(|(name, _)| name.clone()).collect(),
+            steps: activation.steps.clone(),
+            suspect: activation.suspect,
             death: None,
             trail: activation.trail.to_vec(),
             ended: None,
@@ -142,7 +159,8 @@ impl ActivationView {
             standing: Standing::Closed { outcome: closed.outcome, at: closed.at },
             attempts: closed.attempts,
             queue: definition.dead_letter_queue.clone(),
-            steps: closed.steps.into_iter().map(|(name, _)| name).collect(),
+            steps: closed.steps,
+            suspect: None,
             death: closed.death,
             trail: closed.trail,
             ended: Some(closed.ended),
@@ -181,6 +199,7 @@ impl ActivationView {
                     ended: None,
                     end: None,
                     next: None,
+                    limit: None,
                     report: AttemptReport::default(),
                 }),
                 Event::AttemptEnded { end, next, .. } => {
@@ -189,6 +208,11 @@ impl ActivationView {
                         attempt.end = Some(end);
                         attempt.next = Some(next);
                         attempt.report = reports.get(&seq).cloned().unwrap_or_default();
+                    }
+                }
+                Event::LimitReached { limit, value, bound, .. } => {
+                    if let Some(attempt) = attempts.last_mut() {
+                        attempt.limit = Some(LimitView { limit, value, bound });
                     }
                 }
                 Event::BoardCreated { .. }
@@ -213,7 +237,10 @@ impl ActivationView {
                 | Event::Paused { .. }
                 | Event::Resumed { .. }
                 | Event::DebtPaid { .. }
-                | Event::PredicateFailed { .. } => {}
+                | Event::PredicateFailed { .. }
+                | Event::StepIntended { .. }
+                | Event::StepWithdrawn { .. }
+                | Event::StepSettled { .. } => {}
             }
         }
         Ok(attempts)

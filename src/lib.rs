@@ -30,6 +30,7 @@ mod reader;
 mod redrive;
 mod report;
 mod running;
+mod settlement;
 mod shutdown;
 mod sight;
 mod snapshotter;
@@ -53,8 +54,8 @@ pub use artel_core::policy::{
 };
 pub use artel_core::trace::{TraceContext, TraceError};
 pub use artel_core::{
-    board as state, definition, envelope, event, fingerprint, hash, ids, key, log, names, output_rule,
-    predicate, record, schema, time, visibility,
+    board as state, definition, envelope, event, fingerprint, hash, ids, key, log, names,
+    output_rule, predicate, record, schema, step, time, visibility,
 };
 pub use artel_eventbus::{Entry, Tail, TailError};
 pub use artel_macros::{Artifact, Outputs};
@@ -75,7 +76,7 @@ pub use error::{
     LoadError, OpenError, OperateError, PublishError, ReadError, StartError, TakeOverError,
 };
 pub use handler::{Handler, Stateful, Stateless};
-pub use history::{ActivationView, AttemptView, Intervened, Intervention, Standing};
+pub use history::{ActivationView, AttemptView, Intervened, Intervention, LimitView, Standing};
 pub use letters::{DeadLetterFilter, DeadLetterGroup, DeadLetterGroups};
 pub use operator::Operator;
 pub use output::Output;
@@ -85,6 +86,7 @@ pub use reader::{ActivationFilter, ActivationListing, Reader};
 pub use redrive::{Bulk, Redrive};
 pub use report::{AttemptReport, CandidateReport, KeptOutput, Withheld};
 pub use running::{Running, Status};
+pub use settlement::Settlement;
 pub use shutdown::Shutdown;
 pub use sight::{Events, Seen};
 pub use stored::Stored;

@@ -8,11 +8,13 @@ use artel_core::envelope::Actor;
 use artel_core::event::{Metered, Pausable};
 use artel_core::ids::{ActivationId, AgentNo, CorrelationId, DependencyNo};
 use artel_core::names::{AgentName, DependencyName, OperatorName};
+use artel_core::step::Settle;
 
 use crate::committer::Failure;
 use crate::entropy;
 use crate::error::OperateError;
 use crate::running::{PATIENCE, Parts};
+use crate::settlement::Settlement;
 
 /// Bytes of a reason.
 const REASON_LEN_MAX: usize = 1_024;
@@ -73,6 +75,53 @@ impl<'a> Operator<'a> {
     /// When one of them is no dead letter, or the board does not answer.
     pub async fn drop_dead(&self, ids: &[ActivationId]) -> Result<u32, OperateError> {
         self.dead_letters(ids, Request::DropDead).await
+    }
+
+    /// Says whether the irreversible steps were done that a dead letter is in doubt about, all of them, and
+    /// tries it again: of a step that was done the handler gets the result, one that was not done is done
+    /// by the next attempt.
+    ///
+    /// # Errors
+    /// When it is no dead letter, it is not in doubt about one of the steps or in doubt about more, a
+    /// result cannot be recorded, younger ones of its ordering key may have run since, or the board does not
+    /// answer.
+    pub async fn settle(
+        &self,
+        id: ActivationId,
+        settlement: Settlement,
+    ) -> Result<u32, OperateError> {
+        self.settle_with(id, settlement, false).await
+    }
+
+    /// As [`settle`](Self::settle), also where younger ones of an ordering key may have run since.
+    ///
+    /// # Errors
+    /// As [`settle`](Self::settle), but for that.
+    pub async fn settle_out_of_order(
+        &self,
+        id: ActivationId,
+        settlement: Settlement,
+    ) -> Result<u32, OperateError> {
+        self.settle_with(id, settlement, true).await
+    }
+
+    async fn settle_with(
+        &self,
+        id: ActivationId,
+        settlement: Settlement,
+        out_of_order: bool,
+    ) -> Result<u32, OperateError> {
+        let setup = &self.parts.setup;
+        let steps = settlement.contents(setup.payload_len, &*setup.entropy)?;
+        loop {
+            let letter = DeadLetterRef { out_of_order, ..self.look_up(id).await? };
+            let settle = Settle { letter, steps: steps.clone() };
+            match self.command(None, Request::Settle(Box::new(settle))).await {
+                // Somebody else touched it meanwhile: look again.
+                Err(Failure::Rejected(Rejection::StaleLookUp { .. })) => {}
+                answer => return changed(answer),
+            }
+        }
     }
 
     /// Cancels all that is open of a tree of work. What runs is stopped, and its late result is

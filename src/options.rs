@@ -49,6 +49,7 @@ pub(crate) struct Options {
     pub(crate) labels: Vec<SmolStr>,
     pub(crate) tenants: Vec<SmolStr>,
     pub(crate) all_tenants: bool,
+    pub(crate) crash_loop: u32,
     pub(crate) classifier: Option<Box<Classifier>>,
     pub(crate) rules: Vec<OutputRules>,
     pub(crate) candidates: u32,
@@ -96,6 +97,7 @@ impl Default for Options {
             labels: Vec::new(),
             tenants: Vec::new(),
             all_tenants: false,
+            crash_loop: AgentDefinition::CRASH_LOOP,
             classifier: None,
             rules: Vec::new(),
             candidates: AgentDefinition::CANDIDATES,
@@ -135,6 +137,13 @@ impl Options {
             return Err(
                 "it has a key, and neither an order nor a concurrency per key nor a quiet \
                         time, which a key is for"
+                    .to_owned(),
+            );
+        }
+        if self.crash_loop == 0 {
+            return Err(
+                "the deaths of a crash loop are 0, so what never ran would be a dead letter; use \
+                        at least 1"
                     .to_owned(),
             );
         }
@@ -272,6 +281,7 @@ pub(crate) fn define(
         clearance,
         output_rules,
         candidates: options.candidates,
+        crash_loop: options.crash_loop,
     })
 }
 

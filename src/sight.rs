@@ -106,7 +106,11 @@ impl Sight {
             | Event::Paused { .. }
             | Event::Resumed { .. }
             | Event::DebtPaid { .. }
-            | Event::PredicateFailed { .. } => {}
+            | Event::PredicateFailed { .. }
+            | Event::StepIntended { .. }
+            | Event::StepWithdrawn { .. }
+            | Event::StepSettled { .. }
+            | Event::LimitReached { .. } => {}
         }
         Ok(Some(entry))
     }

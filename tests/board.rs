@@ -5,8 +5,10 @@
 mod board {
     mod best_of;
     mod dead_letters;
+    mod deaths;
     mod faults;
     mod handlers;
+    mod irreversible;
     mod load;
     mod options;
     mod outages;

@@ -9,10 +9,11 @@ use artel::event::{Metered, Next, Pausable};
 use artel::ids::{ActivationId, AgentNo, Seq, SubscriptionNo, TypeNo};
 use artel::key::KeyOf;
 use artel::state::{Gate, State};
+use artel::step::open_intents;
 use artel::visibility::Visibility;
 use artel::{
-    ActivationView, AttemptView, Breaker, DeadLetterGroup, Intervened, Intervention, RateLimit,
-    Standing, Stored, TraceContext, Trip,
+    ActivationView, AttemptView, Breaker, DeadLetterGroup, Intervened, Intervention, LimitView,
+    RateLimit, Standing, Stored, TraceContext, Trip,
 };
 
 use crate::{returned, times, wire, words};
@@ -118,6 +119,7 @@ pub(crate) fn activation(view: &ActivationView, state: &State) -> wire::Activati
             | Gate::Room
             | Gate::BoardConcurrency
             | Gate::AgentConcurrency
+            | Gate::Suspect(_)
             | Gate::Permit => (Some(gate), None),
         },
         Standing::Running | Standing::Closed { .. } => (None, None),
@@ -142,7 +144,14 @@ pub(crate) fn activation(view: &ActivationView, state: &State) -> wire::Activati
         ended_at: ended,
         attempts: view.attempts,
         queue: view.queue.to_string(),
-        steps: texts(&view.steps),
+        steps: view
+            .steps
+            .iter()
+            .filter(|step| !step.is_open())
+            .map(|it| it.name.to_string())
+            .collect(),
+        in_doubt: open_intents(&view.steps).map(ToString::to_string).collect(),
+        suspect_deaths: view.suspect.map(|suspect| suspect.deaths),
     }
 }
 
@@ -184,7 +193,7 @@ fn held_by(state: &State, gate: Gate) -> Option<String> {
             let wire::Metered { kind, name } = metered(state, of);
             Some(format!("{kind} {name}"))
         }
-        Gate::OrderingKey(before) => Some(format!("activation {before}")),
+        Gate::OrderingKey(before) | Gate::Suspect(before) => Some(format!("activation {before}")),
         Gate::Unregistered
         | Gate::After(_)
         | Gate::Room
@@ -268,11 +277,17 @@ pub(crate) fn attempt(view: &AttemptView, state: &State) -> wire::Attempt {
         next: view.next.map(words::next),
         not_before: not_before.map(times::millis),
         reason,
+        limit: view.limit.map(limit),
         error: view.report.error.clone(),
         log: view.report.log.clone(),
         withheld: returned::withheld(&view.report.withheld),
         candidates: returned::candidates(&view.report),
     }
+}
+
+/// A limit that an attempt reached.
+pub(crate) const fn limit(view: LimitView) -> wire::LimitReached {
+    wire::LimitReached { limit: words::reached(view.limit), value: view.value, bound: view.bound }
 }
 
 pub(crate) fn subscription(definition: &SubscriptionDefinition) -> wire::Subscription {

@@ -5,6 +5,7 @@ use std::error::Error as StdError;
 use std::io;
 
 use artel::ids::ActivationId;
+use artel::step::StepRejection;
 use artel::{
     CaretakeError, LoadError, OpenError, OperateError, ReadError, TailError, VerifyError, log,
 };
@@ -141,9 +142,14 @@ impl Error {
             Self::Operate(OperateError::NoDeadLetter(_) | OperateError::Unknown { .. }) => exit::NO,
             Self::NotDead { .. } | Self::Operate(OperateError::Rejected(_)) => exit::REFUSED,
             Self::Partly { source, .. } => source.exit(),
-            Self::Unconfirmed | Self::NoOperator | Self::Operate(OperateError::Operator(_)) => {
-                exit::USAGE
-            }
+            Self::Unconfirmed
+            | Self::NoOperator
+            | Self::Operate(
+                OperateError::Operator(_)
+                | OperateError::StepName(_)
+                | OperateError::StepResult { .. }
+                | OperateError::StepResultLen { .. },
+            ) => exit::USAGE,
             Self::Open(_)
             | Self::Read(_)
             | Self::Load(_)
@@ -201,6 +207,9 @@ impl Error {
                 "`artel activation ls` lists activations; an activation's id is the seq of the \
                  event that created it"
             }
+            Self::NotFound { what: "correlation", .. } => {
+                "`artel artifact show` names the tree of work of an artifact"
+            }
             Self::NotFound { .. } => {
                 "`artel artifact ls` lists artifacts; name one by its id or its seq. One that not \
                  everybody may see is shown with --as AGENT, --label, --tenant or --unrestricted"
@@ -219,6 +228,12 @@ impl Error {
             }
             Self::Operate(OperateError::Rejected(artel::Rejection::OutOfOrder { .. })) => {
                 "give --out-of-order"
+            }
+            Self::Operate(OperateError::Rejected(artel::Rejection::Step(
+                StepRejection::InDoubt { activation, .. }
+                | StepRejection::NotInDoubt { activation, .. },
+            ))) => {
+                return Some(format!("`artel dlq show {activation}` names the steps in doubt"));
             }
             Self::Operate(OperateError::Rejected(artel::Rejection::NoBreaker { .. })) => {
                 "`artel breaker ls` lists those there are"

@@ -16,8 +16,8 @@ const HEAD: &str = "\
 
 `artel` looks at boards and operates them. Every verb works on a board's log, whether or not a process
 owns the board, and without the program whose agents work on it. Verbs only read, except `board rm`,
-`pause` and `resume`, `activation cancel`, `breaker open` and `close`, `dlq redrive` and `dlq drop`:
-these need a board that no process owns. The
+`pause` and `resume`, `activation cancel`, `breaker open` and `close`, `dlq redrive` and `dlq drop`,
+`step settle`: these need a board that no process owns. The
 program becomes its owner for a moment, records what is asked, and gives the board up; agents do what
 follows when their program starts the next time. `bench` makes a board of its own, and removes it.
 
@@ -68,7 +68,7 @@ A reader that leaves early, such as `head`, is no error.
 ";
 
 /// Each verb, and what it answers.
-const ANSWERS: [(&str, &str); 27] = [
+const ANSWERS: [(&str, &str); 29] = [
     ("board show", "board"),
     ("board verify", "verified"),
     ("board hash", "board hash"),
@@ -81,6 +81,7 @@ const ANSWERS: [(&str, &str); 27] = [
     ("artifact show", "artifact detail"),
     ("types ls", "types"),
     ("types check", "types checked"),
+    ("correlation show", "correlation"),
     ("correlation pause", "turned"),
     ("correlation resume", "turned"),
     ("activation ls", "activations"),
@@ -94,6 +95,7 @@ const ANSWERS: [(&str, &str); 27] = [
     ("dlq show", "activation detail"),
     ("dlq redrive", "operated"),
     ("dlq drop", "operated"),
+    ("step settle", "operated"),
     ("event tail", "event"),
     ("bench", "bench"),
 ];
@@ -125,6 +127,8 @@ fn types() -> Vec<(&'static str, Schema)> {
         ("types checked", of::<wire::TypesChecked>()),
         ("version checked", of::<wire::VersionChecked>()),
         ("type failure", of::<wire::TypeFailure>()),
+        ("correlation", of::<wire::Correlation>()),
+        ("correlation limit", of::<wire::CorrelationLimit>()),
         ("activations", of::<wire::Activations>()),
         ("activation", of::<wire::Activation>()),
         ("activation detail", of::<wire::ActivationDetail>()),
@@ -134,6 +138,7 @@ fn types() -> Vec<(&'static str, Schema)> {
         ("candidate", of::<wire::Candidate>()),
         ("kept output", of::<wire::KeptOutput>()),
         ("intervention", of::<wire::Intervention>()),
+        ("limit reached", of::<wire::LimitReached>()),
         ("dead letters", of::<wire::DeadLetters>()),
         ("dead letter", of::<wire::DeadLetter>()),
         ("dead letter groups", of::<wire::DeadLetterGroups>()),

@@ -1,7 +1,7 @@
 //! The words for what the library has as values: the same in text and in JSON, and stable.
 
 use artel::envelope::Clause;
-use artel::event::{AttemptEnd, DeadReason, Mended, Next, SessionEnd, Tripped};
+use artel::event::{AttemptEnd, DeadReason, Mended, Next, Reached, SessionEnd, Tripped};
 use artel::key::OnDead;
 use artel::log::{Durability, Outcome};
 use artel::{ErrorKind, Standing};
@@ -40,6 +40,15 @@ pub(crate) const fn dead_reason(standing: &Standing) -> Option<&'static str> {
 
 pub(crate) const fn reason(reason: DeadReason) -> &'static str {
     reason.as_str()
+}
+
+/// A limit that outputs may exceed.
+pub(crate) const fn reached(limit: Reached) -> &'static str {
+    match limit {
+        Reached::Depth => "depth",
+        Reached::CorrelationArtifacts => "correlation",
+        Reached::Agenda => "agenda",
+    }
 }
 
 pub(crate) const fn clause(clause: Clause) -> &'static str {

@@ -11,6 +11,7 @@ mod verbs {
     mod event;
     mod failing;
     mod fixture;
+    mod step;
     mod turn;
     mod types;
     mod usage;

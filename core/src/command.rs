@@ -16,6 +16,7 @@ use crate::names::{
     BoardName, DependencyName, IdempotencyKey, OrderingKey, ProgramName, StepName, TypeName,
 };
 use crate::policy::ErrorKind;
+use crate::step::{IntendStep, Settle, StepClass, StepRejection};
 use crate::trace::TraceContext;
 
 pub use crate::registration::{Registration, TypeRefusal, TypeRegistration, Upcast};
@@ -74,6 +75,13 @@ pub enum Request {
     CloseBreaker(Metered),
     /// Give what the board owes itself.
     Pay(Pay),
+    /// An irreversible step of an attempt is about to be done.
+    IntendStep(IntendStep),
+    /// An irreversible step of an attempt was not done after all.
+    WithdrawStep(IntendStep),
+    /// Say whether the irreversible steps were done that a dead letter is in doubt about, and try it
+    /// again.
+    Settle(Box<Settle>),
 }
 
 impl Request {
@@ -106,7 +114,10 @@ impl Request {
             | Self::Pause(_)
             | Self::Resume(_)
             | Self::OpenBreaker(_)
-            | Self::CloseBreaker(_) => None,
+            | Self::CloseBreaker(_)
+            | Self::IntendStep(_)
+            | Self::WithdrawStep(_)
+            | Self::Settle(_) => None,
         }
     }
 }
@@ -228,6 +239,8 @@ pub struct RecordStep {
     pub step: StepName,
     /// Its result.
     pub result: Content,
+    /// What kind of step it is.
+    pub class: StepClass,
 }
 
 /// A dead letter as it was looked up.
@@ -438,6 +451,9 @@ pub enum Rejection {
         /// What was to be paid.
         debt: DebtId,
     },
+    /// The step cannot be done, completed or settled like this.
+    #[error(transparent)]
+    Step(StepRejection),
 }
 
 impl Rejection {
@@ -466,6 +482,7 @@ impl Rejection {
             Self::UnknownSession { .. } => "unknown-session",
             Self::StepRecorded { .. } => "step-recorded",
             Self::NotOwed { .. } => "not-owed",
+            Self::Step(rejection) => rejection.code(),
         }
     }
 

@@ -46,6 +46,8 @@ pub struct AgentDefinition {
     /// How many candidates each of its attempts has, of which one is published. An attempt takes as
     /// many slots.
     pub candidates: u32,
+    /// How many processes may die in the own turn of an activation before it is a dead letter.
+    pub crash_loop: u32,
 }
 
 /// What somebody may see that not everybody may.
@@ -151,6 +153,9 @@ impl AgentDefinition {
     pub const CONCURRENCY: u32 = 16;
     /// How long an attempt may take, unless its agent says otherwise.
     pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
+    /// How many processes die of an activation before it is a dead letter, unless its agent says
+    /// otherwise.
+    pub const CRASH_LOOP: u32 = 5;
     /// How many candidates an attempt has, unless its agent asks for the best of several.
     pub const CANDIDATES: u32 = 1;
 

@@ -17,6 +17,7 @@ use crate::ids::{
 };
 use crate::names::{BoardName, OrderingKey, ProgramName, StepName, TypeName};
 use crate::policy::ErrorKind;
+use crate::step::Step;
 use crate::time::Elapsed;
 
 /// The level that this release writes. It reads this one and the next.
@@ -222,6 +223,56 @@ pub enum Event {
         /// seq; none where it was not told.
         text: Option<Hash>,
     },
+    /// An irreversible step is about to be done.
+    StepIntended {
+        /// The attempt whose step it is.
+        attempt: AttemptId,
+        /// The name of the step.
+        step: StepName,
+    },
+    /// An irreversible step was not done after all, says whoever was to do it.
+    StepWithdrawn {
+        /// The attempt whose step it is.
+        attempt: AttemptId,
+        /// The name of the step.
+        step: StepName,
+    },
+    /// A person says of an irreversible step whether it was done. Its activation is redriven in the
+    /// same batch.
+    StepSettled {
+        /// The activation that was in doubt about it.
+        activation: ActivationId,
+        /// The name of the step.
+        step: StepName,
+        /// The hash of the result, which lies beside the log under this event's seq; none when the
+        /// step was not done.
+        result: Option<Hash>,
+    },
+    /// What an attempt returned would exceed a limit: why the attempt, which ends in the same batch,
+    /// makes a dead letter.
+    LimitReached {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// The tree of work.
+        correlation: CorrelationId,
+        /// Which limit.
+        limit: Reached,
+        /// What it would have come to.
+        value: u64,
+        /// What is allowed.
+        bound: u64,
+    },
+}
+
+/// A limit that the outputs of an attempt may exceed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Reached {
+    /// How many artifacts may lie between one and a publish from outside.
+    Depth,
+    /// How many artifacts a tree of work may get in an hour.
+    CorrelationArtifacts,
+    /// How many activations an agenda takes, even if it is empty.
+    Agenda,
 }
 
 /// What has a breaker and a rate limit.
@@ -295,8 +346,8 @@ pub struct Redriven {
     pub attempts: u32,
     /// The seqs of the starts and ends of those attempts.
     pub trail: Vec<Seq>,
-    /// Steps whose results are recorded, and where.
-    pub steps: Vec<(StepName, Seq)>,
+    /// Its recorded steps.
+    pub steps: Vec<Step>,
 }
 
 /// How an attempt ended.
@@ -366,6 +417,11 @@ pub enum DeadReason {
     Limit,
     /// Its key could not be worked out.
     BadKey,
+    /// The process died too often in which it alone of those ran that had seen one die.
+    CrashLoop,
+    /// An attempt ended in the middle of an irreversible step: whether it was done, a person has to
+    /// say.
+    InDoubt,
 }
 
 impl DeadReason {
@@ -380,6 +436,8 @@ impl DeadReason {
             Self::Loop => "loop",
             Self::Limit => "limit",
             Self::BadKey => "bad-key",
+            Self::CrashLoop => "crash-loop",
+            Self::InDoubt => "in-doubt",
         }
     }
 }

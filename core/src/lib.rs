@@ -31,6 +31,7 @@ pub mod registration;
 pub mod schema;
 pub mod seed;
 pub mod spawn;
+pub mod step;
 pub mod time;
 pub mod trace;
 pub mod visibility;

@@ -19,7 +19,7 @@ use artel_core::definition::{
 use artel_core::envelope::{Actor, Clause, Draft, Envelope, NotBefore, Producer, Verdicts};
 use artel_core::event::{
     AttemptEnd, Closure, Counts, DeadReason, Event, LEVEL, Mended, Metered, Next, Pausable,
-    Redriven, SessionEnd, Tripped,
+    Reached, Redriven, SessionEnd, Tripped,
 };
 use artel_core::fingerprint::Fingerprint;
 use artel_core::hash::Hash;
@@ -37,6 +37,7 @@ use artel_core::policy::{Breaker, ErrorKind, Jitter, RateLimit, Retry};
 use artel_core::predicate::Path;
 use artel_core::predicate::cel::Cel;
 use artel_core::record::{Batch, Decision, Encoder, Place, genesis};
+use artel_core::step::{Step, StepMark};
 use artel_core::time::{Elapsed, Timestamp};
 use artel_core::trace::TraceContext;
 use artel_core::visibility::{Restriction, Tenants, Visibility};
@@ -148,6 +149,7 @@ fn defined(no: u32, name: &str, subscription: u32) -> Event {
             count: Some((1..=300).into()),
         }],
         candidates: 2,
+        crash_loop: 7,
     };
     let subscriptions = vec![SubscriptionNo(subscription)];
     Event::AgentDefined { agent: AgentNo(no), definition: Arc::new(definition), subscriptions }
@@ -279,7 +281,11 @@ fn work() -> Vec<Event> {
             out_of_order: true,
             attempts: 1,
             trail: vec![Seq(9), Seq(11)],
-            steps: vec![(StepName::new("charge").unwrap(), Seq(10))],
+            steps: vec![Step {
+                name: StepName::new("charge").unwrap(),
+                seq: Seq(10),
+                mark: StepMark::Idempotent,
+            }],
         })),
         committed(full(), &[0]),
         created(13, correlation(8)),
@@ -304,7 +310,7 @@ fn work() -> Vec<Event> {
     ]
 }
 
-/// Two deaths that somebody wants to be told of, of which one is: events 34 to 38.
+/// Two deaths that somebody wants to be told of, of which one is: events 44 to 48.
 fn owed() -> Vec<Event> {
     let Event::AgentDefined { definition, .. } = defined(2, "undertaker", 2) else {
         return Vec::new();
@@ -329,7 +335,46 @@ fn owed() -> Vec<Event> {
         },
         dies(25, DeadReason::BadKey),
         dies(8, DeadReason::TotalTimeout),
-        Event::DebtPaid { debt: DebtId(Seq(36)) },
+        Event::DebtPaid { debt: DebtId(Seq(46)) },
+    ]
+}
+
+/// What irreversible steps, deaths and limits leave.
+fn deaths() -> Vec<Event> {
+    let (one, two) = (attempt(25, 1), attempt(25, 2));
+    let [mail, charge] = ["mail", "charge"].map(|name| StepName::new(name).unwrap());
+    let intended = |step: &StepName| Event::StepIntended { attempt: one, step: step.clone() };
+    vec![
+        started(one),
+        intended(&mail),
+        Event::StepWithdrawn { attempt: one, step: mail.clone() },
+        intended(&charge),
+        Event::LimitReached {
+            attempt: one,
+            correlation: correlation(7),
+            limit: Reached::CorrelationArtifacts,
+            value: 100_001,
+            bound: 100_000,
+        },
+        ended(one, AttemptEnd::Lost, Next::Dead(DeadReason::InDoubt)),
+        Event::StepSettled {
+            activation: ActivationId(Seq(25)),
+            step: charge.clone(),
+            result: Some(Hash::of(b"2")),
+        },
+        Event::ActivationRedriven(Box::new(Redriven {
+            activation: ActivationId(Seq(25)),
+            subscription: SubscriptionNo(0),
+            inputs: smallvec![Seq(24)],
+            correlation: correlation(7),
+            key: Some(OrderingKey::new("north").unwrap()),
+            out_of_order: false,
+            attempts: 1,
+            trail: vec![Seq(34), Seq(38), Seq(39)],
+            steps: vec![Step { name: charge, seq: Seq(40), mark: StepMark::Irreversible }],
+        })),
+        started(two),
+        ended(two, AttemptEnd::Lost, Next::Retry { not_before: Elapsed(9_500), counted: false }),
     ]
 }
 
@@ -349,8 +394,9 @@ fn decisions() -> Vec<Decision> {
         decision(41, Actor::Operator { name, reason: "it is whole again".into() }, work()),
         Decision { correlation: None, trace: None, ..decision(42, Actor::Board, held_back()) },
         decision(43, Actor::Attempt(attempt(8, 2)), Vec::new()),
-        decision(44, Actor::Board, owed()),
-        decision(45, Actor::Program(program()), failing()),
+        decision(44, Actor::Board, deaths()),
+        decision(45, Actor::Board, owed()),
+        decision(46, Actor::Program(program()), failing()),
     ]
 }
 
@@ -383,16 +429,20 @@ const fn kind(event: &Event) -> u8 {
         Event::Resumed { .. } => 22,
         Event::DebtPaid { .. } => 23,
         Event::PredicateFailed { .. } => 24,
+        Event::StepIntended { .. } => 25,
+        Event::StepWithdrawn { .. } => 26,
+        Event::StepSettled { .. } => 27,
+        Event::LimitReached { .. } => 28,
     }
 }
-const KINDS: u8 = 25;
+const KINDS: u8 = 29;
 
 fn place() -> Place {
     Place {
         epoch: Epoch(1),
         first: Seq(1),
-        last: Seq(39),
-        at: Timestamp(1_767_225_600_045),
+        last: Seq(51),
+        at: Timestamp(1_767_225_600_046),
         previous: genesis(Incarnation::new(uuid(1))),
     }
 }

@@ -293,6 +293,10 @@ fn content_len(command: &Command) -> usize {
     match &command.request {
         Request::Finish(finish) => finish.report.as_ref().map_or(0, |report| report.bytes().len()),
         Request::RecordStep(record) => record.result.bytes().len(),
+        Request::Settle(settle) => {
+            let results = settle.steps.iter().filter_map(|(_, result)| result.as_ref());
+            results.map(|result| result.bytes().len()).sum()
+        }
         Request::TakeOver(_)
         | Request::Register(_)
         | Request::OpenSession(_)
@@ -307,6 +311,8 @@ fn content_len(command: &Command) -> usize {
         | Request::Resume(_)
         | Request::OpenBreaker(_)
         | Request::CloseBreaker(_)
-        | Request::Pay(_) => 0,
+        | Request::Pay(_)
+        | Request::IntendStep(_)
+        | Request::WithdrawStep(_) => 0,
     }
 }

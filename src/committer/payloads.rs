@@ -123,7 +123,11 @@ impl Payloads {
                 | Event::Paused { .. }
                 | Event::Resumed { .. }
                 | Event::DebtPaid { .. }
-                | Event::PredicateFailed { .. } => {}
+                | Event::PredicateFailed { .. }
+                | Event::StepIntended { .. }
+                | Event::StepWithdrawn { .. }
+                | Event::StepSettled { .. }
+                | Event::LimitReached { .. } => {}
             }
         }
         used.sort_unstable();

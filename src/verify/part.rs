@@ -82,6 +82,7 @@ impl Part {
                 | Event::PredicateFailed { text: Some(hash), .. } => {
                     self.contents.push((seq, *hash))
                 }
+                Event::StepSettled { result: Some(hash), .. } => self.contents.push((seq, *hash)),
                 Event::DeadLetterDropped { activation } => self.drop_dead(*activation, seq),
                 _ => {}
             }

@@ -306,6 +306,7 @@ fn mutants_that_do_not_fit_are_found() {
             ("docs/internals/proof.md", "| I1 | b | seed 0 |\n"),
             ("tests/mutants/core.toml", core.as_str()),
             ("tests/mutants/dead.toml", ""),
+            ("tests/mutants/deaths.toml", ""),
             ("tests/mutants/logs.toml", ""),
             ("tests/mutants/outputs.toml", ""),
             ("tests/mutants/owner.toml", ""),

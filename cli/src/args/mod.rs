@@ -6,6 +6,7 @@ mod bench;
 mod board;
 mod dlq;
 mod event;
+mod step;
 mod turn;
 mod types;
 mod value;
@@ -20,8 +21,10 @@ pub(crate) use bench::{Bench, Correlations, Rate};
 pub(crate) use board::{BoardRm, BoardVerb};
 pub(crate) use dlq::{DlqFilter, DlqLs, DlqRedrive, DlqSelect, DlqShow, DlqVerb};
 pub(crate) use event::{EventTail, EventVerb};
+pub(crate) use step::{StepSettle, StepVerb};
 pub(crate) use turn::{
-    AgentNamed, AgentVerb, BreakerNamed, BreakerVerb, CorrelationNamed, CorrelationVerb, Said,
+    AgentNamed, AgentVerb, BreakerNamed, BreakerVerb, CorrelationNamed, CorrelationShow,
+    CorrelationVerb, Said,
 };
 pub(crate) use types::{TypesCheck, TypesVerb};
 pub(crate) use value::ArtifactRef;
@@ -30,7 +33,7 @@ pub(crate) use value::ArtifactRef;
 ///
 /// Every verb works on a board's log, whether or not the program of the board runs. Verbs only
 /// read, except `board rm`, `pause` and `resume`, `activation cancel`, `breaker open` and `close`,
-/// `dlq redrive` and `dlq drop`; `bench` makes a board of its own.
+/// `dlq redrive` and `dlq drop`, `step settle`; `bench` makes a board of its own.
 #[derive(Debug, Parser)]
 #[command(
     name = "artel",
@@ -145,6 +148,9 @@ pub(crate) enum Noun {
     /// The dead letters: work that will not be tried again by itself
     #[command(subcommand)]
     Dlq(DlqVerb),
+    /// Side effects that must not be done twice
+    #[command(subcommand)]
+    Step(StepVerb),
     /// What happened
     #[command(subcommand)]
     Event(EventVerb),

@@ -26,6 +26,12 @@ Examples:
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum CorrelationVerb {
+    /// Shows a tree of work: what is open of it, what it came to, and the limits that it reached
+    #[command(after_help = "\
+Examples:
+  artel correlation show 0193f2a0-7c1e-7000-8000-00000000000a
+  artel correlation show 0193f2a0-7c1e-7000-8000-00000000000a --json | jq .limits")]
+    Show(CorrelationShow),
     /// Leases nothing more of a tree of work until it is resumed; what runs goes on
     ///
     /// For a board that no process owns: the program becomes the owner for a moment and records it.
@@ -85,6 +91,13 @@ pub(crate) struct AgentNamed {
     pub(crate) name: String,
     #[command(flatten)]
     pub(crate) said: Said,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CorrelationShow {
+    /// The tree of work
+    #[arg(value_name = "ID")]
+    pub(crate) id: CorrelationId,
 }
 
 #[derive(Args, Debug)]

@@ -129,6 +129,10 @@ pub(crate) enum ReasonArg {
     Limit,
     /// Its key could not be worked out
     BadKey,
+    /// Processes died of it too often
+    CrashLoop,
+    /// An attempt ended in the middle of an irreversible step
+    InDoubt,
 }
 
 impl From<ReasonArg> for DeadReason {
@@ -141,6 +145,8 @@ impl From<ReasonArg> for DeadReason {
             ReasonArg::Loop => Self::Loop,
             ReasonArg::Limit => Self::Limit,
             ReasonArg::BadKey => Self::BadKey,
+            ReasonArg::CrashLoop => Self::CrashLoop,
+            ReasonArg::InDoubt => Self::InDoubt,
         }
     }
 }

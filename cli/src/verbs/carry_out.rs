@@ -2,10 +2,13 @@
 
 use artel::TypeDescriptor;
 
-use super::{activation, artifact, bench, board, dlq, event, operate, remove, turn, types, verify};
+use super::{
+    activation, artifact, bench, board, correlation, dlq, event, operate, remove, settle, turn,
+    types, verify,
+};
 use crate::args::{
     ActivationVerb, AgentVerb, ArtifactVerb, BoardVerb, BreakerVerb, CorrelationVerb, DlqVerb,
-    EventVerb, Noun, TypesVerb,
+    EventVerb, Noun, StepVerb, TypesVerb,
 };
 use crate::config::Config;
 use crate::error::Error;
@@ -31,6 +34,9 @@ pub(crate) async fn carry_out(
         Noun::Artifact(ArtifactVerb::Show(args)) => artifact::show(&args, config, out).await,
         Noun::Types(TypesVerb::Ls) => types::ls(config, out).await,
         Noun::Types(TypesVerb::Check(args)) => types::check(&args, program, config, out).await,
+        Noun::Correlation(CorrelationVerb::Show(args)) => {
+            correlation::show(&args, config, out).await
+        }
         Noun::Correlation(CorrelationVerb::Pause(args)) => {
             turn::correlation(true, &args, config, out).await
         }
@@ -48,6 +54,7 @@ pub(crate) async fn carry_out(
         Noun::Dlq(DlqVerb::Show(args)) => dlq::show(&args, config, out).await,
         Noun::Dlq(DlqVerb::Redrive(args)) => operate::redrive(&args, config, out).await,
         Noun::Dlq(DlqVerb::Drop(args)) => operate::drop_dead(&args, config, out).await,
+        Noun::Step(StepVerb::Settle(args)) => settle::settle(&args, config, out).await,
         Noun::Event(EventVerb::Tail(args)) => event::tail(&args, config, out).await,
         Noun::Bench(args) => bench::bench(&args, config, out).await,
     }

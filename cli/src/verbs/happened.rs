@@ -13,6 +13,7 @@ use artel::state::State;
 use artel::time::Elapsed;
 use artel::{Entry, ReadError, Reader};
 
+use super::irreversible;
 use crate::{describe, returned, times, wire, words};
 
 /// How many activations are remembered.
@@ -78,7 +79,11 @@ impl Activations {
             | Event::Paused { .. }
             | Event::Resumed { .. }
             | Event::DebtPaid { .. }
-            | Event::PredicateFailed { .. } => None,
+            | Event::PredicateFailed { .. }
+            | Event::StepIntended { .. }
+            | Event::StepWithdrawn { .. }
+            | Event::StepSettled { .. }
+            | Event::LimitReached { .. } => None,
         };
         if let Some((id, subscription, correlation)) = created {
             self.remember(id, Work { agent: describe::agent_of(state, subscription), correlation });
@@ -121,10 +126,13 @@ fn about(entry: &Entry) -> Option<ActivationId> {
         Event::ActivationCreated { .. } => Some(ActivationId(entry.seq)),
         Event::AttemptStarted { attempt, .. }
         | Event::AttemptEnded { attempt, .. }
-        | Event::StepRecorded { attempt, .. } => Some(attempt.activation),
-        Event::ActivationClosed { activation, .. } | Event::DeadLetterDropped { activation } => {
-            Some(*activation)
-        }
+        | Event::StepRecorded { attempt, .. }
+        | Event::StepIntended { attempt, .. }
+        | Event::StepWithdrawn { attempt, .. }
+        | Event::LimitReached { attempt, .. } => Some(attempt.activation),
+        Event::ActivationClosed { activation, .. }
+        | Event::DeadLetterDropped { activation }
+        | Event::StepSettled { activation, .. } => Some(*activation),
         Event::ActivationRedriven(redriven) => Some(redriven.activation),
         Event::BoardCreated { .. }
         | Event::OwnerChanged { .. }
@@ -152,6 +160,7 @@ pub(super) fn correlation(entry: &Entry, subjects: &Subjects) -> Option<Correlat
     match &entry.event {
         Event::ArtifactCommitted(draft) => Some(draft.envelope.correlation),
         Event::CorrelationCancelled { correlation }
+        | Event::LimitReached { correlation, .. }
         | Event::Paused { what: Pausable::Correlation(correlation) }
         | Event::Resumed { what: Pausable::Correlation(correlation) } => Some(*correlation),
         Event::BoardCreated { .. }
@@ -166,6 +175,9 @@ pub(super) fn correlation(entry: &Entry, subjects: &Subjects) -> Option<Correlat
         | Event::AttemptStarted { .. }
         | Event::AttemptEnded { .. }
         | Event::StepRecorded { .. }
+        | Event::StepIntended { .. }
+        | Event::StepWithdrawn { .. }
+        | Event::StepSettled { .. }
         | Event::ActivationClosed { .. }
         | Event::ActivationRedriven(_)
         | Event::DeadLetterDropped { .. }
@@ -211,7 +223,7 @@ fn actor(actor: &Actor, subjects: &Subjects) -> wire::Actor {
 }
 
 /// What happened to a board; what happened to work is told by [`work`].
-fn happened(event: &Event, agent: Option<String>, state: &State) -> wire::Happened {
+pub(super) fn happened(event: &Event, agent: Option<String>, state: &State) -> wire::Happened {
     match event {
         Event::BoardCreated { name, incarnation, level, dev } => wire::Happened::BoardCreated {
             name: name.to_string(),
@@ -276,7 +288,11 @@ fn happened(event: &Event, agent: Option<String>, state: &State) -> wire::Happen
         | Event::ActivationRedriven(_)
         | Event::DeadLetterDropped { .. }
         | Event::CorrelationCancelled { .. }
-        | Event::DebtPaid { .. } => work(event, agent, state),
+        | Event::DebtPaid { .. }
+        | Event::StepIntended { .. }
+        | Event::StepWithdrawn { .. }
+        | Event::StepSettled { .. }
+        | Event::LimitReached { .. } => work(event, agent, state),
     }
 }
 
@@ -327,6 +343,10 @@ fn work(event: &Event, agent: Option<String>, state: &State) -> wire::Happened {
         }
         Event::CorrelationCancelled { .. } => wire::Happened::CorrelationCancelled {},
         Event::DebtPaid { debt } => wire::Happened::DebtPaid { debt: debt.0.get() },
+        Event::StepIntended { .. }
+        | Event::StepWithdrawn { .. }
+        | Event::StepSettled { .. }
+        | Event::LimitReached { .. } => irreversible::tell(event, agent, state),
         Event::BoardCreated { .. }
         | Event::OwnerChanged { .. }
         | Event::ClockJumped { .. }
@@ -402,7 +422,11 @@ fn held_back(event: &Event, agent: Option<String>, state: &State) -> wire::Happe
         | Event::ActivationRedriven(_)
         | Event::DeadLetterDropped { .. }
         | Event::CorrelationCancelled { .. }
-        | Event::DebtPaid { .. } => happened(event, agent, state),
+        | Event::DebtPaid { .. }
+        | Event::StepIntended { .. }
+        | Event::StepWithdrawn { .. }
+        | Event::StepSettled { .. }
+        | Event::LimitReached { .. } => happened(event, agent, state),
     }
 }
 
@@ -477,5 +501,6 @@ fn definition(definition: &AgentDefinition) -> wire::AgentDefinition {
         dependencies: describe::texts(&definition.dependencies),
         output_rules: definition.output_rules.iter().map(returned::rule).collect(),
         candidates: definition.candidates,
+        crash_loop: definition.crash_loop,
     }
 }

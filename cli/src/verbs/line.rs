@@ -63,6 +63,7 @@ fn paint(happened: &Happened) -> Option<Paint> {
         Happened::AttemptEnded { .. }
         | Happened::BreakerHalfOpened { .. }
         | Happened::Paused { .. }
+        | Happened::LimitReached { .. }
         | Happened::PredicateFailed { .. } => Some(Paint::Yellow),
         Happened::BoardCreated { .. }
         | Happened::OwnerChanged { .. }
@@ -80,7 +81,10 @@ fn paint(happened: &Happened) -> Option<Paint> {
         | Happened::DeadLetterDropped { .. }
         | Happened::CorrelationCancelled {}
         | Happened::DependencyDefined { .. }
-        | Happened::DebtPaid { .. } => None,
+        | Happened::DebtPaid { .. }
+        | Happened::StepIntended { .. }
+        | Happened::StepWithdrawn { .. }
+        | Happened::StepSettled { .. } => None,
     }
 }
 
@@ -131,7 +135,11 @@ fn board(happened: &Happened) -> (&'static str, String) {
         | Happened::ActivationRedriven { .. }
         | Happened::DeadLetterDropped { .. }
         | Happened::CorrelationCancelled {}
-        | Happened::DebtPaid { .. } => work(happened),
+        | Happened::DebtPaid { .. }
+        | Happened::StepIntended { .. }
+        | Happened::StepWithdrawn { .. }
+        | Happened::StepSettled { .. }
+        | Happened::LimitReached { .. } => work(happened),
         Happened::DependencyDefined { .. }
         | Happened::BreakerOpened { .. }
         | Happened::BreakerHalfOpened { .. }
@@ -141,11 +149,15 @@ fn board(happened: &Happened) -> (&'static str, String) {
     }
 }
 
-fn work(happened: &Happened) -> (&'static str, String) {
-    let named = |agent: &Option<String>, id: String| match agent {
+/// An activation or an attempt, behind its agent.
+fn named(agent: &Option<String>, id: String) -> String {
+    match agent {
         Some(agent) => format!("{agent} {id}"),
         None => id,
-    };
+    }
+}
+
+fn work(happened: &Happened) -> (&'static str, String) {
     match happened {
         Happened::AttemptStarted { activation, attempt, agent, slots, .. } => {
             let mut text = named(agent, format!("{activation}/{attempt}"));
@@ -197,6 +209,10 @@ fn work(happened: &Happened) -> (&'static str, String) {
         }
         Happened::CorrelationCancelled {} => ("correlation cancelled", String::new()),
         Happened::DebtPaid { debt } => ("debt paid", format!("for event {debt}")),
+        Happened::StepIntended { .. }
+        | Happened::StepWithdrawn { .. }
+        | Happened::StepSettled { .. }
+        | Happened::LimitReached { .. } => irreversible(happened),
         Happened::BoardCreated { .. }
         | Happened::OwnerChanged { .. }
         | Happened::ClockJumped { .. }
@@ -213,6 +229,52 @@ fn work(happened: &Happened) -> (&'static str, String) {
         | Happened::Paused { .. }
         | Happened::Resumed { .. }
         | Happened::PredicateFailed { .. } => board(happened),
+    }
+}
+
+/// What is told of steps that must not be done twice, and of limits.
+fn irreversible(happened: &Happened) -> (&'static str, String) {
+    match happened {
+        Happened::StepIntended { activation, attempt, agent, step } => {
+            ("step begun", format!("{} {step}", named(agent, format!("{activation}/{attempt}"))))
+        }
+        Happened::StepWithdrawn { activation, attempt, agent, step } => {
+            let of = named(agent, format!("{activation}/{attempt}"));
+            ("step withdrawn", format!("{of} {step}: it was not done"))
+        }
+        Happened::StepSettled { activation, agent, step, happened, .. } => {
+            let found = if *happened { "it was done" } else { "it was not done" };
+            ("step settled", format!("{} {step}: {found}", named(agent, activation.to_string())))
+        }
+        Happened::LimitReached { activation, attempt, agent, limit, value, bound } => {
+            let of = named(agent, format!("{activation}/{attempt}"));
+            ("limit reached", format!("{of} {limit}: {value}, the limit is {bound}"))
+        }
+        Happened::BoardCreated { .. }
+        | Happened::OwnerChanged { .. }
+        | Happened::ClockJumped { .. }
+        | Happened::TypeRegistered { .. }
+        | Happened::AgentDefined { .. }
+        | Happened::AgentRetired { .. }
+        | Happened::SessionOpened { .. }
+        | Happened::SessionEnded { .. }
+        | Happened::ArtifactCommitted { .. }
+        | Happened::ActivationCreated { .. }
+        | Happened::AttemptStarted { .. }
+        | Happened::AttemptEnded { .. }
+        | Happened::StepRecorded { .. }
+        | Happened::ActivationClosed { .. }
+        | Happened::ActivationRedriven { .. }
+        | Happened::DeadLetterDropped { .. }
+        | Happened::CorrelationCancelled {}
+        | Happened::DependencyDefined { .. }
+        | Happened::BreakerOpened { .. }
+        | Happened::BreakerHalfOpened { .. }
+        | Happened::BreakerClosed { .. }
+        | Happened::Paused { .. }
+        | Happened::Resumed { .. }
+        | Happened::DebtPaid { .. }
+        | Happened::PredicateFailed { .. } => work(happened),
     }
 }
 
@@ -260,7 +322,11 @@ fn held_back(happened: &Happened) -> (&'static str, String) {
         | Happened::ActivationRedriven { .. }
         | Happened::DeadLetterDropped { .. }
         | Happened::CorrelationCancelled {}
-        | Happened::DebtPaid { .. } => board(happened),
+        | Happened::DebtPaid { .. }
+        | Happened::StepIntended { .. }
+        | Happened::StepWithdrawn { .. }
+        | Happened::StepSettled { .. }
+        | Happened::LimitReached { .. } => board(happened),
     }
 }
 

@@ -5,6 +5,7 @@ use artel::envelope::Actor;
 use artel::event::Event;
 use artel::ids::{ActivationId, Seq};
 use artel::log::Outcome;
+use artel::step::{StepRejection, open_intents};
 use artel::{Caretaker, OperateError, Operator, Reader, Rejection, Standing};
 
 use super::show;
@@ -123,9 +124,15 @@ async fn check(reader: &Reader, action: Action, ids: &[ActivationId]) -> Result<
             (Action::Cancel, Standing::Waiting(_) | Standing::Running) => continue,
             (Action::Cancel, Standing::Closed { .. }) => Rejection::NotOpen { activation },
             (Action::Redrive { .. } | Action::Drop, standing) => {
+                let redrives = matches!(action, Action::Redrive { .. });
+                let steps: Vec<_> = open_intents(&view.steps).cloned().collect();
                 let state = match standing {
                     Standing::Waiting(_) | Standing::Running => "it is open",
                     Standing::Closed { outcome, .. } => match outcome {
+                        Outcome::Dead(_) if redrives && !steps.is_empty() => {
+                            let doubt = StepRejection::InDoubt { activation, steps };
+                            return Err(OperateError::Rejected(Rejection::Step(doubt)).into());
+                        }
                         Outcome::Dead(_) => continue,
                         Outcome::Done => "it is done",
                         Outcome::Cancelled => "it is cancelled",
@@ -263,7 +270,7 @@ pub(super) fn tell(answer: &wire::Operated, out: &mut Output) -> Result<(), Erro
     Ok(out.line(&format!("no process owned the board, so this one recorded it; {what_now}"))?)
 }
 
-fn runs_with(program: Option<&str>) -> String {
+pub(super) fn runs_with(program: Option<&str>) -> String {
     match program {
         None => "its agents run when the board's program starts".to_owned(),
         Some(program) => format!("its agents run when `{program}` starts"),

@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::json::pretty;
 use crate::output::Output;
 use crate::table::{Column, Table};
+use crate::words::count;
 use crate::{describe, returned, times, wire};
 
 /// The activation of this id.
@@ -103,6 +104,12 @@ pub(super) fn tell(
     if !one.steps.is_empty() {
         fields.push(("steps", one.steps.join(", ")));
     }
+    if !one.in_doubt.is_empty() {
+        fields.push(("in doubt", one.in_doubt.join(", ")));
+    }
+    if let Some(deaths) = one.suspect_deaths {
+        fields.push(("suspect", suspect(deaths)));
+    }
     out.fields(&fields)?;
     out.heading("inputs")?;
     out.table(&artifacts(&detail.inputs))?;
@@ -113,6 +120,17 @@ pub(super) fn tell(
         }
     }
     tell_attempts(&detail.history, out)
+}
+
+/// What the deaths of processes say of an activation.
+fn suspect(deaths: u32) -> String {
+    match deaths {
+        0 => "it ran when a process died".to_owned(),
+        deaths => format!(
+            "{} in its own turn",
+            count(u64::from(deaths), "process died", "processes died")
+        ),
+    }
 }
 
 fn tell_attempts(history: &[wire::Attempt], out: &mut Output) -> Result<(), Error> {
@@ -137,6 +155,9 @@ fn tell_attempts(history: &[wire::Attempt], out: &mut Output) -> Result<(), Erro
         }
         if let Some(reason) = one.reason {
             next.push_str(&format!(": {reason}"));
+        }
+        if let Some(wire::LimitReached { limit, value, bound }) = one.limit {
+            next.push_str(&format!(", {limit} {value}, the limit is {bound}"));
         }
         table.row([
             one.number.to_string(),

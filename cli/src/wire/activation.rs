@@ -34,16 +34,16 @@ pub(crate) struct Activation {
     /// `waiting`, `running`, `done`, `dead`, `cancelled`, `dropped` or `expired`.
     pub(crate) standing: &'static str,
     /// What it waits for: `paused`, `unregistered`, `after`, `room`, `not-before`, `ordering-key`,
-    /// `breaker`, `rate`, `concurrency (board)`, `concurrency (agent)`, `concurrency (key)` or
-    /// `permit`.
+    /// `breaker`, `rate`, `concurrency (board)`, `concurrency (agent)`, `concurrency (key)`,
+    /// `suspect` or `permit`.
     pub(crate) gate: Option<&'static str>,
     /// Whose pause, breaker or rate limit that is, such as `agent licence`, or which activation is
-    /// before it in its key.
+    /// before it in its key or runs as the suspect of its session.
     pub(crate) held_by: Option<String>,
     /// When the gate `not-before`, `breaker` or `rate` opens, where that is known.
     pub(crate) not_before: Option<String>,
     /// Why it is, or was, a dead letter: `attempts-exhausted`, `not-retryable`,
-    /// `retry-time-elapsed`, `total-timeout`, `loop`, `limit` or `bad-key`.
+    /// `retry-time-elapsed`, `total-timeout`, `loop`, `limit`, `bad-key`, `crash-loop` or `in-doubt`.
     pub(crate) reason: Option<&'static str>,
     /// What dead letters are grouped by, where it is, or was, one.
     pub(crate) fingerprint: Option<String>,
@@ -55,6 +55,11 @@ pub(crate) struct Activation {
     pub(crate) queue: String,
     /// Steps whose results are recorded.
     pub(crate) steps: Vec<String>,
+    /// Irreversible steps that were begun, and of which it is not recorded whether they were done.
+    pub(crate) in_doubt: Vec<String>,
+    /// Where it ran when a process died, and has not ended in another way since: how many processes
+    /// died in its own turn.
+    pub(crate) suspect_deaths: Option<u32>,
 }
 
 /// The answer of `activation show` and `dlq show`: the fields of an activation, and these.
@@ -186,6 +191,8 @@ pub(crate) struct Attempt {
     pub(crate) not_before: Option<String>,
     /// Why the activation died.
     pub(crate) reason: Option<&'static str>,
+    /// The limit that what it returned would have exceeded.
+    pub(crate) limit: Option<LimitReached>,
     /// The error and its causes, outermost first.
     pub(crate) error: Vec<String>,
     /// What the handler logged.
@@ -194,6 +201,18 @@ pub(crate) struct Attempt {
     pub(crate) withheld: Vec<Withheld>,
     /// What its candidates came to, where it had several.
     pub(crate) candidates: Vec<Candidate>,
+}
+
+/// A limit that what an attempt returned would have exceeded.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct LimitReached {
+    /// `depth`, `correlation` or `agenda`.
+    pub(crate) limit: &'static str,
+    /// What it would have come to.
+    pub(crate) value: u64,
+    /// What is allowed.
+    pub(crate) bound: u64,
 }
 
 /// The answer of `dlq ls`.
@@ -217,11 +236,11 @@ pub(crate) struct DeadLetter {
     pub(crate) error: Vec<String>,
 }
 
-/// The answer of `dlq redrive`, `dlq drop` and `activation cancel`.
+/// The answer of `dlq redrive`, `dlq drop`, `step settle` and `activation cancel`.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Operated {
-    /// `redrive`, `drop` or `cancel`.
+    /// `redrive`, `drop`, `settle` or `cancel`.
     pub(crate) action: &'static str,
     /// The activations that are meant; where conditions say which, the first 1 000 of those changed.
     pub(crate) ids: Vec<u64>,

@@ -341,6 +341,56 @@ pub(crate) enum Happened {
         /// What went wrong the last time; null when it was not told, or erased.
         text: Option<String>,
     },
+    /// An irreversible step is about to be done.
+    StepIntended {
+        /// The activation.
+        activation: u64,
+        /// The number of the attempt.
+        attempt: u32,
+        /// The agent.
+        agent: Option<String>,
+        /// The name of the step.
+        step: String,
+    },
+    /// An irreversible step was not done after all.
+    StepWithdrawn {
+        /// The activation.
+        activation: u64,
+        /// The number of the attempt.
+        attempt: u32,
+        /// The agent.
+        agent: Option<String>,
+        /// The name of the step.
+        step: String,
+    },
+    /// A person said of an irreversible step whether it was done.
+    StepSettled {
+        /// The activation that was in doubt about it.
+        activation: u64,
+        /// The agent.
+        agent: Option<String>,
+        /// The name of the step.
+        step: String,
+        /// Whether it was done.
+        happened: bool,
+        /// The hash of its result, behind its salt.
+        result: Option<String>,
+    },
+    /// What an attempt returned would exceed a limit, so that its activation dies.
+    LimitReached {
+        /// The activation.
+        activation: u64,
+        /// The number of the attempt.
+        attempt: u32,
+        /// The agent.
+        agent: Option<String>,
+        /// `depth`, `correlation` or `agenda`.
+        limit: &'static str,
+        /// What it would have come to.
+        value: u64,
+        /// What is allowed.
+        bound: u64,
+    },
 }
 
 /// What an agent subscribes to and how it is run.
@@ -373,4 +423,6 @@ pub(crate) struct AgentDefinition {
     pub(crate) output_rules: Vec<OutputRule>,
     /// How many candidates each attempt has, of which one is published.
     pub(crate) candidates: u32,
+    /// How many processes may die of an activation before it is a dead letter.
+    pub(crate) crash_loop: u32,
 }

@@ -5,6 +5,7 @@ mod activation;
 mod artifact;
 mod bench;
 mod board;
+mod correlation;
 mod event;
 mod failure;
 mod output;
@@ -13,7 +14,7 @@ mod types;
 
 pub(crate) use activation::{
     Activation, ActivationDetail, Activations, Attempt, DeadLetter, DeadLetterGroup,
-    DeadLetterGroups, DeadLetters, Intervention, Operated, Subscription,
+    DeadLetterGroups, DeadLetters, Intervention, LimitReached, Operated, Subscription,
 };
 pub(crate) use artifact::{
     Artifact, ArtifactDetail, Artifacts, NotWoken, Trace, Visibility, Woken,
@@ -22,6 +23,7 @@ pub(crate) use bench::{Bench, Latency};
 pub(crate) use board::{
     Agent, Board, BoardHash, Failing, OpenCorrelation, Owner, Removed, Type, Verified,
 };
+pub(crate) use correlation::{Correlation, CorrelationLimit};
 pub(crate) use event::{Actor, AgentDefinition, Event, Happened};
 pub(crate) use failure::{Failure, Problem};
 pub(crate) use output::{Candidate, KeptOutput, OutputRule, Withheld};

@@ -6,7 +6,8 @@ use smallvec::SmallVec;
 use crate::envelope::Inputs;
 use crate::event::Room;
 use crate::ids::{AgentNo, AttemptNo, CorrelationId, Seq, SessionId, SubscriptionNo};
-use crate::names::{OrderingKey, StepName};
+use crate::names::OrderingKey;
+use crate::step::Step;
 use crate::time::{Elapsed, Timestamp};
 
 /// A unit of work that waits or runs.
@@ -32,8 +33,20 @@ pub struct Activation {
     pub phase: Phase,
     /// The seqs of the starts and ends of its attempts.
     pub trail: SmallVec<[Seq; 2]>,
-    /// Steps whose results are recorded, and where.
-    pub steps: Vec<(StepName, Seq)>,
+    /// Its recorded steps.
+    pub steps: Vec<Step>,
+    /// Whether it ran when a process died, and how many died since in its own turn.
+    pub suspect: Option<Suspect>,
+}
+
+/// What the deaths of processes say of an activation that ran when one died.
+///
+/// Suspects run one at a time in a session, beside other work. What runs as the suspect of its session
+/// is in its own turn: if the process dies then, it has most likely died of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suspect {
+    /// How many processes died in its own turn.
+    pub deaths: u32,
 }
 
 /// Whether an activation waits or runs.

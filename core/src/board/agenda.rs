@@ -1,6 +1,9 @@
 //! The agenda: a queue for each agent, ordered by rank, and the heads of the queues of those agents
 //! that may run. So a lease looks at one entry, however many activations wait behind a gate.
 //!
+//! Suspects stand beside the others in each queue, and their heads apart: a lease of one needs a session
+//! in which none runs, and while there is none, the others go before it.
+//!
 //! Derived data, as the rest of the index.
 
 use std::collections::BTreeSet;
@@ -22,6 +25,10 @@ pub(super) fn rank(id: ActivationId, since: Elapsed, priority: u8) -> Rank {
 pub(super) struct Agenda {
     queues: Vec<Queue>,
     heads: BTreeSet<(Rank, AgentNo)>,
+    /// The first suspects of those queues.
+    suspect_heads: BTreeSet<(Rank, AgentNo)>,
+    /// All suspects that are open.
+    suspects: BTreeSet<ActivationId>,
     /// When agents that something waits for are no longer held back by a rate limit.
     timers: BTreeSet<(Elapsed, AgentNo)>,
     /// What is on the agenda of agents that a program runs.
@@ -36,6 +43,8 @@ pub(super) struct Agenda {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Queue {
     ready: BTreeSet<Rank>,
+    /// Suspects that are ready.
+    suspects: BTreeSet<Rank>,
     pub(super) open: usize,
     pub(super) running: u32,
     /// The slots that its running attempts take.
@@ -48,6 +57,7 @@ pub(super) struct Queue {
     /// Until when a breaker or a rate limit holds it back.
     held_back: Option<Elapsed>,
     head: Option<Rank>,
+    suspect_head: Option<Rank>,
     timer: Option<Elapsed>,
     full: bool,
     /// How many of its attempts ended lately; halved with each append.
@@ -82,8 +92,30 @@ impl Queue {
         self.used.saturating_add(self.slots) <= self.concurrency
     }
 
+    fn has_ready(&self) -> bool {
+        !self.ready.is_empty() || !self.suspects.is_empty()
+    }
+
     fn may_run(&self) -> bool {
         self.registered && !self.paused
+    }
+}
+
+/// Brings an agent's entry in a set in line with what it is now.
+fn replace<T: Copy + Ord>(
+    set: &mut BTreeSet<(T, AgentNo)>,
+    agent: AgentNo,
+    before: Option<T>,
+    after: Option<T>,
+) {
+    if before == after {
+        return;
+    }
+    if let Some(before) = before {
+        set.remove(&(before, agent));
+    }
+    if let Some(after) = after {
+        set.insert((after, agent));
     }
 }
 
@@ -140,7 +172,25 @@ impl Agenda {
         self.refresh(agent);
     }
 
+    /// From here on an activation is a suspect. It is not on the agenda.
+    pub(super) fn suspect(&mut self, id: ActivationId) {
+        self.suspects.insert(id);
+    }
+
+    /// It is no suspect any more, and not on the agenda.
+    pub(super) fn clear(&mut self, id: ActivationId) {
+        self.suspects.remove(&id);
+    }
+
+    fn is_suspect(&self, (_, id): Rank) -> bool {
+        !self.suspects.is_empty() && self.suspects.contains(&id)
+    }
+
     pub(super) fn put(&mut self, agent: AgentNo, rank: Rank) {
+        if self.is_suspect(rank) {
+            self.queue(agent).suspects.insert(rank);
+            return self.refresh(agent);
+        }
         let queue = self.queue(agent);
         let counted = queue.ready.insert(rank) && queue.registered;
         self.ready += usize::from(counted);
@@ -148,6 +198,10 @@ impl Agenda {
     }
 
     pub(super) fn take_off(&mut self, agent: AgentNo, rank: Rank) {
+        if self.is_suspect(rank) {
+            self.queue(agent).suspects.remove(&rank);
+            return self.refresh(agent);
+        }
         let queue = self.queue(agent);
         let counted = queue.ready.remove(&rank) && queue.registered;
         self.ready -= usize::from(counted);
@@ -160,34 +214,23 @@ impl Agenda {
         let queue = self.queue(agent);
         let free = queue.has_room();
         let open = queue.may_run() && free && queue.held_back.is_none();
-        let head = if open { queue.ready.first().copied() } else { None };
-        let waits = queue.may_run() && free && !queue.ready.is_empty();
+        let first = |set: &BTreeSet<Rank>| if open { set.first().copied() } else { None };
+        let (head, suspect) = (first(&queue.ready), first(&queue.suspects));
+        let waits = queue.may_run() && free && queue.has_ready();
         let timer = queue.held_back.filter(|until| waits && *until != Elapsed::NEVER);
         let full = queue.registered && !open;
         let was_full = std::mem::replace(&mut queue.full, full);
         let before = std::mem::replace(&mut queue.head, head);
+        let suspect_before = std::mem::replace(&mut queue.suspect_head, suspect);
         let timer_before = std::mem::replace(&mut queue.timer, timer);
         if full && !was_full {
             self.full.push(agent);
         } else if was_full && !full {
             self.full.retain(|other| *other != agent);
         }
-        if head != before {
-            if let Some(rank) = before {
-                self.heads.remove(&(rank, agent));
-            }
-            if let Some(rank) = head {
-                self.heads.insert((rank, agent));
-            }
-        }
-        if timer != timer_before {
-            if let Some(at) = timer_before {
-                self.timers.remove(&(at, agent));
-            }
-            if let Some(at) = timer {
-                self.timers.insert((at, agent));
-            }
-        }
+        replace(&mut self.heads, agent, before, head);
+        replace(&mut self.suspect_heads, agent, suspect_before, suspect);
+        replace(&mut self.timers, agent, timer_before, timer);
     }
 
     /// An agent that a rate limit held back until `now` or before.
@@ -202,23 +245,32 @@ impl Agenda {
 
     /// Whether something of an agent is ready that a program runs and nobody paused.
     pub(super) fn waits(&self, agent: AgentNo) -> bool {
-        self.queue_of(agent).is_some_and(|queue| queue.may_run() && !queue.ready.is_empty())
+        self.queue_of(agent).is_some_and(|queue| queue.may_run() && queue.has_ready())
     }
 
-    /// The first activation on the agenda whose agent may run.
-    pub(super) fn first(&self) -> Option<ActivationId> {
-        self.heads.first().map(|((_, id), _)| *id)
+    /// Whether nothing is on it whose agent may run.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.heads.is_empty() && self.suspect_heads.is_empty()
     }
 
-    /// The same among those whose attempts take at most so many slots.
-    pub(super) fn first_within(&self, slots: u32) -> Option<ActivationId> {
+    /// The first whose agent may run and whose attempts take at most so many slots, suspects left out.
+    pub(super) fn first_within(&self, slots: u32) -> Option<Rank> {
+        self.find_within(&self.heads, slots)
+    }
+
+    /// The first such suspect.
+    pub(super) fn first_suspect_within(&self, slots: u32) -> Option<Rank> {
+        self.find_within(&self.suspect_heads, slots)
+    }
+
+    fn find_within(&self, heads: &BTreeSet<(Rank, AgentNo)>, slots: u32) -> Option<Rank> {
         let fits = |agent| self.queue_of(agent).is_some_and(|queue| queue.slots <= slots);
-        self.heads.iter().find(|(_, agent)| fits(*agent)).map(|((_, id), _)| *id)
+        heads.iter().find(|(_, agent)| fits(*agent)).map(|(rank, _)| *rank)
     }
 
     /// How many activations only wait for a free slot, or for attempts of their agent that the board
     /// ends as fast as it appends. What is behind slow handlers of an agent, or held back, waits for
-    /// those.
+    /// those, and suspects wait for each other.
     pub(super) fn backlog(&self) -> usize {
         let queues = self.full.iter().filter_map(|agent| self.queue_of(*agent));
         let slow: usize =

@@ -2,6 +2,7 @@
 //! is refused.
 
 use super::activation::Activation;
+use super::doubt::attempt_ended;
 use super::state::State;
 use crate::command::Rejection;
 use crate::event::{AttemptEnd, Closure, Event, Next};
@@ -45,12 +46,13 @@ impl State {
 fn cancelled(id: ActivationId, activation: &Activation) -> Event {
     match activation.running() {
         None => Event::ActivationClosed { activation: id, why: Closure::Cancelled },
-        Some(running) => Event::AttemptEnded {
-            attempt: AttemptId { activation: id, attempt: running.attempt },
-            end: AttemptEnd::Cancelled,
-            next: Next::Closed,
-            report: None,
-            fingerprint: None,
-        },
+        Some(running) => {
+            let attempt = AttemptId { activation: id, attempt: running.attempt };
+            attempt_ended(
+                (attempt, activation),
+                (AttemptEnd::Cancelled, Next::Closed),
+                (None, None),
+            )
+        }
     }
 }

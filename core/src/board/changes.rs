@@ -3,7 +3,7 @@
 use crate::envelope::Inputs;
 use crate::ids::{AgentNo, AttemptId, CorrelationId, Seq, SessionId, SubscriptionNo};
 use crate::log::Rows;
-use crate::names::StepName;
+use crate::step::Step;
 use crate::time::Elapsed;
 
 /// What some decisions change beyond the state. Collected over a batch.
@@ -50,8 +50,8 @@ pub struct Lease {
     pub deadline: Elapsed,
     /// The seq of the event that started it: what its reads see.
     pub seq: Seq,
-    /// Steps whose results are recorded, and where.
-    pub steps: Vec<(StepName, Seq)>,
+    /// Its recorded steps.
+    pub steps: Vec<Step>,
     /// How many slots it takes: one for each of its candidates.
     pub slots: u32,
 }

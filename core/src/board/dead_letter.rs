@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::beside::Beside;
+use super::doubt::check_settled;
 use super::room::{Growth, OWED_FACTOR};
 use super::state::State;
 use crate::command::{DeadLetterRef, Rejection};
@@ -26,6 +27,7 @@ impl State {
         self.check_room(&growth, OWED_FACTOR).map_err(|full| self.agenda_full(full))?;
         for letter in letters {
             let closed = &letter.closed;
+            check_settled(closed)?;
             let overtaken = self.is_overtaken(closed);
             if let (true, false, Some(key)) = (overtaken, letter.out_of_order, &closed.key) {
                 let (activation, key) = (closed.activation, key.clone());
@@ -72,7 +74,11 @@ impl State {
     }
 
     /// Refuses letters that are no dead letters, or of which one is named twice.
-    fn check_letters(&self, letters: &[DeadLetterRef], beside: &Beside) -> Result<(), Rejection> {
+    pub(super) fn check_letters(
+        &self,
+        letters: &[DeadLetterRef],
+        beside: &Beside,
+    ) -> Result<(), Rejection> {
         let mut named = BTreeSet::new();
         for letter in letters {
             self.check_dead(letter, beside)?;

@@ -13,7 +13,7 @@ use crate::envelope::{Draft, Envelope};
 use crate::event::{Event, Mended, Tripped};
 use crate::ids::{ArtifactId, Seq};
 use crate::log::{ArtifactRow, ContentRow, Existing, KeyRow, Outcome};
-use crate::names::IdempotencyKey;
+use crate::names::{IdempotencyKey, StepName};
 use crate::record::Decision;
 use crate::time::Now;
 
@@ -140,6 +140,9 @@ impl State {
             Request::OpenBreaker(of) => self.decide_open_breaker(*of, events),
             Request::CloseBreaker(of) => self.decide_close_breaker(*of, events),
             Request::Pay(pay) => self.decide_pay(pay, now, beside, events),
+            Request::IntendStep(intend) => self.decide_intend_step(intend, events),
+            Request::WithdrawStep(withdraw) => self.decide_withdraw_step(withdraw, events),
+            Request::Settle(settle) => self.decide_settle(settle, beside, events),
         }
     }
 
@@ -236,6 +239,9 @@ impl State {
                     let row = failing::row(&command.request, seq, *subscription, *clause);
                     changes.rows.contents.extend(row);
                 }
+                Event::StepSettled { step, .. } => {
+                    changes.rows.contents.extend(settled(&command.request, step, seq));
+                }
                 Event::ActivationRedriven(redriven) => {
                     beside.recent.remember_closed(seq, redriven.activation);
                 }
@@ -262,7 +268,10 @@ impl State {
                 | Event::BreakerClosed { .. }
                 | Event::Paused { .. }
                 | Event::Resumed { .. }
-                | Event::DebtPaid { .. } => {}
+                | Event::DebtPaid { .. }
+                | Event::StepIntended { .. }
+                | Event::StepWithdrawn { .. }
+                | Event::LimitReached { .. } => {}
             }
         }
     }
@@ -328,12 +337,15 @@ impl State {
             | Request::Resume(_)
             | Request::OpenBreaker(_)
             | Request::CloseBreaker(_) => Answer::Changed(u32::from(events.iter().any(turned))),
+            Request::Settle(_) => Answer::Changed(1),
             Request::TakeOver(_)
             | Request::OpenSession(_)
             | Request::EndSession(_)
             | Request::Finish(_)
             | Request::RecordStep(_)
             | Request::Elapse
+            | Request::IntendStep(_)
+            | Request::WithdrawStep(_)
             | Request::Pay(_) => Answer::Done,
         })
     }
@@ -414,8 +426,19 @@ const fn content_of(request: &Request) -> Option<&crate::content::Content> {
         | Request::Resume(_)
         | Request::OpenBreaker(_)
         | Request::CloseBreaker(_)
-        | Request::Pay(_) => None,
+        | Request::Pay(_)
+        | Request::IntendStep(_)
+        | Request::WithdrawStep(_)
+        | Request::Settle(_) => None,
     }
+}
+
+/// The result that a person gives for a step.
+fn settled(request: &Request, step: &StepName, seq: Seq) -> Option<ContentRow> {
+    let Request::Settle(settle) = request else { return None };
+    let (_, result) = settle.steps.iter().find(|(name, _)| name == step)?;
+    let content = result.as_ref()?;
+    Some(ContentRow { seq, salt: content.salt(), bytes: content.bytes().clone() })
 }
 
 fn dropped(

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::doubt::attempt_ended;
 use super::state::State;
 use crate::event::{AttemptEnd, Closure, DeadReason, Event};
 use crate::ids::AttemptId;
@@ -24,13 +25,13 @@ impl State {
                     activation: id,
                     why: Closure::Dead(DeadReason::TotalTimeout),
                 },
-                Some(running) => Event::AttemptEnded {
-                    attempt: AttemptId { activation: id, attempt: running.attempt },
-                    end: AttemptEnd::Failed(ErrorKind::Timeout),
-                    next: self.after_failure(activation, running, ErrorKind::Timeout, now.elapsed),
-                    report: None,
-                    fingerprint: None,
-                },
+                Some(running) => {
+                    let attempt = AttemptId { activation: id, attempt: running.attempt };
+                    let kind = ErrorKind::Timeout;
+                    let next = self.after_failure(activation, running, kind, now.elapsed);
+                    let ended = (AttemptEnd::Failed(kind), next);
+                    attempt_ended((attempt, activation), ended, (None, None))
+                }
             };
             events.push(event);
         }

@@ -160,6 +160,10 @@ impl State {
             | Event::AttemptStarted { .. }
             | Event::AttemptEnded { .. }
             | Event::StepRecorded { .. }
+            | Event::StepIntended { .. }
+            | Event::StepWithdrawn { .. }
+            | Event::StepSettled { .. }
+            | Event::LimitReached { .. }
             | Event::ActivationClosed { .. }
             | Event::ActivationRedriven(_)
             | Event::DeadLetterDropped { .. }

@@ -12,7 +12,7 @@ use crate::event::{AttemptEnd, Event, Next, Redriven};
 use crate::fingerprint::Fingerprint;
 use crate::ids::{ActivationId, AgentNo, AttemptId, CorrelationId, Seq, SubscriptionNo};
 use crate::log::{ClosedActivation, Outcome};
-use crate::names::{OrderingKey, StepName};
+use crate::names::OrderingKey;
 use crate::time::Elapsed;
 
 impl State {
@@ -48,7 +48,15 @@ impl State {
             Event::AttemptEnded { attempt, end, next, fingerprint, .. } => {
                 self.end_attempt(seq, *attempt, (*end, *next, *fingerprint), changes)
             }
-            Event::StepRecorded { attempt, step, .. } => self.record(seq, *attempt, step.clone()),
+            Event::StepRecorded { attempt, step, .. } => self.record(seq, *attempt, step),
+            Event::StepIntended { attempt, step } => self.intend(seq, *attempt, step),
+            Event::StepWithdrawn { attempt, step } => self.withdraw(*attempt, step),
+            // What it says is in the redrive that follows.
+            Event::StepSettled { .. } => Ok(()),
+            Event::LimitReached { attempt, .. } => {
+                self.trail(attempt.activation, seq);
+                Ok(())
+            }
             Event::ActivationClosed { activation, why } => {
                 let closing = Closing::of(outcome_of(*why));
                 self.close(seq, *activation, &closing, changes).map(drop)
@@ -105,15 +113,6 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn record(&mut self, seq: Seq, attempt: AttemptId, step: StepName) -> Evolved {
-        let activation = self
-            .activations
-            .get_mut(&attempt.activation)
-            .ok_or_else(|| format!("activation {} is not open", attempt.activation))?;
-        activation.steps.push((step, seq));
-        Ok(())
-    }
-
     pub(super) fn create(
         &mut self,
         id: ActivationId,
@@ -147,6 +146,7 @@ impl State {
             phase: Phase::Waiting { since },
             trail: SmallVec::new(),
             steps: Vec::new(),
+            suspect: None,
         };
         for id in held {
             self.put_in(id);
@@ -192,6 +192,7 @@ impl State {
             phase: Phase::Waiting { since: now },
             trail: redriven.trail.iter().copied().chain([seq]).collect(),
             steps: redriven.steps.clone(),
+            suspect: None,
         };
         self.forget_dead_of(subscription, redriven.key.as_ref(), redriven.activation);
         self.open(redriven.activation, activation);
@@ -214,10 +215,12 @@ impl State {
         let agent = match next {
             Next::Retry { not_before, counted } => self.change(id, |activation| {
                 activation.failures += u32::from(counted);
+                activation.judge(end);
                 activation.trail.push(seq);
                 activation.phase = Phase::Waiting { since: not_before };
             })?,
             Next::WhenRoom { not_before, room } => self.change(id, |activation| {
+                activation.judge(end);
                 activation.trail.push(seq);
                 activation.phase = Phase::Full { since: not_before, room };
             })?,
@@ -254,7 +257,7 @@ impl State {
         Ok(())
     }
 
-    fn trail(&mut self, id: ActivationId, seq: Seq) {
+    pub(super) fn trail(&mut self, id: ActivationId, seq: Seq) {
         if let Some(activation) = self.activations.get_mut(&id) {
             activation.trail.push(seq);
         }

@@ -5,6 +5,8 @@ use std::time::Duration;
 use super::activation::{Activation, Running};
 use super::admit::{Admission, Fresh};
 use super::beside::Beside;
+use super::doubt::attempt_ended;
+use super::loops::Exceeded;
 use super::room::OWED_FACTOR;
 use super::state::State;
 use crate::command::{AttemptOutcome, Finish, Rejection};
@@ -28,14 +30,18 @@ impl State {
         let (activation, running) =
             self.running_attempt(attempt).ok_or(Rejection::Superseded { attempt })?;
         let mut fresh = Fresh::new();
-        let (end, next) = match &finish.outcome {
+        let mut exceeded = None;
+        let ended = match &finish.outcome {
             AttemptOutcome::Done(publish) => {
                 self.check_fresh(publish, beside)?;
                 let mut admission = self.admit(publish, beside)?;
                 admission.growth.close_one(activation.agent);
                 let judged = self.judge_outputs(&admission, now);
                 fresh = admission.fresh;
-                judged
+                judged.unwrap_or_else(|limit| {
+                    exceeded = Some(limit);
+                    limit.end()
+                })
             }
             AttemptOutcome::Failed(kind) => {
                 let next = self.after_failure(activation, running, *kind, now.elapsed);
@@ -46,12 +52,12 @@ impl State {
             }
         };
         let report = finish.report.as_ref().map(crate::content::Content::hash);
-        // Other ends are not grouped, and what the board decides against has no text of its own.
-        let died =
-            matches!(next, Next::Dead(_)) && !matches!(finish.outcome, AttemptOutcome::Done(_));
-        let fingerprint = finish.fingerprint.filter(|_| died);
-        events.push(Event::AttemptEnded { attempt, end, next, report, fingerprint });
-        if end == AttemptEnd::Done {
+        // What the board decides against has no text of its own.
+        let grouped = !matches!(finish.outcome, AttemptOutcome::Done(_));
+        let left = (report, finish.fingerprint.filter(|_| grouped));
+        events.extend(exceeded.map(|limit| limit.event(attempt, activation.correlation)));
+        events.push(attempt_ended((attempt, activation), ended, left));
+        if ended.0 == AttemptEnd::Done {
             self.commit_artifacts(&fresh, now, events);
             if let AttemptOutcome::Done(publish) = &finish.outcome {
                 self.note_failures(publish, &fresh, now, events);
@@ -68,25 +74,21 @@ impl State {
     }
 
     /// Whether the board can take what an attempt returned.
-    fn judge_outputs(&self, admission: &Admission<'_>, now: Now) -> (AttemptEnd, Next) {
-        let too_deep =
-            admission.fresh.iter().any(|new| new.draft.envelope.depth > self.bounds().depth);
-        let invalid = AttemptEnd::Failed(ErrorKind::InvalidOutput);
-        if too_deep {
-            return (invalid, Next::Dead(DeadReason::Loop));
-        }
-        if self.check_correlations(&admission.growth, now.elapsed).is_err() {
-            return (invalid, Next::Dead(DeadReason::Limit));
-        }
+    fn judge_outputs(
+        &self,
+        admission: &Admission<'_>,
+        now: Now,
+    ) -> Result<(AttemptEnd, Next), Exceeded> {
+        self.check_outputs(admission, now.elapsed)?;
         match self.check_room(&admission.growth, OWED_FACTOR) {
-            Ok(()) => (AttemptEnd::Done, Next::Closed),
+            Ok(()) => Ok((AttemptEnd::Done, Next::Closed)),
             // There never will be room for that.
-            Err(full) if full.wanted > full.limit => (invalid, Next::Dead(DeadReason::Limit)),
+            Err(full) if full.wanted > full.limit => Err(Exceeded::agenda(full)),
             Err(full) => {
                 let activations = u32::try_from(full.wanted).unwrap_or(u32::MAX);
                 let room = Room { agent: full.agent, activations };
                 let not_before = now.elapsed.after(BOARD_FULL_DELAY);
-                (AttemptEnd::BoardFull, Next::WhenRoom { not_before, room })
+                Ok((AttemptEnd::BoardFull, Next::WhenRoom { not_before, room }))
             }
         }
     }

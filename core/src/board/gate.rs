@@ -46,6 +46,8 @@ pub enum Gate {
     AgentConcurrency,
     /// As many attempts of its agent with its key run as may.
     KeyConcurrency,
+    /// It ran when a process died, and in every session another one runs of which that is so.
+    Suspect(ActivationId),
     /// No executor offers a permit, or not one for each candidate, or others are before it.
     Permit,
 }
@@ -66,6 +68,7 @@ impl Gate {
             Self::BoardConcurrency => "concurrency (board)",
             Self::AgentConcurrency => "concurrency (agent)",
             Self::KeyConcurrency => "concurrency (key)",
+            Self::Suspect(_) => "suspect",
             Self::Permit => "permit",
         }
     }
@@ -132,6 +135,11 @@ impl State {
         }
         if self.index.key_is_full(activation) {
             return Some(Gate::KeyConcurrency);
+        }
+        if activation.suspect.is_some()
+            && let Some(before) = self.suspect_before()
+        {
+            return Some(Gate::Suspect(before));
         }
         Some(Gate::Permit)
     }

@@ -12,6 +12,7 @@ use super::held::Held;
 use super::lanes::Lanes;
 use super::room::{OWED_FACTOR, agenda_len_max};
 use super::slots::{KeyLimit, Slots};
+use super::suspects::InTurn;
 use crate::event::{Metered, Room};
 use crate::ids::{
     ActivationId, AgentNo, CorrelationId, DependencyNo, Seq, SessionId, SubscriptionNo,
@@ -41,6 +42,7 @@ pub(super) struct Index {
     /// The slots that running attempts take.
     pub(super) used: u32,
     sessions: BTreeMap<SessionId, u32>,
+    pub(super) in_turn: InTurn,
     pub(super) touched: Vec<CorrelationId>,
     /// What attempts ended of that is metered there, so that its breaker may turn.
     pub(super) turning: SmallVec<[Metered; 4]>,
@@ -112,6 +114,9 @@ impl Index {
         self.open += 1;
         self.agenda.queue(agent).open += 1;
         self.note_timed(id, activation, facts.timed);
+        if activation.suspect.is_some() {
+            self.agenda.suspect(id);
+        }
         if facts.early && activation.running().is_none() {
             self.early.insert((activation.subscription, id));
             return;
@@ -141,6 +146,9 @@ impl Index {
                 self.used += slots;
                 *self.sessions.entry(running.session).or_default() += slots;
                 self.agenda.begin(agent, slots);
+                if activation.suspect.is_some() {
+                    self.in_turn.begin(running.session, id);
+                }
                 if let (Some(key), Some(limit)) = (&activation.key, facts.key_limit) {
                     self.slots.begin((agent, key), limit, slots, &mut self.agenda);
                 }
@@ -150,6 +158,13 @@ impl Index {
 
     /// Forgets an activation; it must be as it was when it was taken up.
     pub(super) fn remove(&mut self, id: ActivationId, activation: &Activation, facts: Facts) {
+        self.take_out(id, activation, facts);
+        if activation.suspect.is_some() {
+            self.agenda.clear(id);
+        }
+    }
+
+    fn take_out(&mut self, id: ActivationId, activation: &Activation, facts: Facts) {
         let due = due(activation, facts.total_deadline);
         if due != Elapsed::NEVER {
             self.deadlines.remove(&(due, id));
@@ -184,6 +199,9 @@ impl Index {
                     *count -= slots;
                 }
                 self.agenda.end(agent, slots);
+                if activation.suspect.is_some() {
+                    self.in_turn.end(running.session);
+                }
                 if let (Some(key), Some(_)) = (&activation.key, facts.key_limit) {
                     self.slots.end((agent, key), slots, &mut self.agenda);
                 }
@@ -337,9 +355,9 @@ impl Index {
         self.breakers.iter().map(|(_, of)| *of)
     }
 
-    /// The first activation on the agenda whose agent may run.
-    pub(super) fn first(&self) -> Option<ActivationId> {
-        self.agenda.first()
+    /// Whether nothing is on the agenda whose agent may run.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.agenda.is_quiet()
     }
 
     /// Activations that are overdue at `now`, most overdue first.

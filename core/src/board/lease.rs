@@ -1,12 +1,15 @@
 //! Lease: a free permit takes the first activation on the agenda whose gates are open. An attempt with
 //! several candidates takes a slot for each, all at once and of one session. Until there are so many it
 //! waits at the head of the agenda, and nothing overtakes it, so that it does not starve; only what no
-//! session is large enough for keeps nobody waiting.
+//! session is large enough for keeps nobody waiting. A suspect needs a permit of a session in which no
+//! other one runs; where there is none, others go before it.
 
+use super::agenda::Rank;
 use super::beside::Beside;
 use super::state::State;
+use crate::definition::AgentDefinition;
 use crate::event::Event;
-use crate::ids::{AttemptId, AttemptNo, SessionId};
+use crate::ids::{ActivationId, AttemptId, AttemptNo, SessionId};
 use crate::seed::split_mix;
 use crate::time::Elapsed;
 
@@ -16,15 +19,9 @@ impl State {
         if self.paused || !beside.leases() {
             return None;
         }
-        let largest = self.sessions.values().map(|session| session.slots).max()?;
-        let id = self.index.agenda.first_within(largest.min(self.bounds().concurrency))?;
+        let (id, session) = self.next_place(beside)?;
         let activation = self.activations.get(&id)?;
         let definition = &self.agent(activation.agent)?.definition;
-        let slots = definition.slots();
-        if self.index.used.saturating_add(slots) > self.bounds().concurrency {
-            return None;
-        }
-        let session = self.permit(slots, beside)?;
         let total = definition
             .total_timeout
             .map_or(Elapsed::NEVER, |total| activation.created.after(total));
@@ -35,15 +32,69 @@ impl State {
             session,
             seed,
             deadline: now.after(definition.attempt_timeout).min(total),
-            slots,
+            slots: definition.slots(),
         })
     }
 
-    /// The session with the most free slots, if those are enough.
-    fn permit(&self, slots: u32, beside: &Beside) -> Option<SessionId> {
+    /// What is leased next, and where.
+    fn next_place(&self, beside: &Beside) -> Option<(ActivationId, SessionId)> {
+        if self.index.is_quiet() {
+            return None;
+        }
+        let largest = self.sessions.values().map(|session| session.slots).max()?;
+        let largest = largest.min(self.bounds().concurrency);
+        let first = self.index.agenda.first_within(largest);
+        let suspect = self.index.agenda.first_suspect_within(largest);
+        if let Some(suspect) = suspect.filter(|rank| first.is_none_or(|first| *rank < first)) {
+            let in_turn = &self.index.in_turn;
+            let session = self.place(suspect, beside, |session| in_turn.of(session).is_none());
+            if session.is_some() || self.keeps_waiting(suspect) {
+                return session;
+            }
+        }
+        self.place(first?, beside, |_| true)
+    }
+
+    /// Whether nothing overtakes a suspect that finds no place: it needs several slots, and a session has a
+    /// turn for it, of which others would take the slots one by one.
+    fn keeps_waiting(&self, (_, id): Rank) -> bool {
+        let slots = self.definition_of(id).map_or(1, AgentDefinition::slots);
+        let in_turn = &self.index.in_turn;
+        let mut sessions = self.sessions.iter();
+        slots > 1
+            && sessions.any(|(&id, session)| session.slots >= slots && in_turn.of(id).is_none())
+    }
+
+    fn definition_of(&self, id: ActivationId) -> Option<&AgentDefinition> {
+        let agent = self.activations.get(&id)?.agent;
+        self.agent(agent).map(|record| &*record.definition)
+    }
+
+    /// Where an activation runs now, of the sessions that will do.
+    fn place(
+        &self,
+        (_, id): Rank,
+        beside: &Beside,
+        will_do: impl Fn(SessionId) -> bool,
+    ) -> Option<(ActivationId, SessionId)> {
+        let slots = self.definition_of(id)?.slots();
+        if self.index.used.saturating_add(slots) > self.bounds().concurrency {
+            return None;
+        }
+        self.permit(slots, beside, will_do).map(|session| (id, session))
+    }
+
+    /// Of the sessions that will do, the one with the most free slots, if those are enough.
+    fn permit(
+        &self,
+        slots: u32,
+        beside: &Beside,
+        will_do: impl Fn(SessionId) -> bool,
+    ) -> Option<SessionId> {
         let free = |(&session, record): (&SessionId, &super::SessionRecord)| {
             let used = self.index.used_in(session) + beside.held_by(session);
-            record.slots.checked_sub(used).filter(|&free| free >= slots).map(|free| (free, session))
+            let free = record.slots.checked_sub(used).filter(|&free| free >= slots)?;
+            will_do(session).then_some((free, session))
         };
         self.sessions.iter().filter_map(free).max_by_key(|&(free, _)| free).map(|(_, id)| id)
     }

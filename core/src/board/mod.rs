@@ -17,6 +17,7 @@ mod correlation;
 mod dead_letter;
 mod debt;
 mod decide;
+mod doubt;
 mod elapse;
 mod encoding;
 mod evolve;
@@ -28,6 +29,7 @@ mod held;
 mod index;
 mod lanes;
 mod lease;
+mod loops;
 mod meter;
 mod operate;
 mod order;
@@ -39,13 +41,14 @@ mod session;
 mod slots;
 mod state;
 mod step;
+mod suspects;
 mod take_over;
 mod timed;
 
 #[cfg(test)]
 mod tests;
 
-pub use activation::{Activation, Phase, Running};
+pub use activation::{Activation, Phase, Running, Suspect};
 pub use beside::{Beside, Recent};
 pub use bucket::Bucket;
 pub use changes::{Changes, Lease, Settled};

@@ -1,8 +1,9 @@
 //! Sessions: executors come, and go.
 
+use super::doubt::attempt_ended;
 use super::state::State;
 use crate::command::{OpenSession, Rejection};
-use crate::event::{AttemptEnd, Event, Next, SessionEnd};
+use crate::event::{AttemptEnd, DeadReason, Event, Next, SessionEnd};
 use crate::ids::{AttemptId, SessionId};
 use crate::time::Now;
 
@@ -35,7 +36,7 @@ impl State {
     }
 
     /// Ends every attempt that runs in a session; the activations wait again, at once, and none of
-    /// their retries is used up.
+    /// their retries is used up. What processes died of too often does not.
     pub(super) fn end_attempts_of(
         &self,
         session: SessionId,
@@ -43,12 +44,13 @@ impl State {
         now: Now,
         events: &mut Vec<Event>,
     ) {
-        let next = Next::Retry { not_before: now.elapsed, counted: false };
+        let again = Next::Retry { not_before: now.elapsed, counted: false };
         for (&activation, entry) in &self.activations {
             if let Some(running) = entry.running().filter(|running| running.session == session) {
                 let attempt = AttemptId { activation, attempt: running.attempt };
-                let (report, fingerprint) = (None, None);
-                events.push(Event::AttemptEnded { attempt, end, next, report, fingerprint });
+                let crashes = end == AttemptEnd::Lost && self.is_crash_loop(entry);
+                let next = if crashes { Next::Dead(DeadReason::CrashLoop) } else { again };
+                events.push(attempt_ended((attempt, entry), (end, next), (None, None)));
             }
         }
     }

@@ -367,7 +367,7 @@ impl State {
         self.index.running == 0
             && self.debts.is_empty()
             && (self.paused
-                || self.index.first().is_none()
+                || self.index.is_quiet()
                     && self.index.next_with_room().is_none()
                     && self.index.agenda.next_release().is_none()
                     && !self.delays()

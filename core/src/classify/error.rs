@@ -22,6 +22,8 @@ struct Inner {
     kind: ErrorKind,
     /// Whether the kind was said, or follows from the type of the error.
     classified: bool,
+    /// Whether it is sure that what was attempted did not happen.
+    nothing_happened: bool,
     /// What was attempted, the innermost first.
     context: Vec<String>,
     source: Box<dyn StdError + Send + Sync>,
@@ -36,7 +38,8 @@ impl Error {
     /// An error of this kind: a message, or an error with its causes.
     pub fn new(kind: ErrorKind, error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         let (context, source) = (Vec::new(), error.into());
-        Self(Box::new(Inner { kind, classified: true, context, source }))
+        let nothing_happened = false;
+        Self(Box::new(Inner { kind, classified: true, nothing_happened, context, source }))
     }
 
     /// An error that may be gone next time.
@@ -91,6 +94,20 @@ impl Error {
         self.0.kind = kind;
         self.0.classified = true;
         self
+    }
+
+    /// Says that what was attempted did not happen, for sure: an irreversible step that fails like this
+    /// leaves nobody in doubt.
+    #[must_use]
+    pub fn nothing_happened(mut self) -> Self {
+        self.0.nothing_happened = true;
+        self
+    }
+
+    /// Whether it was said that what was attempted did not happen.
+    #[must_use]
+    pub const fn happened_nothing(&self) -> bool {
+        self.0.nothing_happened
     }
 
     /// Says what was attempted when the error came up. The kind stays.

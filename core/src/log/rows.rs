@@ -12,8 +12,9 @@ use crate::event::DeadReason;
 use crate::fingerprint::Fingerprint;
 use crate::hash::{Hash, Salt};
 use crate::ids::{ActivationId, AgentNo, ArtifactId, CorrelationId, Seq, SubscriptionNo};
-use crate::names::{IdempotencyKey, OrderingKey, StepName};
+use crate::names::{IdempotencyKey, OrderingKey};
 use crate::policy::ErrorKind;
+use crate::step::Step;
 use crate::time::Timestamp;
 
 /// Everything that goes with one batch. Seqs are ascending in each list.
@@ -114,8 +115,8 @@ pub struct ClosedActivation {
     pub attempts: u32,
     /// The seqs of the starts and ends of its attempts, ascending.
     pub trail: Vec<Seq>,
-    /// Steps whose results are recorded, and where.
-    pub steps: Vec<(StepName, Seq)>,
+    /// Its recorded steps.
+    pub steps: Vec<Step>,
     /// What it died of, where it is, or was, a dead letter.
     pub death: Option<Death>,
 }

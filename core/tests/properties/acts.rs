@@ -13,6 +13,7 @@ use artel_core::ids::ActivationId;
 use artel_core::log::Outcome;
 use artel_core::names::StepName;
 use artel_core::policy::{ErrorKind, Jitter, Retry};
+use artel_core::step::{IntendStep, Settle, StepClass, open_intents};
 
 use super::desk::{Desk, New, TYPES, agent, new, session};
 
@@ -23,6 +24,9 @@ pub(crate) enum Act {
     Fail(u8, u8),
     Released(u8),
     Step(u8, u8),
+    Intend(u8, u8),
+    Complete(u8, u8),
+    Settle(u8, bool),
     Pass(u16),
     JumpClock(i32),
     CancelTree(u8),
@@ -41,6 +45,9 @@ pub(crate) fn act() -> impl Strategy<Value = Act> {
         5 => any::<(u8, u8)>().prop_map(|(which, kind)| Act::Fail(which, kind)),
         1 => any::<u8>().prop_map(Act::Released),
         1 => any::<(u8, u8)>().prop_map(|(which, step)| Act::Step(which, step)),
+        2 => any::<(u8, u8)>().prop_map(|(which, step)| Act::Intend(which, step)),
+        1 => any::<(u8, u8)>().prop_map(|(which, step)| Act::Complete(which, step)),
+        2 => any::<(u8, bool)>().prop_map(|(which, done)| Act::Settle(which, done)),
         3 => (0..5_000_u16).prop_map(Act::Pass),
         1 => (-200_000..200_000_i32).prop_map(Act::JumpClock),
         1 => any::<u8>().prop_map(Act::CancelTree),
@@ -63,6 +70,9 @@ pub(crate) fn agents(which: u8) -> Vec<AgentDefinition> {
     all[2].subscriptions[0].priority = which % 10;
     all[2].attempt_timeout = Duration::from_secs(2);
     all[2].retry = Retry::never().jitter(Jitter::None);
+    for one in &mut all {
+        one.crash_loop = 2;
+    }
     if which.is_multiple_of(5) {
         all.remove(usize::from(which / 5 % 3));
     }
@@ -76,6 +86,10 @@ const fn kind(which: u8) -> ErrorKind {
         2 => ErrorKind::Panic,
         _ => ErrorKind::Transient,
     }
+}
+
+fn irreversible(which: u8) -> StepName {
+    StepName::new(format!("charge-{}", which % 2)).unwrap()
 }
 
 fn pick(which: u8, len: usize) -> Option<usize> {
@@ -113,11 +127,8 @@ pub(crate) fn perform(desk: &mut Desk, act: &Act) -> Option<()> {
             let lease = desk.leases.get(pick(which, desk.leases.len())?)?.clone();
             desk.finish(&lease, AttemptOutcome::Released).unwrap();
         }
-        Act::Step(which, step) => {
-            let attempt = desk.leases.get(pick(which, desk.leases.len())?)?.attempt;
-            let step = StepName::new(format!("step-{}", step % 4)).unwrap();
-            let result = Content::new(Salt([1; 16]), bytes::Bytes::from_static(b"7"));
-            let _ = desk.ask(Request::RecordStep(RecordStep { attempt, step, result }));
+        Act::Step(..) | Act::Intend(..) | Act::Complete(..) | Act::Settle(..) => {
+            return take_step(desk, act);
         }
         Act::Pass(millis) => desk.pass(u64::from(millis)),
         Act::JumpClock(by) => {
@@ -135,7 +146,10 @@ pub(crate) fn perform(desk: &mut Desk, act: &Act) -> Option<()> {
         }
         Act::Redrive(which) => {
             let letter = desk.letter(dead(desk, which)?);
-            desk.ask(Request::Redrive(vec![letter])).unwrap();
+            let doubt = open_intents(&letter.closed.steps).next().is_some();
+            let redriven = desk.ask(Request::Redrive(vec![letter]));
+            let refused = redriven.err().map(|rejection| rejection.code());
+            assert_eq!(refused, doubt.then_some("in-doubt"));
         }
         Act::Drop(which) => {
             let letter = desk.letter(dead(desk, which)?);
@@ -157,6 +171,46 @@ pub(crate) fn perform(desk: &mut Desk, act: &Act) -> Option<()> {
         Act::Register(which) => desk.register(&agents(which)),
     }
     // Slots come back at once, so that what lies beside the fold is the same after a recovery.
+    desk.release_stopped();
+    Some(())
+}
+
+/// Does something with a step, or with what is in doubt about one.
+fn take_step(desk: &mut Desk, act: &Act) -> Option<()> {
+    match *act {
+        Act::Step(which, step) => {
+            let attempt = desk.leases.get(pick(which, desk.leases.len())?)?.attempt;
+            let step = StepName::new(format!("step-{}", step % 4)).unwrap();
+            let result = Content::new(Salt([1; 16]), bytes::Bytes::from_static(b"7"));
+            let class = StepClass::Idempotent;
+            let _ = desk.ask(Request::RecordStep(RecordStep { attempt, step, result, class }));
+        }
+        Act::Intend(which, step) => {
+            let attempt = desk.leases.get(pick(which, desk.leases.len())?)?.attempt;
+            let intend = IntendStep { attempt, step: irreversible(step) };
+            let _ = desk.ask(Request::IntendStep(intend));
+        }
+        Act::Complete(which, of) => {
+            let attempt = desk.leases.get(pick(which, desk.leases.len())?)?.attempt;
+            let step = irreversible(of);
+            let result = Content::new(Salt([1; 16]), bytes::Bytes::from_static(b"8"));
+            let class = StepClass::Irreversible;
+            let request = if of > 100 {
+                Request::RecordStep(RecordStep { attempt, step, result, class })
+            } else {
+                Request::WithdrawStep(IntendStep { attempt, step })
+            };
+            let _ = desk.ask(request);
+        }
+        Act::Settle(which, done) => {
+            let letter = desk.letter(dead(desk, which)?);
+            let open: Vec<_> = open_intents(&letter.closed.steps).cloned().collect();
+            let result = || Content::new(Salt([1; 16]), bytes::Bytes::from_static(b"9"));
+            let steps = open.into_iter().map(|step| (step, done.then(result))).collect();
+            desk.ask(Request::Settle(Box::new(Settle { letter, steps }))).unwrap();
+        }
+        _ => {}
+    }
     desk.release_stopped();
     Some(())
 }

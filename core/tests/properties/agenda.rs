@@ -1,5 +1,6 @@
-//! AGENDA-1, GATE-1, GATE-2, PERMIT-1, BEST-2, BEST-3: which work is leased when, against a list that is sorted anew
-//! for each slot.
+//! AGENDA-1, GATE-1, GATE-2, PERMIT-1, BEST-2, BEST-3, DEATH-1, DEATH-2, DEATH-3: which work is leased
+//! when and where, against a list that is sorted anew for each slot, and what dies of the deaths of
+//! processes.
 
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use proptest::prelude::*;
 use artel_core::board::Gate;
 use artel_core::command::{AttemptOutcome, Request};
 use artel_core::definition::AgentDefinition;
-use artel_core::event::{AttemptEnd, Event, Next};
+use artel_core::event::{AttemptEnd, DeadReason, Event, Next};
 use artel_core::ids::{ActivationId, SessionId};
 use artel_core::policy::{ErrorKind, Jitter, Retry};
 
@@ -27,6 +28,7 @@ enum Act {
     FreeStopped,
     Register(u8),
     OpenSession(u8),
+    Die,
 }
 
 fn act() -> impl Strategy<Value = Act> {
@@ -40,9 +42,13 @@ fn act() -> impl Strategy<Value = Act> {
         1 => any::<u8>().prop_map(Act::CancelTree),
         1 => Just(Act::FreeStopped),
         1 => any::<u8>().prop_map(Act::Register),
-        1 => (1..4_u8).prop_map(Act::OpenSession),
+        2 => (1..4_u8).prop_map(Act::OpenSession),
+        1 => Just(Act::Die),
     ]
 }
+
+/// How many processes may die of an activation.
+const CRASH_LOOP: u32 = 2;
 
 /// What the agents of a board are like.
 #[derive(Clone, Debug)]
@@ -77,6 +83,7 @@ fn agents(plan: &Plan, mask: u8) -> Vec<AgentDefinition> {
         one.subscriptions[0].priority = plan.priorities[index];
         one.concurrency = plan.concurrency[index];
         one.candidates = plan.candidates[index];
+        one.crash_loop = CRASH_LOOP;
         let delay = Duration::from_millis(plan.delay_ms);
         one.retry = Retry::fixed(delay).jitter(Jitter::None).max_attempts(1_000);
     }
@@ -92,6 +99,8 @@ struct Waiting {
     agent: usize,
     priority: i64,
     since: i64,
+    /// How many processes died in its own turn, if one died while it ran.
+    suspect: Option<u32>,
 }
 
 /// The oracle: plain lists.
@@ -104,6 +113,8 @@ struct Oracle {
     held: Vec<(SessionId, usize)>,
     sessions: Vec<(SessionId, u32)>,
     registered: [bool; 3],
+    /// How many sessions there have been.
+    opened: u128,
 }
 
 const NAMES: [&str; 3] = ["one", "two", "three"];
@@ -121,17 +132,55 @@ impl Oracle {
         self.plan.candidates[agent] as usize
     }
 
+    /// Where a piece of work runs: in the session with the most free slots, of which the youngest; a
+    /// suspect where no other one runs.
+    fn place(&self, work: &Waiting) -> Option<SessionId> {
+        let places = self.sessions.iter().filter_map(|&(id, slots)| {
+            let free = (slots as usize).saturating_sub(self.used(id));
+            let taken = work.suspect.is_some() && self.turn(id).is_some();
+            (free >= self.slots(work.agent) && !taken).then_some((free, id))
+        });
+        places.max().map(|(_, id)| id)
+    }
+
+    /// The suspect that runs in a session.
+    fn turn(&self, session: SessionId) -> Option<ActivationId> {
+        let mut here = self.running.iter().filter(|(_, at)| *at == session);
+        here.find(|(work, _)| work.suspect.is_some()).map(|(work, _)| work.id)
+    }
+
     fn busy(&self, agent: usize) -> bool {
         let running = self.running.iter().filter(|(work, _)| work.agent == agent).count();
         (running + 1) * self.slots(agent) > self.plan.concurrency[agent] as usize
     }
 
-    /// What has to be leased now, in order. Which session gives its slot is left to the board.
-    fn expected(&mut self, now: i64) -> Vec<ActivationId> {
+    /// What is leased next, and where. Nothing overtakes the first but for a suspect for which no session
+    /// has a turn, or only one that is full.
+    fn next(&self, may: &[&Waiting]) -> Option<(Waiting, SessionId)> {
+        let mut passed_over = false;
+        for &one in may {
+            if one.suspect.is_some() && passed_over {
+                continue;
+            }
+            if let Some(at) = self.place(one) {
+                return Some((one.clone(), at));
+            }
+            let slots = self.slots(one.agent);
+            let turn = |&&(id, size): &&(SessionId, u32)| {
+                size as usize >= slots && self.turn(id).is_none()
+            };
+            let waits = slots > 1 && self.sessions.iter().find(turn).is_some();
+            if one.suspect.is_none() || waits {
+                return None;
+            }
+            passed_over = true;
+        }
+        None
+    }
+
+    /// What has to be leased now, in order, and where.
+    fn expected(&mut self, now: i64) -> Vec<(ActivationId, SessionId)> {
         let mut leased = Vec::new();
-        let sessions = self.sessions.iter();
-        let mut free: Vec<usize> =
-            sessions.map(|&(id, slots)| (slots as usize).saturating_sub(self.used(id))).collect();
         let largest = self.sessions.iter().map(|&(_, slots)| slots as usize).max().unwrap_or(0);
         loop {
             let mut may: Vec<&Waiting> = self
@@ -142,14 +191,10 @@ impl Oracle {
                 .filter(|one| self.slots(one.agent) <= largest)
                 .collect();
             may.sort_by_key(|one| (one.since - one.priority * 30_000, one.id));
-            let Some(first) = may.first().map(|&first| first.clone()) else { break };
-            let slots = self.slots(first.agent);
-            let Some(most) = free.iter_mut().max().filter(|most| **most >= slots) else { break };
-            *most -= slots;
+            let Some((first, at)) = self.next(&may) else { break };
             self.waiting.retain(|one| one.id != first.id);
-            leased.push(first.id);
-            // A session that cannot be: which one it was is set right by the events.
-            self.running.push((first, session(0)));
+            leased.push((first.id, at));
+            self.running.push((first, at));
         }
         leased
     }
@@ -165,7 +210,7 @@ impl Oracle {
                     let agent = NAMES.iter().position(|one| *one == name).unwrap();
                     let priority = i64::from(record.definition.priority);
                     let id = ActivationId(seq);
-                    self.waiting.push(Waiting { id, agent, priority, since: now });
+                    self.waiting.push(Waiting { id, agent, priority, since: now, suspect: None });
                 }
                 Event::AttemptEnded { attempt, end, next, .. } => {
                     let which = |(work, _): &(Waiting, _)| work.id == attempt.activation;
@@ -174,6 +219,11 @@ impl Oracle {
                     if *end == AttemptEnd::Cancelled {
                         self.held.push((at, self.slots(work.agent)));
                     }
+                    let lost = *end == AttemptEnd::Lost;
+                    work.suspect = lost.then(|| work.suspect.map_or(0, |deaths| deaths + 1));
+                    let crash_loop = work.suspect.is_some_and(|deaths| deaths >= CRASH_LOOP);
+                    let dead = *next == Next::Dead(DeadReason::CrashLoop);
+                    assert_eq!(crash_loop, dead, "{work:?}");
                     if let Next::Retry { not_before, .. } = next {
                         work.since = i64::try_from(not_before.as_millis()).unwrap();
                         self.waiting.push(work);
@@ -187,14 +237,6 @@ impl Oracle {
         }
     }
 
-    /// Sets right which sessions the leases took their slots from.
-    fn learn_sessions(&mut self, desk: &Desk) {
-        for lease in &desk.leased {
-            let which = |(work, _): &&mut (Waiting, _)| work.id == lease.attempt.activation;
-            self.running.iter_mut().find(which).unwrap().1 = lease.session;
-        }
-    }
-
     fn gate(&self, work: &Waiting, now: i64) -> &'static str {
         if !self.registered[work.agent] {
             return "unregistered";
@@ -202,7 +244,12 @@ impl Oracle {
         if work.since > now {
             return "not-before";
         }
-        if self.busy(work.agent) { "concurrency (agent)" } else { "permit" }
+        if self.busy(work.agent) {
+            return "concurrency (agent)";
+        }
+        let mut turns = self.sessions.iter().map(|(id, _)| self.turn(*id));
+        let none_left = !self.sessions.is_empty() && turns.all(|turn| turn.is_some());
+        if work.suspect.is_some() && none_left { "suspect" } else { "permit" }
     }
 }
 
@@ -248,9 +295,18 @@ fn perform(desk: &mut Desk, oracle: &mut Oracle, act: &Act) -> bool {
             desk.register(&agents(&oracle.plan, mask));
         }
         Act::OpenSession(slots) => {
-            let number = oracle.sessions.len() as u128 + 1;
+            oracle.opened += 1;
+            let number = oracle.opened;
             desk.open_session(number, u32::from(slots));
             oracle.sessions.push((session(number), u32::from(slots)));
+        }
+        Act::Die => {
+            // No session is of the process that takes over.
+            let epoch = desk.state.header().epoch.get().max(1_000) + 1;
+            desk.take_over(epoch);
+            desk.to_free.clear();
+            oracle.held.clear();
+            oracle.sessions.clear();
         }
     }
     true
@@ -272,6 +328,7 @@ proptest! {
             running: Vec::new(),
             held: Vec::new(),
             registered: [true; 3],
+            opened: 1,
         };
         for act in &acts {
             let decisions = desk.log.len();
@@ -283,9 +340,9 @@ proptest! {
             }
             let now = i64::try_from(desk.now.elapsed.as_millis()).unwrap();
             let expected = oracle.expected(now);
-            let leased: Vec<_> = desk.leased.iter().map(|one| one.attempt.activation).collect();
+            let leased = desk.leased.iter().map(|one| (one.attempt.activation, one.session));
+            let leased: Vec<_> = leased.collect();
             prop_assert_eq!(leased, expected, "after {:?}", act);
-            oracle.learn_sessions(&desk);
             for &(id, slots) in &oracle.sessions {
                 prop_assert!(oracle.used(id) <= slots as usize, "{id} has more than its slots");
             }

@@ -117,6 +117,7 @@ pub(crate) fn agent(name: &str, on: &str) -> AgentDefinition {
         clearance: Clearance::default(),
         output_rules: Vec::new(),
         candidates: AgentDefinition::CANDIDATES,
+        crash_loop: AgentDefinition::CRASH_LOOP,
     }
 }
 

@@ -81,8 +81,9 @@ impl Story {
                 assert_eq!(work.place, Place::Running(attempt.attempt.get()), "I6: {attempt} ends");
                 work.place = match (end, next) {
                     (AttemptEnd::Done, _) => Place::Done,
-                    (AttemptEnd::Cancelled, _) => Place::Cancelled,
+                    // Also one that was cancelled in the middle of an irreversible step.
                     (_, Next::Dead(_)) => Place::Dead,
+                    (AttemptEnd::Cancelled, _) => Place::Cancelled,
                     _ => Place::Waiting,
                 };
             }

@@ -218,7 +218,13 @@ mod tests {
     }
 
     fn ended(activation: u64, number: u32, end: AttemptEnd, next: Next) -> Event {
-        Event::AttemptEnded { attempt: attempt(activation, number), end, next, report: None, fingerprint: None }
+        Event::AttemptEnded {
+            attempt: attempt(activation, number),
+            end,
+            next,
+            report: None,
+            fingerprint: None,
+        }
     }
 
     fn registered(type_no: u32, name: &str) -> Event {

@@ -132,6 +132,7 @@ mod tests {
     };
     use artel_core::log::{ClosedActivation, Death, Outcome};
     use artel_core::policy::ErrorKind;
+    use artel_core::step::{Step, StepMark};
     use artel_core::trace::TraceContext;
     use artel_core::visibility::Visibility;
 
@@ -172,7 +173,11 @@ mod tests {
             at: Timestamp(1_700_000_000_000),
             attempts: 2,
             trail: vec![Seq(301), Seq(302)],
-            steps: vec![("mail".parse().unwrap(), Seq(303))],
+            steps: vec![Step {
+                name: "mail".parse().unwrap(),
+                seq: Seq(303),
+                mark: StepMark::Irreversible,
+            }],
             death: Some(Death {
                 kind: Some(ErrorKind::RateLimited { retry_after_ms: Some(300) }),
                 fingerprint: Fingerprint([7; 8]),

@@ -20,6 +20,7 @@ use artel_core::log::{
 };
 use artel_core::names::{IdempotencyKey, OrderingKey, ProgramName, StepName, Tag};
 use artel_core::record::{Batch, Decision, Encoder, Place};
+use artel_core::step::{Step, StepMark};
 use artel_core::time::{Elapsed, Timestamp};
 use artel_core::visibility::Visibility;
 
@@ -257,7 +258,11 @@ pub fn closed(activation: ActivationId, inputs: &[Seq], tree: CorrelationId) -> 
         at: Timestamp(0),
         attempts: 2,
         trail: vec![Seq(activation.0.get() + 1), Seq(activation.0.get() + 2)],
-        steps: vec![(StepName::new("step").expect("a step name"), Seq(1))],
+        steps: vec![Step {
+            name: StepName::new("step").expect("a step name"),
+            seq: Seq(1),
+            mark: StepMark::Intended,
+        }],
         death: None,
     }
 }

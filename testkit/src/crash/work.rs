@@ -122,7 +122,11 @@ impl Work {
             | Event::Paused { .. }
             | Event::Resumed { .. }
             | Event::DebtPaid { .. }
-            | Event::PredicateFailed { .. } => {}
+            | Event::PredicateFailed { .. }
+            | Event::StepIntended { .. }
+            | Event::StepWithdrawn { .. }
+            | Event::StepSettled { .. }
+            | Event::LimitReached { .. } => {}
         }
     }
 

@@ -14,8 +14,9 @@ use artel_core::key::OnDead;
 use artel_core::names::AgentName;
 use artel_core::time::Clock;
 
-use super::audit::Auditor;
+use super::audit::{Audit, Auditor};
 use super::cases::Case;
+use super::charges::charge;
 use super::outputs::{self, Outputs};
 use super::policies::{self, Limits, Policies};
 use super::rules;
@@ -88,6 +89,8 @@ pub(super) struct Around {
     /// What agents say about their outputs, by name.
     pub(super) outputs: BTreeMap<String, Outputs>,
     pub(super) clock: Arc<VirtualClock>,
+    /// Whether they take irreversible steps.
+    pub(super) charges: bool,
 }
 
 /// A handler that is there, from its first poll until it is dropped.
@@ -201,7 +204,7 @@ impl Around {
     }
 
     /// A handler is about to panic.
-    fn panics(&self, attempt: AttemptId) {
+    pub(super) fn panics(&self, attempt: AttemptId) {
         let mut audit = self.auditor.look();
         // A board's wall clock stands still until a clock that went back has caught up.
         let at = self.clock.wall().max(audit.clocks.0);
@@ -209,7 +212,7 @@ impl Around {
     }
 
     /// A step failed. I13: it is refused only where there are as many as there may be.
-    fn refused(&self, attempt: AttemptId, error: &Error) {
+    pub(super) fn refused(&self, attempt: AttemptId, error: &Error) {
         if !error.chain().iter().any(|text| text.starts_with(STEPS_FULL)) {
             return;
         }
@@ -222,8 +225,13 @@ impl Around {
         }
     }
 
+    /// Something is to be told to the audit.
+    pub(super) fn look<T>(&self, look: impl FnOnce(&mut Audit) -> T) -> T {
+        look(&mut self.auditor.look())
+    }
+
     /// A step returned this: from then on it always does.
-    fn saw(&self, key: &str, result: u64) {
+    pub(super) fn saw(&self, key: &str, result: u64) {
         let mut steps = self.outside.steps.lock().unwrap_or_else(PoisonError::into_inner);
         let first = *steps.entry(key.to_owned()).or_insert(result);
         self.auditor.expect(
@@ -297,7 +305,11 @@ pub(super) fn declare(
             Some(expression) => agent.cel(expression),
             None => agent.filter(move |token| takes(number, token.taste)),
         };
-        let agent = agent.retry(retry).timeout(Duration::from_secs(5)).concurrency(1 + number * 2);
+        let agent = agent
+            .retry(retry)
+            .timeout(Duration::from_secs(5))
+            .concurrency(1 + number * 2)
+            .crash_loop(1 + number % 2);
         let agent = if number == 4 { agent.total_timeout(Duration::from_secs(60)) } else { agent };
         let (limits, depends) = policies.of(number);
         let Limits { breaker, rate, ordered, key_limit, .. } = limits;
@@ -329,6 +341,9 @@ async fn work(cx: Context, token: Arc<Token>, around: Arc<Around>) -> Result<Vec
         bytes[8], bytes[9], bytes[10], bytes[11], bytes[12], bytes[13], bytes[14], bytes[15],
     ]));
     let marked = steps(&cx, &mut dice, &around).await?;
+    if around.charges {
+        charge(&cx, Dice::new(dice.below(u64::MAX)), &around).await?;
+    }
     if dice.percent(30) {
         tokio::time::sleep(dice.up_to(3_000)).await;
     }

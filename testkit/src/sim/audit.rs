@@ -24,6 +24,7 @@ use artel_core::time::{Elapsed, Timestamp};
 
 use super::agents::Returned;
 use super::cases::{Case, Cases};
+use super::deaths::Deaths;
 use super::failing::Failing;
 use super::held_back::HeldBack;
 use super::notices::Notices;
@@ -76,6 +77,7 @@ pub(super) struct Audit {
     pub(super) ordering: Ordering,
     pub(super) notices: Notices,
     pub(super) failing: Failing,
+    pub(super) deaths: Deaths,
     pub(super) owner: Option<ProcessId>,
     /// Where each epoch begins.
     epochs: BTreeMap<Seq, Epoch>,
@@ -122,6 +124,7 @@ impl Auditor {
             ordering: Ordering::default(),
             notices: Notices::default(),
             failing: Failing::default(),
+            deaths: Deaths::default(),
             owner: None,
             epochs: BTreeMap::new(),
             cases: Cases::default(),

@@ -105,10 +105,21 @@ pub enum Case {
     NoticeDied,
     /// It was told that a predicate failed.
     PredicateFailed,
+    /// A handler did something that must not be done twice.
+    Charged,
+    /// What must not be done twice was begun and not done, and whoever was to do it said so.
+    StepWithdrawn,
+    /// A person said of a step whether it was done.
+    StepSettled {
+        /// Whether it was.
+        happened: bool,
+    },
+    /// What had seen a process die ran in its own turn.
+    SuspectRan,
 }
 
 /// How many cases there are.
-const LEN: usize = 67;
+const LEN: usize = 74;
 
 impl Case {
     /// Every one.
@@ -180,6 +191,13 @@ impl Case {
         Self::Noticed,
         Self::NoticeDied,
         Self::PredicateFailed,
+        Self::Charged,
+        Self::StepWithdrawn,
+        Self::StepSettled { happened: false },
+        Self::StepSettled { happened: true },
+        Self::SuspectRan,
+        Self::Dead(DeadReason::CrashLoop),
+        Self::Dead(DeadReason::InDoubt),
     ];
 }
 
@@ -261,7 +279,7 @@ mod tests {
             Case::Cancelled => (18, 1),
             Case::NoRoom { .. } => (19, 2),
             Case::RoomMade => (20, 1),
-            Case::Dead(_) => (21, 7),
+            Case::Dead(_) => (21, 9),
             Case::LateResult => (22, 1),
             Case::KeyTaken => (23, 1),
             Case::StepReused => (24, 1),
@@ -282,6 +300,10 @@ mod tests {
             Case::Noticed => (39, 1),
             Case::NoticeDied => (40, 1),
             Case::PredicateFailed => (41, 1),
+            Case::Charged => (42, 1),
+            Case::StepWithdrawn => (43, 1),
+            Case::StepSettled { .. } => (44, 2),
+            Case::SuspectRan => (45, 1),
         }
     }
 
@@ -289,7 +311,7 @@ mod tests {
     fn every_case_is_among_all() {
         let kinds: BTreeSet<(u8, usize)> = Case::ALL.into_iter().map(kinds).collect();
         assert_eq!(kinds.iter().map(|(_, count)| count).sum::<usize>(), LEN);
-        assert!(kinds.into_iter().map(|(kind, _)| kind).eq(0..42));
+        assert!(kinds.into_iter().map(|(kind, _)| kind).eq(0..46));
         assert_eq!(Case::ALL.into_iter().collect::<BTreeSet<_>>().len(), LEN);
     }
 

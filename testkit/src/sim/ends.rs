@@ -13,7 +13,7 @@ use artel_core::record::Decision;
 use super::agents::{self, Returned};
 use super::audit::{Audit, Operated};
 use super::cases::Case;
-use super::rules;
+use super::{deaths, rules};
 
 /// Holds the end of an attempt to the rules. For one that is done: how many artifacts it owes.
 pub(super) fn end_of(
@@ -36,7 +36,9 @@ pub(super) fn end_of(
     let ended = Ended { attempt, end, next, activation, running, returned };
     who(audit, &ended, decision);
     let failures = audit.failures.get(&attempt.activation).copied().unwrap_or(0) + 1;
+    let by_death = deaths::expected(audit, &ended.activation, (attempt, end));
     let fits = match (end, next) {
+        _ if by_death.is_some() => by_death.map(Next::Dead) == Some(next),
         (AttemptEnd::Done | AttemptEnd::Cancelled, Next::Closed) => true,
         (AttemptEnd::Lost | AttemptEnd::Released, Next::Retry { counted, .. }) => !counted,
         (AttemptEnd::BoardFull, Next::WhenRoom { room, .. }) => {
@@ -60,6 +62,7 @@ pub(super) fn end_of(
         ));
     }
     note(audit, &ended, failures);
+    deaths::ended(audit, attempt, (end, next));
     panicked(audit, &ended, decision);
     if end == AttemptEnd::Done && ended.returned.as_ref().is_some_and(|returned| !returned.fits) {
         audit.violated(format_args!("I3: {attempt} is done, and returned more than it may"));

@@ -13,7 +13,7 @@ use artel_core::record::Decision;
 
 use super::audit::{Audit, Operated};
 use super::cases::Case;
-use super::{ends, failing, held_back, notices, ordering};
+use super::{deaths, ends, failing, held_back, notices, ordering};
 
 /// By how much agendas may pass their bounds for what the board owes itself.
 const OWED: usize = 2;
@@ -59,6 +59,7 @@ pub(super) fn before(audit: &mut Audit, decision: &Decision) {
 /// An event of a decision.
 fn one(audit: &mut Audit, seq: Seq, event: &Event, (decision, reading): (&Decision, &mut Reading)) {
     let now = decision.elapsed.as_millis();
+    deaths::before(audit, event, decision);
     match event {
         Event::ArtifactCommitted(draft) => {
             if let Producer::Agent { attempt, .. } = draft.envelope.producer {
@@ -100,7 +101,7 @@ fn one(audit: &mut Audit, seq: Seq, event: &Event, (decision, reading): (&Decisi
         Event::StepRecorded { attempt, step, .. } => {
             let activation = audit.state.activation(attempt.activation);
             let known =
-                activation.is_some_and(|open| open.steps.iter().any(|(name, _)| name == step));
+                activation.is_some_and(|open| open.steps.iter().any(|known| known.name == *step && !known.is_open()));
             if !runs(audit, *attempt) || known {
                 audit.violated(format_args!("I3: step {step} of {attempt} is recorded again"));
             }
@@ -117,6 +118,11 @@ fn one(audit: &mut Audit, seq: Seq, event: &Event, (decision, reading): (&Decisi
         | Event::SessionOpened { .. }
         | Event::SessionEnded { .. }
         | Event::DependencyDefined { .. }
+        // Among the deaths.
+        | Event::StepIntended { .. }
+        | Event::StepWithdrawn { .. }
+        | Event::StepSettled { .. }
+        | Event::LimitReached { .. }
         // Once the decision is folded in.
         | Event::BreakerOpened { .. }
         | Event::BreakerHalfOpened { .. }
@@ -280,7 +286,10 @@ pub(super) fn after(audit: &mut Audit, decision: &Decision) {
                 let record = audit.state.subscription(redriven.subscription);
                 *made.entry(record.map_or(AgentNo(0), |record| record.agent)).or_default() += 1;
             }
-            Event::AttemptStarted { attempt, .. } => running(audit, *attempt),
+            Event::AttemptStarted { attempt, .. } => {
+                running(audit, *attempt);
+                deaths::started(audit, *attempt);
+            }
             Event::CorrelationCancelled { correlation } => {
                 let open = audit.state.activations().any(|(_, a)| a.correlation == *correlation);
                 if open {
@@ -405,4 +414,5 @@ pub(super) fn at_rest(audit: &mut Audit) {
     for what in wrong {
         audit.violated(what);
     }
+    deaths::at_rest(audit);
 }

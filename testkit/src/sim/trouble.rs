@@ -3,10 +3,14 @@
 use std::time::Duration;
 
 use artel::log::{OutcomeFilter, Snapshot};
-use artel::{ActivationFilter, OperateError, Operator, Reader, Running};
+use artel::{
+    ActivationFilter, ActivationView, OperateError, Operator, Reader, Running, Settlement,
+};
 use artel_core::command::Rejection;
 use artel_core::hash::Hash;
 use artel_core::ids::{ActivationId, CorrelationId};
+use artel_core::names::StepName;
+use artel_core::step::{StepRejection, open_intents};
 
 use super::agents::AGENTS_MAX;
 use super::audit::{Auditor, Operated};
@@ -105,6 +109,9 @@ async fn snapshot(world: &mut World) {
 /// An operator redrives, drops or cancels something, if there is anything.
 async fn operate(dice: &mut Dice, auditor: &Auditor, running: &Running) {
     let Ok(operator) = running.operator("ann", "drawn") else { return };
+    if settle(dice, auditor, (running, &operator)).await {
+        return;
+    }
     match dice.below(8) {
         0 | 7 => redrive(dice, auditor, (running, &operator)).await,
         1 => {
@@ -165,6 +172,38 @@ async fn hold_back(
     }
 }
 
+/// Says of what is in doubt whether it was done, now and then: the truth, for which whoever asks looks
+/// outside. Says whether there was anything to say.
+async fn settle(
+    dice: &mut Dice,
+    auditor: &Auditor,
+    (running, operator): (&Running, &Operator<'_>),
+) -> bool {
+    let Some((id, open)) = in_doubt(running).await.filter(|_| dice.percent(60)) else {
+        return false;
+    };
+    let mut settlement = Settlement::default();
+    for step in &open {
+        settlement = match auditor.look().deaths.charged(id, step) {
+            Some(result) => settlement.happened(step.as_str(), &result),
+            None => settlement.not_happened(step.as_str()),
+        };
+    }
+    let before = told(auditor, &[Operated::Redriven(id)]);
+    done(auditor, before, operator.settle_out_of_order(id, settlement).await);
+    true
+}
+
+/// The oldest dead letter that is in doubt, and about what.
+async fn in_doubt(running: &Running) -> Option<(ActivationId, Vec<StepName>)> {
+    let reader = Reader::of(running.log()).await.ok()?;
+    let filter = ActivationFilter { outcomes: vec![OutcomeFilter::Dead], ..Default::default() };
+    let found = reader.activations(&filter).await.ok()?;
+    let open = |view: &ActivationView| open_intents(&view.steps).cloned().collect::<Vec<_>>();
+    let mut doubtful = found.activations.iter().map(|view| (view.id, open(view)));
+    doubtful.find(|(_, open)| !open.is_empty())
+}
+
 /// Twice at once, now and then: they are tried again once. Often so few that an agenda has room for
 /// them.
 async fn redrive(
@@ -223,7 +262,8 @@ fn done(auditor: &Auditor, before: Vec<(Operated, u32)>, answer: Result<u32, Ope
                 Rejection::NotDead { .. }
                 | Rejection::OutOfOrder { .. }
                 | Rejection::NotOpen { .. }
-                | Rejection::NothingOpen { .. },
+                | Rejection::NothingOpen { .. }
+                | Rejection::Step(StepRejection::InDoubt { .. } | StepRejection::NotInDoubt { .. }),
             )
             | OperateError::NoDeadLetter(_)
             | OperateError::LookUp(_)

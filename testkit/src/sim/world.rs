@@ -37,6 +37,7 @@ mod part {
     pub(super) const POLICIES: u64 = 5;
     pub(super) const OUTPUTS: u64 = 6;
     pub(super) const NOTICES: u64 = 7;
+    pub(super) const CHARGES: u64 = 8;
     pub(super) const CLIENTS: u64 = 100;
     pub(super) const PROCESSES: u64 = 1_000;
 }
@@ -197,6 +198,7 @@ impl World {
             slots: self.slots,
             outputs: self.said(),
             clock: self.clock.clone(),
+            charges: Dice::part(self.seed, part::CHARGES).percent(40),
         });
         let drawn = u32::try_from(1 + dice.below(AGENTS_MAX)).unwrap_or(1);
         let left_out = dice.percent(15).then_some(drawn);

@@ -6,6 +6,7 @@ use crate::content::Content;
 use crate::event::{AttemptEnd, DeadReason, Next};
 use crate::names::StepName;
 use crate::policy::limits;
+use crate::step::StepClass;
 
 pub(super) fn next_of(board: &Board) -> Next {
     let ends = board.events().into_iter().rev().find_map(|(_, event)| match event {
@@ -214,7 +215,8 @@ fn a_step_is_recorded_once() {
     let record = |attempt: AttemptId| {
         let result = Content::new(Salt([5; 16]), Bytes::from_static(b"7"));
         let step = StepName::new("charge").unwrap();
-        Request::RecordStep(RecordStep { attempt, step, result })
+        let class = StepClass::Idempotent;
+        Request::RecordStep(RecordStep { attempt, step, result, class })
     };
     board.ask(record(first.attempt)).unwrap();
     assert_eq!(board.ask(record(first.attempt)).unwrap_err().code(), "step-recorded");
@@ -223,7 +225,7 @@ fn a_step_is_recorded_once() {
     board.pass(Duration::from_secs(1));
     let second = board.leased();
     assert_eq!(second.steps.len(), 1);
-    assert_eq!(second.steps[0].0.as_str(), "charge");
+    assert_eq!(second.steps[0].name.as_str(), "charge");
 }
 
 /// SESS-1: attempts that are given back, or lost with their process, run again at once and use up

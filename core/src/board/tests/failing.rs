@@ -115,7 +115,8 @@ fn a_text_lies_under_its_event() {
     board.publish(&[new("B")]).unwrap();
     let lease = board.leased();
     let outcome = AttemptOutcome::Done(publish(&mut board, &[new("A")], "output"));
-    let finish = Finish { attempt: lease.attempt, outcome, report: Some(text("report")), fingerprint: None };
+    let finish =
+        Finish { attempt: lease.attempt, outcome, report: Some(text("report")), fingerprint: None };
     let command = Command {
         id: CommandId::new(uuid(77)),
         actor: Actor::Board,

@@ -8,14 +8,17 @@ mod candidates;
 mod dead_letters;
 mod debts;
 mod deliveries;
+mod doubt;
 mod failing;
 mod keys;
 mod limits;
+mod loops;
 mod pauses;
 mod publish;
 mod random;
 mod rates;
 mod register;
+mod suspects;
 mod take_over;
 mod visibility;
 
@@ -117,6 +120,7 @@ pub(super) fn agent(name: &str, on: &str) -> AgentDefinition {
         clearance: Clearance::default(),
         output_rules: Vec::new(),
         candidates: AgentDefinition::CANDIDATES,
+        crash_loop: AgentDefinition::CRASH_LOOP,
     }
 }
 
