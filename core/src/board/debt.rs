@@ -74,6 +74,7 @@ impl State {
         let admission = self.admit(&pay.publish, beside)?;
         events.push(Event::DebtPaid { debt });
         self.commit_artifacts(&admission.fresh, now, events);
+        self.note_failures(&pay.publish, &admission.fresh, now, events);
         Ok(())
     }
 

@@ -54,6 +54,23 @@ fn die(board: &mut Board) -> Lease {
     lease
 }
 
+/// FAILING-1: a predicate that fails for a notice is told of as for every other artifact.
+#[test]
+fn a_predicate_that_fails_for_a_notice_is_told_of() {
+    let mut picky = once("picky", DEAD_LETTER);
+    let cel = crate::predicate::cel::Cel::new("payload.missing == 1").unwrap();
+    picky.subscriptions[0].filter = Filter::Cel(cel);
+    let mut board = board(&[once("one", "A"), picky]);
+    board.publish(&[new("A")]).unwrap();
+    die(&mut board);
+    let (debt, _) = owed(&board)[0];
+    let pay = payment(&mut board, debt);
+    board.ask(pay).unwrap();
+    let events = board.events();
+    let told = events.iter().filter(|(_, event)| matches!(event, Event::PredicateFailed { .. }));
+    assert_eq!(told.count(), 1);
+}
+
 /// DEAD-2: a notice is given of a death once: what it made due is paid by one command, and by no other.
 #[test]
 fn a_death_is_told_once() {
