@@ -150,7 +150,7 @@ impl Inputs {
             self.parents.push(envelope.correlation);
         }
         self.depth = self.depth.max(envelope.depth);
-        self.trace = self.trace.or(envelope.trace.as_deref().copied());
+        self.trace = self.trace.or_else(|| envelope.trace.as_deref().copied());
     }
 }
 

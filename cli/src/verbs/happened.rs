@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use artel::definition::AgentDefinition;
 use artel::envelope::{Actor, Draft};
 use artel::event::{AttemptEnd, Closure, Event, Next, Pausable};
 use artel::fingerprint::Fingerprint;
@@ -14,7 +13,7 @@ use artel::time::Elapsed;
 use artel::{Entry, ReadError, Reader};
 
 use super::irreversible;
-use crate::{describe, returned, times, wire, words};
+use crate::{describe, times, wire, words};
 
 /// How many activations are remembered.
 const REMEMBERED_MAX: usize = 65_536;
@@ -249,7 +248,7 @@ pub(super) fn happened(event: &Event, agent: Option<String>, state: &State) -> w
             agent_no: agent.get(),
             agent: definition.name.to_string(),
             subscription_nos: subscriptions.iter().map(|no| no.get()).collect(),
-            definition: self::definition(definition),
+            definition: super::definition::tell(definition),
         },
         Event::AgentRetired { agent } => wire::Happened::AgentRetired {
             agent_no: agent.get(),
@@ -481,26 +480,5 @@ fn committed(draft: &Draft, state: &State) -> wire::Happened {
             })
             .collect(),
         declined_more: draft.verdicts.declined_more,
-    }
-}
-
-fn definition(definition: &AgentDefinition) -> wire::AgentDefinition {
-    let millis =
-        |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    wire::AgentDefinition {
-        subscriptions: definition.subscriptions.iter().map(describe::subscription).collect(),
-        outputs: describe::texts(&definition.outputs),
-        attempts_max: definition.retry.attempts_max(),
-        attempt_timeout_ms: millis(definition.attempt_timeout),
-        total_timeout_ms: definition.total_timeout.map(millis),
-        concurrency: definition.concurrency,
-        key_concurrency: definition.key_concurrency,
-        queue: definition.dead_letter_queue.to_string(),
-        breaker: definition.limits.breaker.as_ref().map(describe::breaker),
-        rate_limit: definition.limits.rate.as_ref().map(describe::rate_limit),
-        dependencies: describe::texts(&definition.dependencies),
-        output_rules: definition.output_rules.iter().map(returned::rule).collect(),
-        candidates: definition.candidates,
-        crash_loop: definition.crash_loop,
     }
 }

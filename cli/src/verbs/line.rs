@@ -176,18 +176,8 @@ fn work(happened: &Happened) -> (&'static str, String) {
             reason,
             ..
         } => {
-            let mut text = named(agent, format!("{activation}/{attempt}"));
-            text.push_str(&format!(" {end}"));
-            if let Some(kind) = error_kind {
-                text.push_str(&format!(": {kind}"));
-            }
-            if *next != "closed" {
-                text.push_str(&format!(", then {next}"));
-            }
-            if let Some(reason) = reason {
-                text.push_str(&format!(": {reason}"));
-            }
-            ("attempt ended", text)
+            let text = named(agent, format!("{activation}/{attempt}"));
+            ("attempt ended", format!("{text} {}", ended((end, *error_kind), (next, *reason))))
         }
         Happened::StepRecorded { activation, attempt, agent, step, .. } => {
             ("step recorded", format!("{} {step}", named(agent, format!("{activation}/{attempt}"))))
@@ -230,6 +220,21 @@ fn work(happened: &Happened) -> (&'static str, String) {
         | Happened::Resumed { .. }
         | Happened::PredicateFailed { .. } => board(happened),
     }
+}
+
+/// How an attempt ended, and what follows.
+fn ended((end, kind): (&str, Option<&str>), (next, reason): (&str, Option<&str>)) -> String {
+    let mut text = end.to_owned();
+    if let Some(kind) = kind {
+        text.push_str(&format!(": {kind}"));
+    }
+    if next != "closed" {
+        text.push_str(&format!(", then {next}"));
+    }
+    if let Some(reason) = reason {
+        text.push_str(&format!(": {reason}"));
+    }
+    text
 }
 
 /// What is told of steps that must not be done twice, and of limits.

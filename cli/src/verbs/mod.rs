@@ -7,6 +7,7 @@ mod board;
 mod carry_out;
 mod correlation;
 mod dead;
+mod definition;
 mod dlq;
 mod event;
 mod happened;

@@ -9,6 +9,7 @@ use artel_core::board::{Activation, Running};
 use artel_core::envelope::{Actor, Envelope, Producer};
 use artel_core::event::{Closure, DeadReason, Event, Next, Pausable, Room};
 use artel_core::ids::{ActivationId, AgentNo, AttemptId, Seq};
+use artel_core::names::StepName;
 use artel_core::record::Decision;
 
 use super::audit::{Audit, Operated};
@@ -99,12 +100,7 @@ fn one(audit: &mut Audit, seq: Seq, event: &Event, (decision, reading): (&Decisi
             }
         }
         Event::StepRecorded { attempt, step, .. } => {
-            let activation = audit.state.activation(attempt.activation);
-            let known =
-                activation.is_some_and(|open| open.steps.iter().any(|known| known.name == *step && !known.is_open()));
-            if !runs(audit, *attempt) || known {
-                audit.violated(format_args!("I3: step {step} of {attempt} is recorded again"));
-            }
+            recorded(audit, *attempt, step);
         }
         Event::CorrelationCancelled { correlation } => {
             operated(audit, Operated::TreeCancelled(*correlation), decision);
@@ -132,6 +128,16 @@ fn one(audit: &mut Audit, seq: Seq, event: &Event, (decision, reading): (&Decisi
         | Event::DebtPaid { .. }
         // Before the decision is folded in.
         | Event::PredicateFailed { .. } => {}
+    }
+}
+
+/// A step has a result: the attempt runs, and it had none.
+fn recorded(audit: &mut Audit, attempt: AttemptId, step: &StepName) {
+    let activation = audit.state.activation(attempt.activation);
+    let mut steps = activation.iter().flat_map(|open| &open.steps);
+    let known = steps.any(|known| known.name == *step && !known.is_open());
+    if !runs(audit, attempt) || known {
+        audit.violated(format_args!("I3: step {step} of {attempt} is recorded again"));
     }
 }
 

@@ -206,7 +206,7 @@ impl World {
         let numbers = (1..=self.agents).filter(|number| Some(*number) != left_out);
         agents::declare(&board, numbers, &self.policies, &around);
         // Now and then a process has lost it; the last one has every agent.
-        if self.notices && (left_out.is_none() || self.processes % 2 == 0) {
+        if self.notices && (left_out.is_none() || self.processes.is_multiple_of(2)) {
             notices::declare(&board, &around);
         }
         let running = match board.start().await {
