@@ -358,9 +358,9 @@ impl Drop for Here {
     }
 }
 
-async fn hang(_: Context, _: Arc<Order>, here: Arc<Arc<AtomicU32>>) -> Result<Part, Error> {
+async fn hang(_: Context, _: Arc<Order>, here: Arc<AtomicU32>) -> Result<Part, Error> {
     here.fetch_add(1, Ordering::SeqCst);
-    let _here = Here((*here).clone());
+    let _here = Here(here.clone());
     std::future::pending().await
 }
 
@@ -368,11 +368,7 @@ async fn hang(_: Context, _: Arc<Order>, here: Arc<Arc<AtomicU32>>) -> Result<Pa
 /// slots are free then.
 #[tokio::test(start_paused = true)]
 async fn candidates_end_together() {
-    async fn some(
-        cx: Context,
-        order: Arc<Order>,
-        here: Arc<Arc<AtomicU32>>,
-    ) -> Result<Part, Error> {
+    async fn some(cx: Context, order: Arc<Order>, here: Arc<AtomicU32>) -> Result<Part, Error> {
         if cx.candidate() == 2 {
             return Ok(Part { size: 2 });
         }
@@ -384,7 +380,7 @@ async fn candidates_end_together() {
         let board = Board::builder("memory:").slots(3).clock(clock);
         let board = board.entropy(Arc::new(SeededEntropy::new(7))).open().await.unwrap();
         let agent = board.agent("best").on::<Order>().retry(Retry::never()).timeout(SECOND * 5);
-        agent.best_of(3, by_size).shared_state(Arc::new(here.clone())).run(some);
+        agent.best_of(3, by_size).shared_state(here.clone()).run(some);
         let running = board.start().await.unwrap();
         let receipt = running.publish(order(1)).await.unwrap();
         tokio::time::sleep(SECOND).await;
