@@ -163,7 +163,9 @@ fn check_trees(desk: &Desk, story: &Story) -> Result<(), TestCaseError> {
                 prop_assert_eq!((u64::from(some), u64::from(rest)), (running, waiting));
                 prop_assert!(running > 0);
             }
-            Some(OpenStatus::Owed { .. }) => panic!("nobody is subscribed to reports"),
+            Some(OpenStatus::Owed { .. }) => {
+                prop_assert!(false, "nobody is subscribed to notices");
+            }
             Some(OpenStatus::Waiting { waiting: some, .. }) => {
                 prop_assert_eq!((u64::from(some), running), (waiting, 0));
             }
