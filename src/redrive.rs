@@ -10,6 +10,7 @@ use artel_core::board::State;
 use artel_core::command::Rejection;
 use artel_core::ids::ActivationId;
 use artel_core::log::Outcome;
+use artel_core::step::StepRejection;
 
 use crate::error::{OperateError, ReadError};
 use crate::letters::{DeadLetterFilter, Letters};
@@ -43,8 +44,8 @@ pub struct Bulk {
     pub changed: u64,
     /// The first of them, at most [`Bulk::IDS_MAX`].
     pub ids: Vec<ActivationId>,
-    /// How many were left: somebody else had touched them meanwhile, or younger ones of their ordering
-    /// key may have run since.
+    /// How many were left: somebody else had touched them meanwhile, younger ones of their ordering key
+    /// may have run since, or they are in doubt and a person has to settle them.
     pub skipped: u64,
     /// How many of those that were redriven are done, as far as it was watched.
     pub done: u64,
@@ -206,7 +207,7 @@ impl<'a> Sweep<'a> {
         rate.clamp(1, watched)
     }
 
-    /// Changes these, apart from those that somebody else touched or that are out of order.
+    /// Changes these, apart from those that somebody else touched, that are out of order or in doubt.
     async fn change(&mut self, ids: Vec<ActivationId>) -> Result<(), OperateError> {
         let mut left = vec![ids];
         while let Some(mut ids) = left.pop().filter(|ids| !ids.is_empty()) {
@@ -225,7 +226,8 @@ impl<'a> Sweep<'a> {
                 Err(
                     OperateError::Rejected(
                         Rejection::NotDead { activation, .. }
-                        | Rejection::OutOfOrder { activation, .. },
+                        | Rejection::OutOfOrder { activation, .. }
+                        | Rejection::Step(StepRejection::InDoubt { activation, .. }),
                     )
                     | OperateError::NoDeadLetter(activation),
                 ) => {

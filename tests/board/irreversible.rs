@@ -8,8 +8,8 @@ use artel::ids::{ActivationId, Incarnation};
 use artel::log::{Outcome, OutcomeFilter};
 use artel::step::open_intents;
 use artel::{
-    ActivationFilter, ActivationView, Board, Context, CreateBoard, Error, MemoryStore,
-    OperateError, Query, Reader, Retry, Running, Settlement, Standing, Status,
+    ActivationFilter, ActivationView, Board, Context, CreateBoard, DeadLetterFilter, Error,
+    MemoryStore, OperateError, Query, Reader, Retry, Running, Settlement, Standing, Status,
 };
 
 use super::set_up::{Order, Part, SECOND, end, memory, on, order};
@@ -174,6 +174,35 @@ async fn doubt_is_settled_or_dropped() {
     let endless = Settlement::default().happened("charge", &f64::NAN);
     assert_eq!(code(operator.settle(id, endless).await), "payload");
     assert_eq!(operator.drop_dead(&[id]).await.unwrap(), 1);
+    end(running).await;
+}
+
+/// STEP-8: a redrive of many leaves out what is in doubt, says how many those are, and redrives the others.
+#[tokio::test(start_paused = true)]
+async fn a_redrive_of_many_leaves_out_what_is_in_doubt() {
+    async fn work(cx: Context, order: Arc<Order>, bank: Arc<Bank>) -> Result<Part, Error> {
+        if order.size == 1 {
+            let lost = |_key: String| async { Err::<u32, _>(Error::transient("no answer")) };
+            cx.irreversible("charge", lost).await?;
+        }
+        match bank.charge() {
+            1 => Err(Error::permanent("closed")),
+            _ => Ok(Part { size: order.size }),
+        }
+    }
+    let bank = Arc::new(Bank::default());
+    let (board, _) = memory().await;
+    board.agent("work").on::<Order>().shared_state(bank.clone()).run(work);
+    let running = board.start().await.unwrap();
+    let receipts = running.publish_many([order(1), order(2)]).await.unwrap();
+    let status = running.settled(receipts[0].correlation).await.unwrap();
+    assert_eq!(status, Status::DeadLetters(2));
+    let operator = running.operator("ann", "open again").unwrap();
+    let bulk = operator.redrive_all(DeadLetterFilter::default()).run().await.unwrap();
+    assert_eq!((bulk.changed, bulk.skipped), (1, 1));
+    running.idle().await.unwrap();
+    assert_eq!(part_sizes(&running).await, [2]);
+    assert_eq!(reason(&dead(&running).await), DeadReason::InDoubt);
     end(running).await;
 }
 

@@ -248,8 +248,8 @@ pub(crate) struct Operated {
     pub(crate) meant: u64,
     /// How many were changed; 0 with `--dry-run`.
     pub(crate) changed: u64,
-    /// How many were left, since younger ones of their ordering key may have run since, or somebody else
-    /// had touched them.
+    /// How many were left, since younger ones of their ordering key may have run since, they are in doubt,
+    /// or somebody else had touched them.
     pub(crate) skipped: u64,
     /// Whether it was only a rehearsal.
     pub(crate) dry_run: bool,
