@@ -71,7 +71,7 @@ impl Context {
     /// # Errors
     /// When the effect fails; when the name was used by this attempt already, or is recorded as another
     /// kind of step; when the result has no canonical JSON or is over 1 MiB; when the activation has 1 000
-    /// steps, before the effect runs; when the attempt is over.
+    /// steps, before the effect runs; when the attempt has several candidates; when the attempt is over.
     ///
     /// # Cancel safety
     /// Dropped before it returns, the step may have been done or not, and if the attempt then fails, a
@@ -86,6 +86,13 @@ impl Context {
         E: Into<Error>,
         F: Future<Output = Result<T, E>> + Send,
     {
+        if self.inner.candidate.is_some() {
+            // Each would do it, and all but one are thrown away.
+            return Err(Error::permanent(format!(
+                "the irreversible step `{name}` is one of several candidates; leave it to an agent \
+                 that works on what the best of them returned"
+            )));
+        }
         let step = self.named(name)?;
         if let Some(known) = self.known(&step, StepClass::Irreversible)? {
             return self.recorded(known).await;

@@ -300,6 +300,27 @@ async fn losers_are_kept_within_the_payload_limit() {
     end(running).await;
 }
 
+/// BEST-7: what must not be done twice is no work for several candidates.
+#[tokio::test(start_paused = true)]
+async fn candidates_do_nothing_irreversible() {
+    async fn pays(cx: Context, _: Arc<Order>, paid: Arc<AtomicU32>) -> Result<Part, Error> {
+        let pay = |_| async move { Ok::<_, Error>(paid.fetch_add(1, Ordering::SeqCst)) };
+        Ok(Part { size: cx.irreversible("pay", pay).await? })
+    }
+    for (candidates, status, times) in [(1, Status::Done, 1), (2, Status::DeadLetters(1), 0)] {
+        let (board, _) = memory().await;
+        let paid = Arc::new(AtomicU32::new(0));
+        let agent = board.agent("best").on::<Order>();
+        let agent = if candidates > 1 { agent.best_of(candidates, by_size) } else { agent };
+        agent.shared_state(paid.clone()).run(pays);
+        let running = board.start().await.unwrap();
+        let receipt = running.publish(order(1)).await.unwrap();
+        assert_eq!(running.settled(receipt.correlation).await.unwrap(), status);
+        assert_eq!(paid.load(Ordering::SeqCst), times);
+        end(running).await;
+    }
+}
+
 /// BEST-7: each candidate has random numbers, ids and steps of its own, and a later attempt gets what
 /// the steps of the same candidate gave.
 #[tokio::test(start_paused = true)]

@@ -341,7 +341,7 @@ async fn work(cx: Context, token: Arc<Token>, around: Arc<Around>) -> Result<Vec
         bytes[8], bytes[9], bytes[10], bytes[11], bytes[12], bytes[13], bytes[14], bytes[15],
     ]));
     let marked = steps(&cx, &mut dice, &around).await?;
-    if around.charges {
+    if around.charges && around.outputs_of(cx.agent()).candidates == 1 {
         charge(&cx, Dice::new(dice.below(u64::MAX)), &around).await?;
     }
     if dice.percent(30) {
