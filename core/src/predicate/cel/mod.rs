@@ -2,7 +2,7 @@
 //! kept as text and evaluated by any process.
 //!
 //! The crate `cel` reads an expression; what it may contain is checked once, and turned into a tree
-//! of our own ([`tree`]) that is evaluated on the canonical text without converting the payload.
+//! of our own (`tree`) that is evaluated on the canonical text without converting the payload.
 //! The evaluator of the crate has no bound, compares integers with fractions through `f64`, and
 //! compiles a pattern each time; tests compare the two evaluators where they have to agree.
 //!
