@@ -13,7 +13,7 @@ pub(crate) enum DlqVerb {
     #[command(after_help = "\
 Examples:
   artel dlq ls
-  artel dlq ls --agent licence --reason attempts-exhausted
+  artel dlq ls --agent licence --died-of attempts-exhausted
   artel dlq ls --json | jq -r '.dead_letters[].id'")]
     Ls(DlqLs),
     /// Groups dead letters by what went wrong: the largest group first

@@ -1,6 +1,7 @@
 //! What is told of an agent as a board records it.
 
 use artel::definition::AgentDefinition;
+use artel::visibility::Tenants;
 
 use crate::{describe, returned, wire};
 
@@ -21,6 +22,11 @@ pub(super) fn tell(definition: &AgentDefinition) -> wire::AgentDefinition {
         dependencies: describe::texts(&definition.dependencies),
         output_rules: definition.output_rules.iter().map(returned::rule).collect(),
         candidates: definition.candidates,
+        labels: describe::texts(&definition.clearance.labels),
+        tenants: match &definition.clearance.tenants {
+            Tenants::Only(tenants) => Some(describe::texts(tenants)),
+            Tenants::All => None,
+        },
         crash_loop: definition.crash_loop,
     }
 }

@@ -423,6 +423,10 @@ pub(crate) struct AgentDefinition {
     pub(crate) output_rules: Vec<OutputRule>,
     /// How many candidates each attempt has, of which one is published.
     pub(crate) candidates: u32,
+    /// The labels that it has.
+    pub(crate) labels: Vec<String>,
+    /// The tenants whose artifacts it may see; null for all.
+    pub(crate) tenants: Option<Vec<String>>,
     /// How many processes may die of an activation before it is a dead letter.
     pub(crate) crash_loop: u32,
 }

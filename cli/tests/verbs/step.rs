@@ -86,7 +86,7 @@ impl Payments {
 
     /// The dead letter that is in doubt.
     fn doubtful(&self) -> String {
-        let listing = self.json(&["dlq", "ls", "--reason", "in-doubt"]);
+        let listing = self.json(&["dlq", "ls", "--died-of", "in-doubt"]);
         let [id] = numbers(&listing["dead_letters"], "id")[..] else { panic!("{listing}") };
         id.to_string()
     }
@@ -157,8 +157,8 @@ async fn what_was_not_done_is_settled_in_order_or_out_of_it() {
     assert_eq!((code, &error["code"]), (4, &json!("out-of-order")));
     let settled = payments.json(&[&args[..], &["--out-of-order"]].concat());
     let expected = json!({
-        "action": "settle", "ids": [id.parse::<u64>().unwrap()], "changed": 1, "dry_run": false,
-        "runs_with": "bank",
+        "action": "settle", "ids": [id.parse::<u64>().unwrap()], "meant": 1, "changed": 1,
+        "skipped": 0, "dry_run": false, "runs_with": "bank",
     });
     assert_eq!(settled, expected);
     let kinds = payments.kinds();
