@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 use artel::{Artifact, Board, Context, Error, Jitter, Publication, Query, Retry};
 use artel_core::ids::AttemptId;
 use artel_core::key::OnDead;
-use artel_core::names::AgentName;
 use artel_core::time::Clock;
 
 use super::audit::{Audit, Auditor};
@@ -19,7 +18,7 @@ use super::cases::Case;
 use super::charges::charge;
 use super::outputs::{self, Outputs};
 use super::policies::{self, Limits, Policies};
-use super::rules;
+use super::{rules, secrets};
 use crate::VirtualClock;
 use crate::dice::Dice;
 
@@ -91,6 +90,8 @@ pub(super) struct Around {
     pub(super) clock: Arc<VirtualClock>,
     /// Whether they take irreversible steps.
     pub(super) charges: bool,
+    /// Whether tokens are not for everybody.
+    pub(super) secrets: bool,
 }
 
 /// A handler that is there, from its first poll until it is dropped.
@@ -264,8 +265,8 @@ pub(super) fn name_of(number: u32) -> String {
 }
 
 /// The number of an agent.
-pub(super) fn number_of(name: &AgentName) -> Option<u32> {
-    name.as_str().strip_prefix(AGENT)?.parse().ok()
+pub(super) fn number_of(name: &str) -> Option<u32> {
+    name.strip_prefix(AGENT)?.parse().ok()
 }
 
 /// Whether a token is to the taste of the agent with this number.
@@ -300,7 +301,7 @@ pub(super) fn declare(
             _ => Retry::list([Duration::ZERO, Duration::from_secs(7)]).jitter(Jitter::None),
         };
         let retry = if number == 5 { retry.max_elapsed(Duration::from_secs(9)) } else { retry };
-        let agent = board.agent(name).on::<Token>();
+        let agent = secrets::clear(board.agent(name).on::<Token>(), number);
         let agent = match cel(number) {
             Some(expression) => agent.cel(expression),
             None => agent.filter(move |token| takes(number, token.taste)),
@@ -340,6 +341,11 @@ async fn work(cx: Context, token: Arc<Token>, around: Arc<Around>) -> Result<Vec
     let mut dice = Dice::new(u64::from_le_bytes([
         bytes[8], bytes[9], bytes[10], bytes[11], bytes[12], bytes[13], bytes[14], bytes[15],
     ]));
+    let number = number_of(cx.agent()).unwrap_or(0);
+    around.auditor.expect(
+        !around.secrets || secrets::may_see(number, token.number),
+        format_args!("I12: agent {number} is given {}", token.number),
+    );
     let marked = steps(&cx, &mut dice, &around).await?;
     if around.charges && around.outputs_of(cx.agent()).candidates == 1 {
         charge(&cx, Dice::new(dice.below(u64::MAX)), &around).await?;
@@ -363,6 +369,7 @@ async fn work(cx: Context, token: Arc<Token>, around: Arc<Around>) -> Result<Vec
             let seen = cx.board().artifacts(&Query::of::<Token>()).await?;
             let past = seen.artifacts.iter().all(|seen| seen.seq() <= cx.pin());
             around.auditor.expect(past, "I10: an attempt saw what came after it began");
+            secrets::reads(&cx, &token, &around).await?;
         }
         23..25 => {
             let leaf = || Made::Leaf(Leaf { number: token.number, marked });

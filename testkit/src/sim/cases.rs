@@ -116,10 +116,12 @@ pub enum Case {
     },
     /// What had seen a process die ran in its own turn.
     SuspectRan,
+    /// An artifact did not wake somebody who may not see it.
+    Hidden,
 }
 
 /// How many cases there are.
-const LEN: usize = 74;
+const LEN: usize = 75;
 
 impl Case {
     /// Every one.
@@ -196,6 +198,7 @@ impl Case {
         Self::StepSettled { happened: false },
         Self::StepSettled { happened: true },
         Self::SuspectRan,
+        Self::Hidden,
         Self::Dead(DeadReason::CrashLoop),
         Self::Dead(DeadReason::InDoubt),
     ];
@@ -304,6 +307,7 @@ mod tests {
             Case::StepWithdrawn => (43, 1),
             Case::StepSettled { .. } => (44, 2),
             Case::SuspectRan => (45, 1),
+            Case::Hidden => (46, 1),
         }
     }
 
@@ -311,7 +315,7 @@ mod tests {
     fn every_case_is_among_all() {
         let kinds: BTreeSet<(u8, usize)> = Case::ALL.into_iter().map(kinds).collect();
         assert_eq!(kinds.iter().map(|(_, count)| count).sum::<usize>(), LEN);
-        assert!(kinds.into_iter().map(|(kind, _)| kind).eq(0..46));
+        assert!(kinds.into_iter().map(|(kind, _)| kind).eq(0..47));
         assert_eq!(Case::ALL.into_iter().collect::<BTreeSet<_>>().len(), LEN);
     }
 

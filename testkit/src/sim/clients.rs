@@ -15,6 +15,7 @@ use artel_core::log;
 use super::agents::{AGENTS_MAX, Token, is_refused};
 use super::audit::Auditor;
 use super::cases::Case;
+use super::secrets;
 use crate::dice::Dice;
 
 /// The process that runs the board, when one does.
@@ -44,6 +45,8 @@ struct Drawn {
     id: Option<ArtifactId>,
     key: Option<String>,
     correlation: Option<CorrelationId>,
+    /// Whether it says whom it is for.
+    secrets: bool,
 }
 
 /// A client, and what it has to do with beside the board.
@@ -51,6 +54,8 @@ pub(super) struct Client {
     pub(super) process: Process,
     pub(super) dice: Dice,
     pub(super) auditor: Arc<Auditor>,
+    /// Whether tokens are not for everybody.
+    pub(super) secrets: bool,
     /// Those who came to know the trees of work that others grow.
     pub(super) promises: Vec<Promise>,
 }
@@ -105,7 +110,7 @@ impl Client {
         let correlation = grown.map(|promise| promise.receipt.correlation);
         let key = key.map(|key| format!("key {key}"));
         let id = (!anonymous).then(|| ArtifactId::from_bytes(id));
-        Drawn { token, id, key, correlation }
+        Drawn { token, id, key, correlation, secrets: self.secrets }
     }
 
     /// Publishes the same from two tasks at once: both are told of the same artifacts.
@@ -183,6 +188,10 @@ async fn publish(process: &Process, drawn: &[Drawn], auditor: &Auditor) -> Optio
         let running = running(process).await;
         let publications = drawn.iter().map(|drawn| {
             let publication = Publication::new(drawn.token.clone());
+            let publication = match drawn.secrets {
+                true => secrets::say(publication, drawn.token.number),
+                false => publication,
+            };
             let publication = match drawn.id {
                 Some(id) => publication.id(id),
                 None => publication,

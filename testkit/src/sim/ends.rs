@@ -168,7 +168,7 @@ fn is_too_much(audit: &Audit, ended: &Ended, decision: &Decision) -> bool {
     }
     let Some(Returned { tokens: (tokens, taste), .. }) = ended.returned else { return false };
     let wakes = |(no, agent): &(AgentNo, &artel_core::board::AgentRecord)| {
-        let number = agents::number_of(&agent.definition.name);
+        let number = agents::number_of(agent.definition.name.as_str());
         agent.registered
             && *no != ended.activation.agent
             && number.is_some_and(|number| agents::takes(number, taste))

@@ -28,6 +28,7 @@ mod probe;
 mod rest;
 mod rules;
 mod run;
+mod secrets;
 mod seeds;
 mod trouble;
 mod verdict;

@@ -15,6 +15,7 @@ use artel_core::record::Decision;
 use super::agents::Around;
 use super::audit::Audit;
 use super::cases::Case;
+use super::secrets;
 use crate::dice::Dice;
 
 /// What the agent is called that is subscribed to notices.
@@ -38,6 +39,7 @@ struct Death {
 pub(super) fn declare(board: &Board, around: &Arc<Around>) {
     let retry = Retry::fixed(Duration::from_millis(700)).max_attempts(2);
     let agent = board.agent(UNDERTAKER).on::<DeadLetter>().retry(retry);
+    let agent = secrets::clear(agent, 1);
     agent.timeout(Duration::from_secs(5)).shared_state(around.clone()).run(bury);
 }
 

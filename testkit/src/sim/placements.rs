@@ -4,13 +4,15 @@
 use std::collections::BTreeMap;
 
 use artel::{Query, Running};
-use artel_core::envelope::Producer;
+use artel_core::envelope::{Clause, Producer};
 use artel_core::event::Event;
 use artel_core::ids::{AgentNo, Seq, SubscriptionNo};
 use artel_core::record::Decision;
 
 use super::agents::{self, Token};
 use super::audit::Auditor;
+use super::cases::Case;
+use super::secrets;
 
 /// How many bytes of the log are read at a time.
 const READ_LEN: usize = 1024 * 1024;
@@ -27,14 +29,19 @@ struct Agent {
 struct Placements<'a> {
     tokens: &'a BTreeMap<Seq, Token>,
     agents: BTreeMap<AgentNo, Agent>,
+    /// Whether tokens are not for everybody.
+    secrets: bool,
 }
 
 /// I2: in the decision that commits it, each token wakes every subscription that is current and to
 /// whose taste it is, once, and each notice of a dead letter wakes who is subscribed to them; nobody wakes
 /// on anything else; its producer does not wake itself.
-pub(super) async fn complete(running: &Running, auditor: &Auditor) {
+pub(super) async fn complete(running: &Running, auditor: &Auditor, secrets: bool) {
     let tokens = tokens(running).await;
-    let mut placements = Placements { tokens: &tokens, agents: BTreeMap::new() };
+    if secrets {
+        secrets::seen_by_anybody(running, &tokens, auditor).await;
+    }
+    let mut placements = Placements { tokens: &tokens, agents: BTreeMap::new(), secrets };
     let log = running.log();
     let mut next = Seq(1);
     loop {
@@ -44,6 +51,9 @@ pub(super) async fn complete(running: &Running, auditor: &Auditor) {
         for batch in &batches {
             for decision in batch.decisions().expect("I10: a batch is damaged") {
                 let (woken, due) = placements.of(next, &decision);
+                if decision.events.iter().any(is_hidden) {
+                    auditor.look().cases.count(Case::Hidden);
+                }
                 auditor.expect(
                     woken == due,
                     format_args!("I2: from seq {next} on, {woken:?} were woken, and not {due:?}"),
@@ -54,6 +64,12 @@ pub(super) async fn complete(running: &Running, auditor: &Auditor) {
         auditor.expect(next == after, format_args!("I5: a batch ends with {after}, not {next}"));
         next = after;
     }
+}
+
+/// Whether an artifact did not wake somebody who may not see it.
+fn is_hidden(event: &Event) -> bool {
+    let Event::ArtifactCommitted(draft) = event else { return false };
+    draft.verdicts.declined.iter().any(|(_, clause)| *clause == Clause::Visibility)
 }
 
 /// Every token that is on the board.
@@ -83,7 +99,7 @@ impl Placements<'_> {
         for (seq, event) in (first.get()..).map(Seq).zip(&decision.events) {
             match event {
                 Event::AgentDefined { agent, definition, subscriptions } => {
-                    let number = agents::number_of(&definition.name);
+                    let number = agents::number_of(definition.name.as_str());
                     let subscriptions = subscriptions.clone();
                     let now = Agent { number, subscriptions, registered: true };
                     self.agents.insert(*agent, now);
@@ -121,9 +137,11 @@ impl Placements<'_> {
             Producer::Agent { agent, .. } => Some(*agent),
             Producer::Program(_) | Producer::Operator(_) | Producer::Board => None,
         };
-        let taste = token.taste;
+        let (taste, number, secrets) = (token.taste, token.number, self.secrets);
         let takes = move |(no, agent): &(&AgentNo, &Agent)| {
-            let takes = agent.number.is_some_and(|number| agents::takes(number, taste));
+            let takes = agent.number.is_some_and(|no| {
+                agents::takes(no, taste) && (!secrets || secrets::may_see(no, number))
+            });
             agent.registered && Some(**no) != maker && takes
         };
         let takers = self.agents.iter().filter(takes);

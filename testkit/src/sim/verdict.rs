@@ -35,7 +35,7 @@ pub(super) async fn of(world: &World, running: &Running, seen: &Seen, processes:
     let events = outputs(&reader).await;
     reader.verify_store(seq, |_| {}).await.expect("I1: the store has what the log says");
     folds(&*world.store.open(), seen, state, &world.auditor).await;
-    placements::complete(running, &world.auditor).await;
+    placements::complete(running, &world.auditor, world.secrets()).await;
     let audit = world.auditor.look();
     assert_eq!(
         audit.state.hash(),

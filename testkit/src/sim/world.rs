@@ -38,6 +38,7 @@ mod part {
     pub(super) const OUTPUTS: u64 = 6;
     pub(super) const NOTICES: u64 = 7;
     pub(super) const CHARGES: u64 = 8;
+    pub(super) const SECRETS: u64 = 9;
     pub(super) const CLIENTS: u64 = 100;
     pub(super) const PROCESSES: u64 = 1_000;
 }
@@ -104,10 +105,11 @@ pub(super) async fn run(seed: u64, auditor: Arc<Auditor>) -> Outcome {
     };
     let process = world.current.subscribe();
     let publishes = 5 + dice.below(20);
+    let secrets = world.secrets();
     let clients = (0..1 + dice.below(4)).map(|number| {
         let dice = Dice::part(seed, part::CLIENTS + number);
         let (process, auditor) = (process.clone(), auditor.clone());
-        Client { process, dice, auditor, promises: Vec::new() }.run(publishes)
+        Client { process, dice, auditor, secrets, promises: Vec::new() }.run(publishes)
     });
     let clients: Vec<_> = clients.collect();
     let (end, ended) = watch::channel(false);
@@ -199,6 +201,7 @@ impl World {
             outputs: self.said(),
             clock: self.clock.clone(),
             charges: Dice::part(self.seed, part::CHARGES).percent(40),
+            secrets: self.secrets(),
         });
         let drawn = u32::try_from(1 + dice.below(AGENTS_MAX)).unwrap_or(1);
         let left_out = dice.percent(15).then_some(drawn);
@@ -219,6 +222,11 @@ impl World {
         };
         self.current.send_replace(Some(running.clone()));
         Some(Living { running, log, whole: left_out.is_none() })
+    }
+
+    /// Whether tokens are not for everybody.
+    pub(super) fn secrets(&self) -> bool {
+        Dice::part(self.seed, part::SECRETS).percent(40)
     }
 
     /// What agents say about their outputs, by name.
