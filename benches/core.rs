@@ -18,7 +18,7 @@ use artel_core::command::{
 };
 use artel_core::content::Content;
 use artel_core::definition::{
-    AgentDefinition, Clearance, Filter, Limits, SubscriptionDefinition, Wakes,
+    AgentDefinition, AgentKind, Clearance, Filter, Limits, SubscriptionDefinition, Wakes,
 };
 use artel_core::envelope::{Actor, Draft, Envelope, Producer, Verdicts};
 use artel_core::hash::Salt;
@@ -57,6 +57,7 @@ fn id(n: u128) -> [u8; 16] {
 fn agent(name: &str, on: &str, tag: Option<&str>) -> Arc<AgentDefinition> {
     Arc::new(AgentDefinition {
         name: AgentName::new(name).unwrap(),
+        kind: AgentKind::Agent,
         subscriptions: vec![SubscriptionDefinition {
             types: vec![TypeName::new(on).unwrap()],
             from: Vec::new(),
@@ -70,6 +71,7 @@ fn agent(name: &str, on: &str, tag: Option<&str>) -> Arc<AgentDefinition> {
             ordered: None,
             after: 0,
             wakes: Wakes::AtOnce,
+            group: None,
         }],
         outputs: Vec::new(),
         retry: Retry::default(),

@@ -82,6 +82,14 @@ impl<'a, T: Artifact, S: Send + Sync + 'static> Subscribed<'a, T, S> {
         self
     }
 
+    /// Makes the agent a member of a group, which is declared with [`Board::group`]: an artifact that meets
+    /// the subscriptions of several members is worked on once, by one of them. See
+    /// [`Group`](crate::Group), to which retries, the order and the dead letters are left then.
+    pub fn exclusive(mut self, group: impl Into<SmolStr>) -> Self {
+        self.options.group = Some(group.into());
+        self
+    }
+
     /// Holds the first `matches` until the last of them is there. Then they go through, one activation
     /// each, and so do all later ones.
     pub const fn after(mut self, matches: u64) -> Self {

@@ -20,6 +20,7 @@ use crate::dead_letter::DeadLetter;
 use crate::dependency::Dependency;
 use crate::entropy::{self, Entropy, OsEntropy};
 use crate::error::{OpenError, StartError};
+use crate::group::{self, Group};
 use crate::program::{Agent, Program};
 use crate::running::Running;
 use crate::start;
@@ -289,6 +290,25 @@ impl Board {
         }
     }
 
+    /// Declares a group of agents that are one subscriber together; its members name it with
+    /// [`exclusive`](crate::Subscribed::exclusive).
+    pub fn group(&self, group: Group) {
+        let mut declared = self.declared.lock().unwrap_or_else(PoisonError::into_inner);
+        match group.define() {
+            Err(problem) => declared.problems.push(problem),
+            Ok((definition, types)) => {
+                declare_types(&mut declared, types);
+                let name = definition.name.clone();
+                let before = declared.program.groups.insert(name, Arc::new(definition));
+                if let Some(before) = before {
+                    let problem =
+                        format!("group `{}` is declared twice; use another name", before.name);
+                    declared.problems.push(problem);
+                }
+            }
+        }
+    }
+
     /// Declares a type that the program publishes and none of its agents names.
     pub fn type_of<T: Artifact>(&self) {
         let mut declared = self.declared.lock().unwrap_or_else(PoisonError::into_inner);
@@ -334,6 +354,8 @@ impl Board {
         let mut declared = self.declared.into_inner().unwrap_or_else(PoisonError::into_inner);
         let too_wide = declared.program.agents.values().filter_map(|agent| self.setup.fits(agent));
         declared.problems.extend(too_wide);
+        let groups = group::problems(&declared.program);
+        declared.problems.extend(groups);
         if !declared.problems.is_empty() {
             return Err(StartError::Agents { problems: declared.problems });
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use artel_core::board::{Activation, Gate, Phase, State, Suspect};
 use artel_core::catalogue::Catalogue;
-use artel_core::envelope::Actor;
+use artel_core::envelope::{Actor, Members};
 use artel_core::event::{AttemptEnd, Event, Next, Reached};
 use artel_core::ids::{ActivationId, AgentNo, AttemptNo, CorrelationId, Seq, SubscriptionNo};
 use artel_core::log::{ClosedActivation, Death, Log, Outcome};
@@ -24,8 +24,10 @@ const READ_LEN: usize = 1;
 pub struct ActivationView {
     /// Which one.
     pub id: ActivationId,
-    /// Whose it is.
+    /// Whose it is: an agent's, or a group's.
     pub agent: AgentName,
+    /// The members of the group that its artifact woke, of whom any may run it; none where it is an agent's.
+    pub members: Vec<AgentName>,
     /// The subscription that was met.
     pub subscription: SubscriptionNo,
     /// The artifacts to work on, by seq.
@@ -47,6 +49,8 @@ pub struct ActivationView {
     /// What it died of, where it is, or was, a dead letter.
     pub death: Option<Death>,
     pub(crate) trail: Vec<Seq>,
+    /// The numbers of the members, in the order of their names.
+    pub(crate) member_nos: Members,
     /// The event that closed it.
     pub(crate) ended: Option<Seq>,
 }
@@ -97,6 +101,8 @@ pub enum Standing {
 pub struct AttemptView {
     /// Which one, from 1.
     pub number: AttemptNo,
+    /// The member that ran it, where the activation is a group's.
+    pub member: Option<AgentName>,
     /// When it began, by the board's wall clock.
     pub started: Timestamp,
     /// When it ended; none while it runs.
@@ -132,6 +138,8 @@ impl ActivationView {
         Some(Self {
             id,
             agent: definition.name.clone(),
+            members: names(&activation.members, state),
+            member_nos: activation.members.clone(),
             subscription: activation.subscription,
             inputs: activation.inputs.to_vec(),
             correlation: activation.correlation,
@@ -152,6 +160,8 @@ impl ActivationView {
         Some(Self {
             id: closed.activation,
             agent: definition.name.clone(),
+            members: names(&closed.members, state),
+            member_nos: closed.members,
             subscription: closed.subscription,
             inputs: closed.inputs.to_vec(),
             correlation: closed.correlation,
@@ -179,6 +189,12 @@ impl ActivationView {
         Ok(reports.iter().rev().find_map(|row| AttemptReport::decode(&row.bytes).ok()))
     }
 
+    /// The name of a member of its group.
+    fn member(&self, member: AgentNo) -> Option<AgentName> {
+        let mut members = self.member_nos.iter().zip(&self.members);
+        members.find(|(no, _)| **no == member).map(|(_, name)| name.clone())
+    }
+
     /// The attempts of this activation, oldest first.
     ///
     /// # Errors
@@ -193,8 +209,9 @@ impl ActivationView {
         for &seq in &self.trail {
             let Some((at, _, event)) = event_at(log, seq).await? else { continue };
             match event {
-                Event::AttemptStarted { attempt, .. } => attempts.push(AttemptView {
+                Event::AttemptStarted { attempt, member, .. } => attempts.push(AttemptView {
                     number: attempt.attempt,
+                    member: member.and_then(|member| self.member(member)),
                     started: at,
                     ended: None,
                     end: None,
@@ -302,4 +319,10 @@ async fn event_at(log: &dyn Log, seq: Seq) -> Result<Option<(Timestamp, Actor, E
 pub(crate) fn agent_no(names: &Catalogue, name: &str) -> Result<AgentNo, ReadError> {
     let found = AgentName::new(name).ok().and_then(|name| names.agent_no(&name));
     found.ok_or_else(|| ReadError::Unknown { what: "agent", name: name.to_owned() })
+}
+
+/// The names of the members of a group, by number.
+fn names(members: &[AgentNo], state: &State) -> Vec<AgentName> {
+    let name = |&no: &AgentNo| state.agent(no).map(|record| record.definition.name.clone());
+    members.iter().filter_map(name).collect()
 }

@@ -16,6 +16,7 @@ mod debts;
 mod dependency;
 mod entropy;
 mod error;
+mod group;
 mod handler;
 mod history;
 mod judge;
@@ -75,6 +76,7 @@ pub use entropy::{Entropy, OsEntropy};
 pub use error::{
     LoadError, OpenError, OperateError, PublishError, ReadError, StartError, TakeOverError,
 };
+pub use group::Group;
 pub use handler::{Handler, Stateful, Stateless};
 pub use history::{ActivationView, AttemptView, Intervened, Intervention, LimitView, Standing};
 pub use letters::{DeadLetterFilter, DeadLetterGroup, DeadLetterGroups};

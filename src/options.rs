@@ -7,7 +7,7 @@ use smol_str::SmolStr;
 use artel_core::artifact::TypeDescriptor;
 use artel_core::classify::Classifier;
 use artel_core::definition::{
-    AgentDefinition, Clearance, Filter, Limits, SubscriptionDefinition, Wakes,
+    AgentDefinition, AgentKind, Clearance, Filter, Limits, SubscriptionDefinition, Wakes,
 };
 use artel_core::key::{KeyOf, OnDead};
 use artel_core::names::{
@@ -23,6 +23,7 @@ use crate::output::OutputRules;
 use crate::program::{Closure, Functions, KeyClosure};
 
 pub(crate) struct Options {
+    pub(crate) group: Option<SmolStr>,
     pub(crate) from: Vec<SmolStr>,
     pub(crate) not_from: Vec<SmolStr>,
     pub(crate) self_trigger: bool,
@@ -71,6 +72,7 @@ pub(crate) enum Selector {
 impl Default for Options {
     fn default() -> Self {
         Self {
+            group: None,
             from: Vec::new(),
             not_from: Vec::new(),
             self_trigger: false,
@@ -121,7 +123,7 @@ impl Options {
     }
 
     /// What is wrong with numbers, and what does not go together.
-    fn check(&self) -> Result<(), String> {
+    pub(crate) fn check(&self) -> Result<(), String> {
         if self.priority > SubscriptionDefinition::PRIORITY_MAX {
             return Err(format!("priority is {}, allowed are 0 to 9", self.priority));
         }
@@ -196,23 +198,62 @@ impl Options {
         Ok(())
     }
 
-    /// When a match wakes the agent.
-    fn wakes(&self) -> Result<Wakes, &'static str> {
-        match (self.quiet, self.older_than) {
-            (Some(_), Some(_)) => Err("it is to wake when it is quiet and when a match is old"),
-            (Some(time), None) => Ok(Wakes::Quiet(time)),
-            (None, Some(age)) => {
-                let without = self.without.iter().map(|one| one.name().clone());
-                Ok(Wakes::Aged { age, without: sorted(without.collect()) })
-            }
-            (None, None) if !self.without.is_empty() => {
-                Err("`without` says nothing unless `older_than` says when")
-            }
-            (None, None) => Ok(Wakes::AtOnce),
+    /// What a member of a group leaves to it.
+    fn check_member(&self) -> Result<(), String> {
+        let Some(group) = &self.group else { return Ok(()) };
+        let said = [
+            ("retry", self.retry != Retry::default()),
+            ("total_timeout", self.total_timeout.is_some()),
+            ("dead_letter_queue", self.queue.is_some()),
+            ("crash_loop", self.crash_loop != AgentDefinition::CRASH_LOOP),
+            ("priority", self.priority != SubscriptionDefinition::PRIORITY),
+            ("ordered", self.ordered.is_some()),
+            ("key", !matches!(self.key, Key::Own)),
+            ("after", self.after > 0),
+            ("quiet", self.quiet.is_some()),
+            ("older_than", self.older_than.is_some()),
+        ];
+        if let Some((option, _)) = said.into_iter().find(|(_, said)| *said) {
+            return Err(format!(
+                "it is a member of group `{group}`, to which `{option}` is left; say it with \
+                 `Group::new(\"{group}\")`"
+            ));
+        }
+        if self.key_concurrency.is_some() {
+            return Err(format!(
+                "it is a member of group `{group}`, whose work is not counted by key; leave out \
+                 `concurrency_per_key`"
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl Key {
+    pub(crate) fn of(self) -> KeyOf {
+        match self {
+            Self::Own => KeyOf::Own,
+            Self::Field { path, optional } => KeyOf::Field { path, optional },
+            Self::Closure(_) => KeyOf::Closure { label: SmolStr::new_static("closure") },
         }
     }
 }
 
+/// When a match wakes an agent, or a group.
+pub(crate) fn wakes(options: &Options) -> Result<Wakes, &'static str> {
+    match (options.quiet, options.older_than) {
+        (Some(_), Some(_)) => Err("it is to wake when it is quiet and when a match is old"),
+        (Some(time), None) => Ok(Wakes::Quiet(time)),
+        (None, Some(age)) => {
+            let without = options.without.iter().map(|one| one.name().clone());
+            Ok(Wakes::Aged { age, without: sorted(without.collect()) })
+        }
+        (None, None) if !options.without.is_empty() => {
+            Err("`without` says nothing unless `older_than` says when")
+        }
+        (None, None) => Ok(Wakes::AtOnce),
+    }
+}
 /// Checks an agent's options and makes its definition.
 pub(crate) fn define(
     name: &str,
@@ -221,9 +262,9 @@ pub(crate) fn define(
 ) -> Result<AgentDefinition, String> {
     let says = |problem: String| format!("agent `{name}`: {problem}");
     let bad = |error: names::Error| says(error.to_string());
-    options.check().map_err(says)?;
+    options.check_member().and_then(|()| options.check()).map_err(says)?;
     let agent_name = AgentName::new(name).map_err(|error| error.to_string())?;
-    let wakes = options.wakes().map_err(|problem| says(problem.to_owned()))?;
+    let wakes = wakes(&options).map_err(|problem| says(problem.to_owned()))?;
     let filter = match options.filter {
         None => Filter::All,
         Some(Selector::Closure(_)) => Filter::Closure { label: SmolStr::new_static("closure") },
@@ -237,11 +278,6 @@ pub(crate) fn define(
             ))
         })?),
     };
-    let key = match options.key {
-        Key::Own => KeyOf::Own,
-        Key::Field { path, optional } => KeyOf::Field { path, optional },
-        Key::Closure(_) => KeyOf::Closure { label: SmolStr::new_static("closure") },
-    };
     let subscription = SubscriptionDefinition {
         types: vec![TypeName::new(type_name).map_err(bad)?],
         from: parse_all(options.from, AgentName::new).map_err(bad)?,
@@ -251,10 +287,11 @@ pub(crate) fn define(
         tags_any: parse_all(options.tags_any, Tag::new).map_err(bad)?,
         filter,
         priority: options.priority,
-        key,
+        key: options.key.of(),
         ordered: options.ordered,
         after: options.after,
         wakes,
+        group: options.group.map(AgentName::new).transpose().map_err(bad)?,
     };
     let tenants = parse_all(options.tenants, TenantId::new).map_err(bad)?;
     let clearance = Clearance {
@@ -268,6 +305,7 @@ pub(crate) fn define(
     let queue = options.queue.unwrap_or_else(|| name.into());
     Ok(AgentDefinition {
         name: agent_name,
+        kind: AgentKind::Agent,
         subscriptions: vec![subscription],
         outputs: sorted(outputs.collect()),
         retry: options.retry,

@@ -52,6 +52,7 @@ pub(crate) struct Agent {
 #[derive(Default)]
 pub(crate) struct Program {
     pub(crate) agents: BTreeMap<AgentName, Arc<Agent>>,
+    pub(crate) groups: BTreeMap<AgentName, Arc<AgentDefinition>>,
     pub(crate) dependencies: BTreeMap<DependencyName, Arc<DependencyDefinition>>,
     pub(crate) types: BTreeMap<TypeName, TypeDescriptor>,
     numbers: OnceLock<Numbers>,

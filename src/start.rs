@@ -195,7 +195,8 @@ async fn register(
         schema: one.schema().into(),
         upcasts: upcasts(one),
     });
-    let agents = program.agents.values().map(|agent| agent.definition.clone());
+    let groups = program.groups.values().cloned();
+    let agents = groups.chain(program.agents.values().map(|agent| agent.definition.clone()));
     let dependencies = program.dependencies.values().cloned().collect();
     let registration =
         Registration { types: types.collect(), dependencies, agents: agents.collect() };

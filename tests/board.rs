@@ -7,6 +7,7 @@ mod board {
     mod dead_letters;
     mod deaths;
     mod faults;
+    mod groups;
     mod handlers;
     mod irreversible;
     mod load;

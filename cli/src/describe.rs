@@ -131,6 +131,7 @@ pub(crate) fn activation(view: &ActivationView, state: &State) -> wire::Activati
     wire::Activation {
         id: number(view.id),
         agent: view.agent.to_string(),
+        members: texts(&view.members),
         subscription: view.subscription.get(),
         input_seqs: seqs(&view.inputs),
         correlation: view.correlation.to_string(),
@@ -269,6 +270,7 @@ pub(crate) fn attempt(view: &AttemptView, state: &State) -> wire::Attempt {
     let kind = view.end.and_then(words::error_kind);
     wire::Attempt {
         number: view.number.get(),
+        member: view.member.as_ref().map(ToString::to_string),
         started_at: times::millis(view.started),
         ended_at: view.ended.map(times::millis),
         took_ms: took.and_then(|took| u64::try_from(took).ok()),
@@ -319,6 +321,7 @@ pub(crate) fn subscription(definition: &SubscriptionDefinition) -> wire::Subscri
             Wakes::Aged { without, .. } => texts(without),
             Wakes::AtOnce | Wakes::Quiet(_) => Vec::new(),
         },
+        group: definition.group.as_ref().map(ToString::to_string),
     }
 }
 
@@ -333,7 +336,11 @@ fn filter(filter: &Filter) -> Option<String> {
 
 /// A subscription in one line: `review.Verdict from licence tagged a and b where score > 80`.
 pub(crate) fn sentence(wanted: &wire::Subscription) -> String {
-    let mut text = wanted.types.join(" or ");
+    let mut text = if wanted.types.is_empty() {
+        "what wakes its members".to_owned()
+    } else {
+        wanted.types.join(" or ")
+    };
     let mut add = |word: &str, items: &[String], with: &str| {
         if !items.is_empty() {
             text.push_str(&format!(" {word} {}", items.join(with)));
@@ -363,6 +370,9 @@ pub(crate) fn sentence(wanted: &wire::Subscription) -> String {
     if !wanted.without.is_empty() {
         text.push_str(&format!(" without {}", wanted.without.join(" or ")));
     }
+    if let Some(group) = &wanted.group {
+        text.push_str(&format!(", as a member of {group}"));
+    }
     text
 }
 
@@ -373,7 +383,10 @@ pub(crate) fn asks_for(clause: Clause, wanted: Option<&wire::Subscription>) -> S
     match clause {
         Clause::Producer => format!("made by {}", wanted.from.join(" or ")),
         Clause::NotFrom => format!("made by nobody of {}", wanted.not_from.join(" or ")),
-        Clause::SelfTrigger => "made by another agent than itself".to_owned(),
+        Clause::SelfTrigger => match &wanted.group {
+            Some(group) => format!("made by nobody of group {group}"),
+            None => "made by another agent than itself".to_owned(),
+        },
         Clause::TagsAll => format!("tagged {}", wanted.tags_all.join(" and ")),
         Clause::TagsAny => format!("tagged {}", wanted.tags_any.join(" or ")),
         Clause::Filter => filter.to_owned(),
@@ -406,6 +419,7 @@ mod tests {
             quiet_ms: None,
             older_than_ms: None,
             without: Vec::new(),
+            group: None,
         };
         assert_eq!(
             sentence(&wanted),
@@ -429,5 +443,10 @@ mod tests {
             sentence(&wanted),
             "review.Verdict not from size, older than 1 min 30 s without review.Vote"
         );
+        wanted = wire::Subscription { group: Some(text("crew")), filter: None, ..wanted };
+        wanted.older_than_ms = None;
+        wanted.without.clear();
+        assert_eq!(sentence(&wanted), "review.Verdict not from size, as a member of crew");
+        assert_eq!(asks_for(Clause::SelfTrigger, Some(&wanted)), "made by nobody of group crew");
     }
 }

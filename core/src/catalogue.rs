@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::board::State;
-use crate::definition::{Filter, SubscriptionDefinition, Wakes};
+use crate::definition::{AgentDefinition, Filter, SubscriptionDefinition, Wakes};
 use crate::envelope::{Clause, Envelope, Verdicts};
 use crate::ids::{AgentNo, CatalogueNo, SubscriptionNo, TypeNo};
 use crate::key::{self, BadKey, KeyOf};
@@ -37,11 +37,22 @@ struct Entry {
     /// The producers that are left out.
     not_from: Vec<AgentNo>,
     self_trigger: bool,
+    /// What is woken in the agent's place.
+    group: Option<Group>,
     tags_all: Vec<Tag>,
     tags_any: Vec<Tag>,
     filter: Filter,
     /// Where the keys of its activations come from, where somebody asks for them.
     key: Option<KeyOf>,
+}
+
+/// A group, as one of its members sees it.
+#[derive(Clone, Debug)]
+struct Group {
+    /// Its own subscription, which is what is woken.
+    subscription: SubscriptionNo,
+    /// All of its members: what one of them made, the subscriber made itself.
+    members: Arc<[AgentNo]>,
 }
 
 /// An artifact that is to be matched.
@@ -114,15 +125,25 @@ impl Catalogue {
             catalogue.viewers.push(Arc::new(viewer));
         }
         for (no, record) in state.subscriptions() {
-            if record.current {
-                let agent = state.agent(record.agent).map(|agent| &agent.definition);
-                let counted = agent.is_some_and(|agent| agent.key_concurrency.is_some());
-                let quiet = matches!(record.definition.wakes, Wakes::Quiet(_));
-                let keyed = counted || quiet || record.definition.ordered.is_some();
-                let viewer = catalogue.viewers.get(record.agent.get() as usize).cloned();
-                let viewer = viewer.unwrap_or_else(|| Arc::new(Viewer::anybody()));
-                catalogue.add((no, record.agent), &record.definition, (keyed, viewer));
-            }
+            let agent = state.agent(record.agent).map(|agent| &*agent.definition);
+            // What a group wakes on its members say.
+            let Some(agent) = agent.filter(|agent| record.current && !agent.is_group()) else {
+                continue;
+            };
+            let Some(name) = &record.definition.group else {
+                let key = keyed(agent, &record.definition);
+                catalogue.add((no, record.agent), &record.definition, (key, None));
+                continue;
+            };
+            let group = state.agent_named(name).map(|(_, group)| group);
+            let subscription = group.and_then(|group| group.subscriptions.first().copied());
+            let group = group.filter(|it| it.registered).zip(subscription);
+            let Some((group, subscription)) = group else { continue };
+            let key = group.definition.subscriptions.first();
+            let key = key.and_then(|wanted| keyed(&group.definition, wanted));
+            let members = state.subscriptions_in(name).map(|(_, member)| member).collect();
+            let group = Group { subscription, members };
+            catalogue.add((no, record.agent), &record.definition, (key, Some(group)));
         }
         catalogue
     }
@@ -131,7 +152,7 @@ impl Catalogue {
         &mut self,
         (subscription, agent): (SubscriptionNo, AgentNo),
         wanted: &SubscriptionDefinition,
-        (keyed, viewer): (bool, Arc<Viewer>),
+        (key, group): (Option<KeyOf>, Option<Group>),
     ) {
         // A producer that is not registered yet has made nothing.
         let numbers = |names: &[AgentName]| {
@@ -140,14 +161,15 @@ impl Catalogue {
         let entry = Entry {
             subscription,
             agent,
-            viewer,
+            viewer: self.viewer(agent),
             from: (!wanted.from.is_empty()).then(|| numbers(&wanted.from)),
             not_from: numbers(&wanted.not_from),
             self_trigger: wanted.self_trigger,
+            group,
             tags_all: wanted.tags_all.clone(),
             tags_any: wanted.tags_any.clone(),
             filter: wanted.filter.clone(),
-            key: keyed.then(|| wanted.key.clone()),
+            key,
         };
         for name in &wanted.types {
             for type_no in self.types.get(name).into_iter().flatten() {
@@ -221,7 +243,7 @@ impl Catalogue {
     /// of predicates that failed.
     pub fn matched(&self, candidate: Candidate<'_>, closures: &dyn Closures) -> Matched {
         let (mut verdicts, mut declined, mut keys) = (Verdicts::default(), Vec::new(), Vec::new());
-        let mut failures = Vec::new();
+        let (mut failures, mut members) = (Vec::new(), Vec::new());
         for entry in self.entries(candidate.type_no) {
             let refusal = match entry.selected(candidate) {
                 Ok(()) => self.filtered(entry, candidate, closures).map(|unanswered| {
@@ -235,9 +257,13 @@ impl Catalogue {
             };
             match refusal {
                 None => {
-                    verdicts.woken.push(entry.subscription);
+                    let woken = entry.wakes();
+                    if entry.group.is_some() && note_member(&mut members, woken, entry.agent) {
+                        continue;
+                    }
+                    verdicts.woken.push(woken);
                     if let Some(key) = entry.key(candidate, closures).transpose() {
-                        keys.push((entry.subscription, key.ok()));
+                        keys.push((woken, key.ok()));
                     }
                 }
                 Some(clause) if declined.len() < Verdicts::DECLINED_MAX => {
@@ -246,8 +272,19 @@ impl Catalogue {
                 Some(_) => verdicts.declined_more += 1,
             }
         }
+        if !members.is_empty() {
+            // A group's number is not between those of its members.
+            verdicts.woken.sort_unstable();
+            keys.sort_unstable_by_key(|(no, _)| *no);
+            members.sort_unstable_by_key(|(no, _)| *no);
+        }
         verdicts.declined = declined.into();
         verdicts.keys = keys.into();
+        let sorted = |mut members: Vec<AgentNo>| {
+            members.sort_unstable();
+            members.into()
+        };
+        verdicts.members = members.into_iter().map(|(no, it)| (no, sorted(it))).collect();
         Matched { verdicts, failures }
     }
 
@@ -285,6 +322,30 @@ impl Catalogue {
     }
 }
 
+/// Notes that a member of a group is met, and says whether another one was before.
+fn note_member(
+    members: &mut Vec<(SubscriptionNo, Vec<AgentNo>)>,
+    group: SubscriptionNo,
+    member: AgentNo,
+) -> bool {
+    let known = members.iter_mut().find(|(no, _)| *no == group);
+    let Some((_, met)) = known else {
+        members.push((group, vec![member]));
+        return false;
+    };
+    if !met.contains(&member) {
+        met.push(member);
+    }
+    true
+}
+
+/// Where the keys of a subscription's activations come from, where somebody asks for them.
+fn keyed(agent: &AgentDefinition, wanted: &SubscriptionDefinition) -> Option<KeyOf> {
+    let quiet = matches!(wanted.wakes, Wakes::Quiet(_));
+    let asked = agent.key_concurrency.is_some() || quiet || wanted.ordered.is_some();
+    asked.then(|| wanted.key.clone())
+}
+
 impl Unanswered {
     /// A predicate that failed, and the clause that is recorded.
     #[must_use]
@@ -308,6 +369,17 @@ impl Unanswered {
 }
 
 impl Entry {
+    /// The subscription that is woken.
+    fn wakes(&self) -> SubscriptionNo {
+        self.group.as_ref().map_or(self.subscription, |group| group.subscription)
+    }
+
+    /// Whether what an agent made the subscriber made itself.
+    fn is_own(&self, producer: AgentNo) -> bool {
+        let group = self.group.as_ref();
+        group.map_or(producer == self.agent, |group| group.members.contains(&producer))
+    }
+
     /// The key of what is woken.
     fn key(
         &self,
@@ -338,7 +410,7 @@ impl Entry {
         if candidate.producer.is_some_and(|producer| self.not_from.contains(&producer)) {
             return Err(Clause::NotFrom);
         }
-        if candidate.producer == Some(self.agent) && !self.self_trigger {
+        if !self.self_trigger && candidate.producer.is_some_and(|producer| self.is_own(producer)) {
             return Err(Clause::SelfTrigger);
         }
         let has = |tag: &Tag| candidate.tags.binary_search(tag).is_ok();

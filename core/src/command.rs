@@ -13,12 +13,14 @@ use crate::ids::{
 };
 use crate::log::{ClosedActivation, LookedUp};
 use crate::names::{
-    BoardName, DependencyName, IdempotencyKey, OrderingKey, ProgramName, StepName, TypeName,
+    AgentName, BoardName, DependencyName, IdempotencyKey, OrderingKey, ProgramName, StepName,
+    TypeName,
 };
 use crate::policy::ErrorKind;
 use crate::step::{IntendStep, Settle, StepClass, StepRejection};
 use crate::trace::TraceContext;
 
+pub use crate::answer::{Answer, Receipt};
 pub use crate::registration::{Registration, TypeRefusal, TypeRegistration, Upcast};
 
 /// A request to change a board.
@@ -254,32 +256,6 @@ pub struct DeadLetterRef {
     pub out_of_order: bool,
 }
 
-/// What a board answers to a command that it accepted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// It is done.
-    Done,
-    /// The artifacts are on the board.
-    Published(Vec<Receipt>),
-    /// The program's types and agents are those of the board.
-    Registered(CatalogueNo),
-    /// So many activations were changed.
-    Changed(u32),
-}
-
-/// What a publisher gets back for an artifact.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Receipt {
-    /// The artifact's id.
-    pub id: ArtifactId,
-    /// The seq of the event that committed it.
-    pub seq: Seq,
-    /// The tree of work that it belongs to; for a duplicate, that of the first artifact.
-    pub correlation: CorrelationId,
-    /// Whether it had been there before: same id or same idempotency key, same payload.
-    pub duplicate: bool,
-}
-
 /// Why a board refuses a command. Nothing was written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -398,6 +374,14 @@ pub enum Rejection {
         /// What it depends on.
         dependency: DependencyName,
     },
+    /// An agent is a member of a group that is not registered.
+    #[error("agent `{agent}` is a member of group `{group}`, which is not declared")]
+    UnknownGroup {
+        /// The agent.
+        agent: String,
+        /// The group.
+        group: AgentName,
+    },
     /// An attempt would take more slots than there can be.
     #[error(
         "agent `{agent}` asks for the best of {candidates}, which take a slot each, and {what} \
@@ -475,6 +459,7 @@ impl Rejection {
             Self::Type(refusal) => refusal.code(),
             Self::UnknownType { .. } => "unknown-type",
             Self::UnknownDependency { .. } => "unknown-dependency",
+            Self::UnknownGroup { .. } => "unknown-group",
             Self::TooManyCandidates { .. } => "too-many-candidates",
             Self::UnknownAgent { .. } => "unknown-agent",
             Self::NoBreaker { .. } => "no-breaker",

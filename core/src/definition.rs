@@ -19,6 +19,8 @@ use crate::visibility::Tenants;
 pub struct AgentDefinition {
     /// What the agent is called.
     pub name: AgentName,
+    /// Whether it runs itself, or stands for others.
+    pub kind: AgentKind,
     /// What wakes it.
     pub subscriptions: Vec<SubscriptionDefinition>,
     /// What it may return, sorted.
@@ -48,6 +50,17 @@ pub struct AgentDefinition {
     pub candidates: u32,
     /// How many processes may die in the own turn of an activation before it is a dead letter.
     pub crash_loop: u32,
+}
+
+/// What the name of an agent stands for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AgentKind {
+    /// An agent, with a handler of its own.
+    #[default]
+    Agent,
+    /// A group of agents, of which one runs each activation: the one subscriber that they are together.
+    /// It has one subscription, which says nothing of what it is about, since the members' own do.
+    Group,
 }
 
 /// What somebody may see that not everybody may.
@@ -105,6 +118,9 @@ pub struct SubscriptionDefinition {
     pub after: u64,
     /// When a match wakes the agent.
     pub wakes: Wakes,
+    /// The group that is woken in the agent's place, for one of its members to run. What a match then
+    /// leads to is up to the group's own subscription.
+    pub group: Option<AgentName>,
 }
 
 /// When a match wakes an agent.
@@ -158,6 +174,12 @@ impl AgentDefinition {
     pub const CRASH_LOOP: u32 = 5;
     /// How many candidates an attempt has, unless its agent asks for the best of several.
     pub const CANDIDATES: u32 = 1;
+
+    /// Whether it stands for the members of a group.
+    #[must_use]
+    pub const fn is_group(&self) -> bool {
+        matches!(self.kind, AgentKind::Group)
+    }
 
     /// How many slots each of its attempts takes.
     #[must_use]

@@ -122,7 +122,12 @@ pub struct Verdicts {
     /// The keys of what is woken, by subscription, ascending: of those that have keys at all. None
     /// where the key could not be worked out.
     pub keys: Box<[(SubscriptionNo, Option<OrderingKey>)]>,
+    /// The members whose subscriptions were met, by the subscription of their group, ascending.
+    pub members: Box<[(SubscriptionNo, Members)]>,
 }
+
+/// The members of a group of whom any may run an activation, ascending; nobody where no group is woken.
+pub type Members = Box<[AgentNo]>;
 
 impl Verdicts {
     /// The key of what a subscription does about the artifact, if it has one; an error where it
@@ -133,6 +138,14 @@ impl Verdicts {
             Some((_, Some(key))) => Ok(Some(key)),
             Some((_, None)) => Err(NoKey),
         }
+    }
+
+    /// The members of the group that a subscription stands for, of those whom the artifact woke; nobody
+    /// where it is no group's.
+    #[must_use]
+    pub fn members(&self, subscription: SubscriptionNo) -> &[AgentNo] {
+        let found = self.members.iter().find(|(no, _)| *no == subscription);
+        found.map_or(&[], |(_, members)| members)
     }
 
     /// How many refusals are recorded by name; the others are counted.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::definition::{AgentDefinition, DependencyDefinition};
-use crate::envelope::{Clause, Draft, Inputs};
+use crate::envelope::{Clause, Draft, Inputs, Members};
 use crate::fingerprint::Fingerprint;
 use crate::hash::Hash;
 use crate::ids::{
@@ -106,6 +106,8 @@ pub enum Event {
         key: Option<OrderingKey>,
         /// Before when it is not worked on.
         not_before: Option<Elapsed>,
+        /// The members of the group whose subscription it is, of whom any may run it.
+        members: Members,
     },
     /// A permit took an activation: an attempt begins.
     AttemptStarted {
@@ -119,6 +121,8 @@ pub enum Event {
         deadline: Elapsed,
         /// How many slots it takes: one for each of its candidates.
         slots: u32,
+        /// The member that runs it, where it is a group's.
+        member: Option<AgentNo>,
     },
     /// An attempt ended. Every attempt has exactly one of these.
     AttemptEnded {
@@ -348,6 +352,8 @@ pub struct Redriven {
     pub trail: Vec<Seq>,
     /// Its recorded steps.
     pub steps: Vec<Step>,
+    /// The members of the group whose subscription it is, of whom any may run it.
+    pub members: Members,
 }
 
 /// How an attempt ended.

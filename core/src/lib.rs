@@ -4,6 +4,7 @@
 //! runtime. [`record`] and [`event`] are the stored format; [`log`] is the port that backends
 //! implement.
 
+mod answer;
 pub mod artifact;
 pub mod board;
 pub mod canonical;

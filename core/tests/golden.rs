@@ -14,7 +14,8 @@ use uuid::Uuid;
 
 use artel_core::board::{Changes, State};
 use artel_core::definition::{
-    AgentDefinition, Clearance, DependencyDefinition, Filter, Limits, SubscriptionDefinition, Wakes,
+    AgentDefinition, AgentKind, Clearance, DependencyDefinition, Filter, Limits,
+    SubscriptionDefinition, Wakes,
 };
 use artel_core::envelope::{Actor, Clause, Draft, Envelope, NotBefore, Producer, Verdicts};
 use artel_core::event::{
@@ -108,13 +109,15 @@ fn committed(envelope: Envelope, woken: &[u32]) -> Event {
     let woken = woken.iter().copied().map(SubscriptionNo).collect();
     let declined = Box::new([(SubscriptionNo(1), Clause::Filter)]);
     let keys = vec![(SubscriptionNo(0), Some(OrderingKey::new("north").unwrap()))];
-    let verdicts = Verdicts { woken, declined, declined_more: 3, keys: keys.into() };
+    let members = Box::new([(SubscriptionNo(0), Box::from([AgentNo(0), AgentNo(300)]))]);
+    let verdicts = Verdicts { woken, declined, declined_more: 3, keys: keys.into(), members };
     Event::ArtifactCommitted(Arc::new(Draft { envelope, verdicts }))
 }
 
 fn defined(no: u32, name: &str, subscription: u32) -> Event {
     let definition = AgentDefinition {
         name: AgentName::new(name).unwrap(),
+        kind: AgentKind::Agent,
         subscriptions: vec![SubscriptionDefinition {
             types: vec![TypeName::new("shop.Order").unwrap()],
             from: vec![AgentName::new("clerk").unwrap()],
@@ -128,6 +131,7 @@ fn defined(no: u32, name: &str, subscription: u32) -> Event {
             ordered: Some(OnDead::Stop),
             after: 300,
             wakes: Wakes::AtOnce,
+            group: Some(AgentName::new("crew").unwrap()),
         }],
         outputs: vec![TypeName::new("shop.Order").unwrap()],
         retry: Retry::exponential(Duration::from_millis(1_500)).jitter(Jitter::None),
@@ -201,6 +205,7 @@ fn created(of: u64, correlation: CorrelationId) -> Event {
         correlation,
         key: Some(OrderingKey::new("north").unwrap()),
         not_before: None,
+        members: Box::from([AgentNo(0), AgentNo(300)]),
     }
 }
 
@@ -212,6 +217,7 @@ fn started(of: AttemptId) -> Event {
         seed: u64::MAX,
         deadline: Elapsed(70_000),
         slots: 2,
+        member: Some(AgentNo(1)),
     }
 }
 
@@ -286,6 +292,7 @@ fn work() -> Vec<Event> {
                 seq: Seq(10),
                 mark: StepMark::Idempotent,
             }],
+            members: Box::from([AgentNo(0), AgentNo(300)]),
         })),
         committed(full(), &[0]),
         created(13, correlation(8)),
@@ -372,6 +379,7 @@ fn deaths() -> Vec<Event> {
             attempts: 1,
             trail: vec![Seq(34), Seq(38), Seq(39)],
             steps: vec![Step { name: charge, seq: Seq(40), mark: StepMark::Irreversible }],
+            members: Box::from([AgentNo(300)]),
         })),
         started(two),
         ended(two, AttemptEnd::Lost, Next::Retry { not_before: Elapsed(9_500), counted: false }),

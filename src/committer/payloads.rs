@@ -231,6 +231,7 @@ mod tests {
             correlation: CORRELATION,
             key: None,
             not_before: None,
+            members: Box::default(),
         }
     }
 
@@ -249,6 +250,7 @@ mod tests {
             trail: Vec::new(),
             steps: Vec::new(),
             death: None,
+            members: Box::default(),
         }
     }
 

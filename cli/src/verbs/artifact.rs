@@ -125,11 +125,16 @@ async fn woken(reader: &Reader, verdicts: &Verdicts, seq: Seq) -> Result<Vec<wir
         wire::Woken {
             subscription: subscription.get(),
             agent: describe::agent_of(reader.state(), subscription),
+            members: members(verdicts.members(subscription), reader.state()),
             activation: work.map(|view| describe::number(view.id)),
             standing: work.map(|view| words::standing(&view.standing)),
         }
     });
     Ok(woken.collect())
+}
+
+fn members(members: &[artel::ids::AgentNo], state: &artel::state::State) -> Vec<String> {
+    members.iter().map(|&member| describe::agent(state, member)).collect()
 }
 
 fn not_woken(reader: &Reader, verdicts: &Verdicts) -> Vec<wire::NotWoken> {
@@ -211,7 +216,7 @@ fn tell_verdicts(detail: &wire::ArtifactDetail, out: &mut Output) -> Result<(), 
         ]);
         for one in &detail.woken {
             table.row([
-                one.agent.clone(),
+                show::with_members(&one.agent, &one.members),
                 one.activation.map_or_else(String::new, |id| id.to_string()),
                 one.standing.unwrap_or_default().to_owned(),
             ]);

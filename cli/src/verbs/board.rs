@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::output::Output;
 use crate::table::Column::{Whole, Wrapped};
 use crate::table::Table;
-use crate::{times, wire, words};
+use crate::{describe, times, wire, words};
 
 /// How many open trees of work are listed.
 const CORRELATIONS_LISTED: usize = 20;
@@ -95,7 +95,10 @@ fn agents_table(agents: &[wire::Agent]) -> Table {
             (false, _) => "no, its work waits",
         };
         table.row([
-            agent.name.clone(),
+            match &*agent.members {
+                [] => agent.name.clone(),
+                members => format!("{}, a group of {}", agent.name, members.join(", ")),
+            },
             agent.waiting.to_string(),
             agent.running.to_string(),
             agent.done.to_string(),
@@ -217,6 +220,7 @@ fn agents(state: &State, dead: &BTreeMap<String, u64>) -> Vec<wire::Agent> {
         }
         let dead = dead.get(&name).copied().unwrap_or(0);
         wire::Agent {
+            members: members(state, &record.definition),
             registered: record.registered,
             paused: record.paused,
             waiting: waiting as u64,
@@ -233,6 +237,14 @@ fn agents(state: &State, dead: &BTreeMap<String, u64>) -> Vec<wire::Agent> {
     state.agents().map(agent).collect()
 }
 
+/// The members of a group.
+fn members(state: &State, definition: &artel::definition::AgentDefinition) -> Vec<String> {
+    let current = state.subscriptions().filter(|(_, record)| record.current);
+    let group = Some(&definition.name).filter(|_| definition.is_group());
+    let mine = current.filter(|(_, it)| group.is_some() && it.definition.group.as_ref() == group);
+    mine.map(|(_, record)| describe::agent(state, record.agent)).collect()
+}
+
 /// The predicates that failed, with what went wrong the last time that it was told.
 async fn failing(reader: &Reader) -> Result<Vec<wire::Failing>, Error> {
     let state = reader.state();
@@ -245,7 +257,7 @@ async fn failing(reader: &Reader) -> Result<Vec<wire::Failing>, Error> {
                 None => None,
             };
             listed.push(wire::Failing {
-                agent: crate::describe::agent(state, record.agent),
+                agent: describe::agent(state, record.agent),
                 subscription: no.get(),
                 clause: words::clause(failing.clause),
                 count: failing.count,

@@ -9,6 +9,7 @@ pub(super) fn tell(definition: &AgentDefinition) -> wire::AgentDefinition {
     let millis =
         |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     wire::AgentDefinition {
+        kind: if definition.is_group() { "group" } else { "agent" },
         subscriptions: definition.subscriptions.iter().map(describe::subscription).collect(),
         outputs: describe::texts(&definition.outputs),
         attempts_max: definition.retry.attempts_max(),

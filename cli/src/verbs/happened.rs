@@ -264,13 +264,14 @@ pub(super) fn happened(event: &Event, agent: Option<String>, state: &State) -> w
             reason: words::session_end(*reason),
         },
         Event::ArtifactCommitted(draft) => committed(draft, state),
-        Event::ActivationCreated { subscription, inputs, key, not_before, .. } => {
+        Event::ActivationCreated { subscription, inputs, key, not_before, members, .. } => {
             wire::Happened::ActivationCreated {
                 agent: describe::agent_of(state, *subscription),
                 subscription: subscription.get(),
                 input_seqs: describe::seqs(inputs),
                 key: key.as_ref().map(ToString::to_string),
                 not_before_ms: not_before.map(|moment| moment.as_millis()),
+                members: members.iter().map(|&it| describe::agent(state, it)).collect(),
             }
         }
         Event::DependencyDefined { .. }
@@ -297,7 +298,7 @@ pub(super) fn happened(event: &Event, agent: Option<String>, state: &State) -> w
 
 fn work(event: &Event, agent: Option<String>, state: &State) -> wire::Happened {
     match event {
-        Event::AttemptStarted { attempt, session, seed, deadline, slots } => {
+        Event::AttemptStarted { attempt, session, seed, deadline, slots, member } => {
             wire::Happened::AttemptStarted {
                 activation: describe::number(attempt.activation),
                 attempt: attempt.attempt.get(),
@@ -306,6 +307,7 @@ fn work(event: &Event, agent: Option<String>, state: &State) -> wire::Happened {
                 seed: seed.to_string(),
                 deadline_ms: deadline.as_millis(),
                 slots: *slots,
+                member: member.map(|member| describe::agent(state, member)),
             }
         }
         Event::AttemptEnded { attempt, end, next, report, fingerprint } => {

@@ -159,8 +159,11 @@ fn named(agent: &Option<String>, id: String) -> String {
 
 fn work(happened: &Happened) -> (&'static str, String) {
     match happened {
-        Happened::AttemptStarted { activation, attempt, agent, slots, .. } => {
+        Happened::AttemptStarted { activation, attempt, agent, slots, member, .. } => {
             let mut text = named(agent, format!("{activation}/{attempt}"));
+            if let Some(member) = member {
+                text.push_str(&format!(" by {member}"));
+            }
             if *slots > 1 {
                 text.push_str(&format!(", {slots} candidates"));
             }

@@ -82,7 +82,7 @@ pub(super) fn tell(
     });
     let mut fields = vec![
         ("activation", one.id.to_string()),
-        ("agent", one.agent.clone()),
+        ("agent", with_members(&one.agent, &one.members)),
         ("wakes on", wakes_on),
         ("correlation", one.correlation.clone()),
         ("standing", standing(one)),
@@ -122,6 +122,14 @@ pub(super) fn tell(
     tell_attempts(&detail.history, out)
 }
 
+/// An agent, or a group with those of its members who may run something.
+pub(super) fn with_members(agent: &str, members: &[String]) -> String {
+    if members.is_empty() {
+        return agent.to_owned();
+    }
+    format!("{agent}: {}", members.join(" or "))
+}
+
 /// What the deaths of processes say of an activation.
 fn suspect(deaths: u32) -> String {
     match deaths {
@@ -148,7 +156,9 @@ fn tell_attempts(history: &[wire::Attempt], out: &mut Output) -> Result<(), Erro
     for one in history {
         let took = one.took_ms.map(Duration::from_millis).map(times::took);
         let kind = one.error_kind.map_or_else(String::new, |kind| format!(": {kind}"));
+        let by = one.member.as_ref().map_or_else(String::new, |member| format!(" by {member}"));
         let end = one.end.map_or_else(|| "it runs".to_owned(), |end| format!("{end}{kind}"));
+        let end = format!("{end}{by}");
         let mut next = one.next.unwrap_or_default().to_owned();
         if let Some(at) = &one.not_before {
             next.push_str(&format!(", not before {}", to_the_second(at)));

@@ -21,8 +21,10 @@ pub(crate) struct Activations {
 pub(crate) struct Activation {
     /// Its id: the seq of the event that created it.
     pub(crate) id: u64,
-    /// Whose work it is.
+    /// Whose work it is: an agent's, or a group's.
     pub(crate) agent: String,
+    /// The members of the group of whom any may run it.
+    pub(crate) members: Vec<String>,
     /// The number of the subscription that was met.
     pub(crate) subscription: u32,
     /// The artifacts to work on, by seq.
@@ -166,6 +168,8 @@ pub(crate) struct Subscription {
     pub(crate) older_than_ms: Option<u64>,
     /// The types of which no artifact must have come to its tree of work by then.
     pub(crate) without: Vec<String>,
+    /// The group that is woken in its agent's place.
+    pub(crate) group: Option<String>,
 }
 
 /// One execution of an activation.
@@ -174,6 +178,8 @@ pub(crate) struct Subscription {
 pub(crate) struct Attempt {
     /// Its number, from 1.
     pub(crate) number: u32,
+    /// The member that ran it, where the activation is a group's.
+    pub(crate) member: Option<String>,
     /// When it began.
     pub(crate) started_at: String,
     /// When it ended; null while it runs.

@@ -118,6 +118,8 @@ pub(crate) struct Woken {
     pub(crate) subscription: u32,
     /// Whose it is.
     pub(crate) agent: String,
+    /// The members whose subscriptions it met, where it is a group's.
+    pub(crate) members: Vec<String>,
     /// The activation that works on the artifact.
     pub(crate) activation: Option<u64>,
     /// What has become of the activation; see `standing` of an activation.

@@ -77,6 +77,8 @@ pub(crate) struct Type {
 pub(crate) struct Agent {
     /// Its name.
     pub(crate) name: String,
+    /// The members of a group; empty for an agent.
+    pub(crate) members: Vec<String>,
     /// Whether a program names it; if none does, its work waits.
     pub(crate) registered: bool,
     /// Whether somebody paused it; if so, its work waits.

@@ -179,6 +179,8 @@ pub(crate) enum Happened {
         key: Option<String>,
         /// Before when it is not worked on, in milliseconds of the board's own clock.
         not_before_ms: Option<u64>,
+        /// The members of the group of whom any may run it.
+        members: Vec<String>,
     },
     /// An attempt begins.
     AttemptStarted {
@@ -196,6 +198,8 @@ pub(crate) enum Happened {
         deadline_ms: u64,
         /// How many slots it takes: one for each of its candidates.
         slots: u32,
+        /// The member that runs it, where the activation is a group's.
+        member: Option<String>,
     },
     /// An attempt ended.
     AttemptEnded {
@@ -397,6 +401,8 @@ pub(crate) enum Happened {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct AgentDefinition {
+    /// `agent`, or `group` where it stands for its members.
+    pub(crate) kind: &'static str,
     /// What wakes it.
     pub(crate) subscriptions: Vec<Subscription>,
     /// What it may return.

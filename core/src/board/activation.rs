@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::envelope::Inputs;
+use crate::envelope::{Inputs, Members};
 use crate::event::Room;
 use crate::ids::{AgentNo, AttemptNo, CorrelationId, Seq, SessionId, SubscriptionNo};
 use crate::names::OrderingKey;
@@ -37,6 +37,8 @@ pub struct Activation {
     pub steps: Vec<Step>,
     /// Whether it ran when a process died, and how many died since in its own turn.
     pub suspect: Option<Suspect>,
+    /// The members of the group whose subscription it is, of whom any may run it.
+    pub members: Members,
 }
 
 /// What the deaths of processes say of an activation that ran when one died.
@@ -85,9 +87,21 @@ pub struct Running {
     pub deadline: Elapsed,
     /// How many slots it takes.
     pub slots: u32,
+    /// The member that runs it, where it is a group's.
+    pub member: Option<AgentNo>,
 }
 
 impl Activation {
+    /// The agent whose attempt runs: of a group's activation, the member; none while it waits.
+    #[must_use]
+    pub const fn runner(&self) -> Option<AgentNo> {
+        match &self.phase {
+            Phase::Running(Running { member: Some(member), .. }) => Some(*member),
+            Phase::Running(_) => Some(self.agent),
+            Phase::Waiting { .. } | Phase::Full { .. } => None,
+        }
+    }
+
     /// The attempt that runs, if one does.
     #[must_use]
     pub const fn running(&self) -> Option<&Running> {

@@ -139,6 +139,7 @@ impl State {
                     correlation,
                     key,
                     not_before,
+                    members: verdicts.members(subscription).into(),
                 });
                 if bad {
                     let why = Closure::Dead(DeadReason::BadKey);

@@ -1,13 +1,15 @@
 //! The agenda: a queue for each agent, ordered by rank, and the heads of the queues of those agents
-//! that may run. So a lease looks at one entry, however many activations wait behind a gate.
+//! that may run. So a lease looks at one entry, however many activations wait behind a gate. What any of
+//! several members of a group may run stands in a line that they share.
 //!
-//! Suspects stand beside the others in each queue, and their heads apart: a lease of one needs a session
+//! Suspects stand beside the others in each line, and their heads apart: a lease of one needs a session
 //! in which none runs, and while there is none, the others go before it.
 //!
 //! Derived data, as the rest of the index.
 
 use std::collections::BTreeSet;
 
+use super::shared::{Shared, SharedLine, SharedNo};
 use crate::ids::{ActivationId, AgentNo};
 use crate::policy::limits::PRIORITY_STEP_MS;
 use crate::time::Elapsed;
@@ -21,45 +23,96 @@ pub(super) fn rank(id: ActivationId, since: Elapsed, priority: u8) -> Rank {
     (since.saturating_sub(i64::from(priority) * PRIORITY_STEP_MS), id)
 }
 
+/// Whose line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum LineOf {
+    /// An agent's own.
+    Agent(AgentNo),
+    /// That of some members of a group.
+    Shared(SharedNo),
+}
+
+/// What is ready of an agent, or of some members of a group, by rank.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Line {
+    ready: BTreeSet<Rank>,
+    /// Suspects that are ready.
+    suspects: BTreeSet<Rank>,
+    head: Option<Rank>,
+    suspect_head: Option<Rank>,
+    full: bool,
+}
+
+impl Line {
+    pub(super) fn is_empty(&self) -> bool {
+        self.ready.is_empty() && self.suspects.is_empty()
+    }
+}
+
+/// The first of all lines whose agents may run.
+#[derive(Clone, Debug, Default)]
+struct Heads {
+    ready: BTreeSet<(Rank, LineOf)>,
+    /// The first suspects of those lines.
+    suspects: BTreeSet<(Rank, LineOf)>,
+    /// The lines that a program works on and of which nothing more may run at the moment, each once, in
+    /// no order.
+    full: Vec<LineOf>,
+}
+
+impl Heads {
+    /// Brings a line's entries in line with what is in it, and with whether somebody may run it.
+    fn settle(&mut self, of: LineOf, line: &mut Line, open: bool, full: bool) {
+        let first = |set: &BTreeSet<Rank>| if open { set.first().copied() } else { None };
+        let (head, suspect) = (first(&line.ready), first(&line.suspects));
+        let before = std::mem::replace(&mut line.head, head);
+        let suspect_before = std::mem::replace(&mut line.suspect_head, suspect);
+        let was_full = std::mem::replace(&mut line.full, full);
+        if full && !was_full {
+            self.full.push(of);
+        } else if was_full && !full {
+            self.full.retain(|other| *other != of);
+        }
+        replace(&mut self.ready, of, before, head);
+        replace(&mut self.suspects, of, suspect_before, suspect);
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 pub(super) struct Agenda {
     queues: Vec<Queue>,
-    heads: BTreeSet<(Rank, AgentNo)>,
-    /// The first suspects of those queues.
-    suspect_heads: BTreeSet<(Rank, AgentNo)>,
+    shared: Shared,
+    heads: Heads,
     /// All suspects that are open.
     suspects: BTreeSet<ActivationId>,
     /// When agents that something waits for are no longer held back by a rate limit.
     timers: BTreeSet<(Elapsed, AgentNo)>,
     /// What is on the agenda of agents that a program runs.
     ready: usize,
-    /// The agents that a program runs and that may not run more at the moment, each once, in no
-    /// order.
-    full: Vec<AgentNo>,
     /// The agents of which attempts ended lately, each once, in no order.
     moving: Vec<AgentNo>,
 }
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Queue {
-    ready: BTreeSet<Rank>,
-    /// Suspects that are ready.
-    suspects: BTreeSet<Rank>,
+    line: Line,
+    /// The lines that it shares with other members of its groups, and in how many of them something is.
+    shares: Vec<SharedNo>,
+    called: usize,
     pub(super) open: usize,
     pub(super) running: u32,
+    /// How many of those are of activations of its groups.
+    pub(super) lent: u32,
     /// The slots that its running attempts take.
     used: u32,
     concurrency: u32,
     /// How many slots each of its attempts takes.
-    slots: u32,
+    pub(super) slots: u32,
     registered: bool,
     paused: bool,
     /// Until when a breaker or a rate limit holds it back.
     held_back: Option<Elapsed>,
-    head: Option<Rank>,
-    suspect_head: Option<Rank>,
     timer: Option<Elapsed>,
-    full: bool,
     /// How many of its attempts ended lately; halved with each append.
     ended: u32,
 }
@@ -92,19 +145,25 @@ impl Queue {
         self.used.saturating_add(self.slots) <= self.concurrency
     }
 
-    fn has_ready(&self) -> bool {
-        !self.ready.is_empty() || !self.suspects.is_empty()
+    /// Whether something waits for it, or for it among others.
+    fn is_called(&self) -> bool {
+        self.called > 0 || !self.line.is_empty()
     }
 
-    fn may_run(&self) -> bool {
+    const fn may_run(&self) -> bool {
         self.registered && !self.paused
+    }
+
+    /// Whether another attempt of it may begin.
+    pub(super) const fn is_open(&self) -> bool {
+        self.may_run() && self.has_room() && self.held_back.is_none()
     }
 }
 
-/// Brings an agent's entry in a set in line with what it is now.
-fn replace<T: Copy + Ord>(
-    set: &mut BTreeSet<(T, AgentNo)>,
-    agent: AgentNo,
+/// Brings an entry in a set in line with what it is now.
+fn replace<T: Copy + Ord, O: Copy + Ord>(
+    set: &mut BTreeSet<(T, O)>,
+    of: O,
     before: Option<T>,
     after: Option<T>,
 ) {
@@ -112,10 +171,10 @@ fn replace<T: Copy + Ord>(
         return;
     }
     if let Some(before) = before {
-        set.remove(&(before, agent));
+        set.remove(&(before, of));
     }
     if let Some(after) = after {
-        set.insert((after, agent));
+        set.insert((after, of));
     }
 }
 
@@ -132,8 +191,10 @@ impl Agenda {
         self.queues.get(agent.get() as usize)
     }
 
-    pub(super) fn is_registered(&self, agent: AgentNo) -> bool {
-        self.queue_of(agent).is_some_and(|queue| queue.registered)
+    /// Whether a program runs what is an agent's, or, of a group, one of these members'.
+    pub(super) fn is_run(&self, agent: AgentNo, members: &[AgentNo]) -> bool {
+        let registered = |agent| self.queue_of(agent).is_some_and(|queue| queue.registered);
+        registered(agent) && (members.is_empty() || members.iter().copied().any(registered))
     }
 
     /// Says what an agent may do from here on. Only for agents of which nothing is on the agenda
@@ -160,6 +221,17 @@ impl Agenda {
         self.refresh(agent);
     }
 
+    /// An attempt of an activation of its group begins.
+    pub(super) fn begin_lent(&mut self, agent: AgentNo, slots: u32) {
+        self.queue(agent).lent += 1;
+        self.begin(agent, slots);
+    }
+
+    pub(super) fn end_lent(&mut self, agent: AgentNo, slots: u32) {
+        self.queue(agent).lent -= 1;
+        self.end(agent, slots);
+    }
+
     pub(super) fn end(&mut self, agent: AgentNo, slots: u32) {
         let queue = self.queue(agent);
         queue.running -= 1;
@@ -182,55 +254,114 @@ impl Agenda {
         self.suspects.remove(&id);
     }
 
-    fn is_suspect(&self, (_, id): Rank) -> bool {
-        !self.suspects.is_empty() && self.suspects.contains(&id)
+    /// The line of an agent's activations, or of those that these members of its group may run.
+    pub(super) fn line_of(&mut self, agent: AgentNo, members: &[AgentNo]) -> LineOf {
+        if members.is_empty() {
+            return LineOf::Agent(agent);
+        }
+        let (no, forgotten) = self.shared.intern(agent, members);
+        for (gone, line) in forgotten {
+            for &member in &*line.members {
+                self.queue(member).shares.retain(|no| *no != gone);
+            }
+            self.heads.settle(LineOf::Shared(gone), &mut Line::default(), false, false);
+        }
+        if self.queue(members[0]).shares.contains(&no) {
+            return LineOf::Shared(no);
+        }
+        for &member in members {
+            self.queue(member).shares.push(no);
+        }
+        LineOf::Shared(no)
     }
 
-    pub(super) fn put(&mut self, agent: AgentNo, rank: Rank) {
-        if self.is_suspect(rank) {
-            self.queue(agent).suspects.insert(rank);
-            return self.refresh(agent);
-        }
-        let queue = self.queue(agent);
-        let counted = queue.ready.insert(rank) && queue.registered;
-        self.ready += usize::from(counted);
-        self.refresh(agent);
+    pub(super) fn put(&mut self, of: LineOf, rank: Rank) {
+        self.change(of, rank, |set| set.insert(rank), true);
     }
 
-    pub(super) fn take_off(&mut self, agent: AgentNo, rank: Rank) {
-        if self.is_suspect(rank) {
-            self.queue(agent).suspects.remove(&rank);
-            return self.refresh(agent);
+    pub(super) fn take_off(&mut self, of: LineOf, rank: Rank) {
+        self.change(of, rank, |set| set.remove(&rank), false);
+    }
+
+    /// How many lines there are that members of groups share.
+    #[cfg(test)]
+    pub(super) fn shared_lines(&self) -> usize {
+        self.shared.len()
+    }
+
+    /// Puts something in a line, or takes it out, and says so to whom the line calls.
+    fn change(
+        &mut self,
+        of: LineOf,
+        rank: Rank,
+        change: impl FnOnce(&mut BTreeSet<Rank>) -> bool,
+        more: bool,
+    ) {
+        let is_suspect = !self.suspects.is_empty() && self.suspects.contains(&rank.1);
+        let runs = match of {
+            LineOf::Agent(agent) => self.is_run(agent, &[]),
+            LineOf::Shared(no) => {
+                self.shared.get(no).is_some_and(|line| self.is_run(line.group, &line.members))
+            }
+        };
+        let line = match of {
+            LineOf::Agent(agent) => &mut self.queue(agent).line,
+            LineOf::Shared(no) => match self.shared.get_mut(no) {
+                Some(shared) => &mut shared.line,
+                None => return,
+            },
+        };
+        let was_empty = line.is_empty();
+        let changed = change(if is_suspect { &mut line.suspects } else { &mut line.ready });
+        let is_empty = line.is_empty();
+        if changed && runs && !is_suspect {
+            self.ready = if more { self.ready + 1 } else { self.ready - 1 };
         }
-        let queue = self.queue(agent);
-        let counted = queue.ready.remove(&rank) && queue.registered;
-        self.ready -= usize::from(counted);
-        self.refresh(agent);
+        match of {
+            LineOf::Agent(agent) => self.refresh(agent),
+            LineOf::Shared(no) if was_empty == is_empty => self.refresh_shared(no),
+            LineOf::Shared(no) => self.call(no, !is_empty),
+        }
+    }
+
+    /// Something is in a line that was empty, or nothing any more: its members know.
+    fn call(&mut self, no: SharedNo, called: bool) {
+        let Some(line) = self.shared.get(no) else { return };
+        let members = line.members.clone();
+        for &member in &*members {
+            let queue = self.queue(member);
+            queue.called = if called { queue.called + 1 } else { queue.called - 1 };
+            self.refresh(member);
+        }
     }
 
     /// Brings the agent's entries among the heads and the timers in line with its queue and its
     /// gates.
     fn refresh(&mut self, agent: AgentNo) {
-        let queue = self.queue(agent);
-        let free = queue.has_room();
-        let open = queue.may_run() && free && queue.held_back.is_none();
-        let first = |set: &BTreeSet<Rank>| if open { set.first().copied() } else { None };
-        let (head, suspect) = (first(&queue.ready), first(&queue.suspects));
-        let waits = queue.may_run() && free && queue.has_ready();
+        self.queue(agent);
+        let Self { queues, heads, timers, .. } = self;
+        let queue = &mut queues[agent.get() as usize];
+        let open = queue.is_open();
+        let waits = queue.may_run() && queue.has_room() && queue.is_called();
         let timer = queue.held_back.filter(|until| waits && *until != Elapsed::NEVER);
-        let full = queue.registered && !open;
-        let was_full = std::mem::replace(&mut queue.full, full);
-        let before = std::mem::replace(&mut queue.head, head);
-        let suspect_before = std::mem::replace(&mut queue.suspect_head, suspect);
         let timer_before = std::mem::replace(&mut queue.timer, timer);
-        if full && !was_full {
-            self.full.push(agent);
-        } else if was_full && !full {
-            self.full.retain(|other| *other != agent);
+        replace(timers, agent, timer_before, timer);
+        let full = queue.registered && !open;
+        heads.settle(LineOf::Agent(agent), &mut queue.line, open, full);
+        for index in 0..queue.shares.len() {
+            let no = self.queues[agent.get() as usize].shares[index];
+            self.refresh_shared(no);
         }
-        replace(&mut self.heads, agent, before, head);
-        replace(&mut self.suspect_heads, agent, suspect_before, suspect);
-        replace(&mut self.timers, agent, timer_before, timer);
+    }
+
+    /// Brings the entries of a line in line with whether one of those may run who share it.
+    fn refresh_shared(&mut self, no: SharedNo) {
+        let Some(SharedLine { group, members, .. }) = self.shared.get(no) else { return };
+        let open = |agent| self.queue_of(agent).is_some_and(Queue::is_open);
+        let is_open = open(*group) && members.iter().copied().any(open);
+        let full = !is_open && self.is_run(*group, members);
+        let Some(SharedLine { line, .. }) = self.shared.get_mut(no) else { return };
+        self.heads.settle(LineOf::Shared(no), line, is_open, full);
     }
 
     /// An agent that a rate limit held back until `now` or before.
@@ -245,36 +376,69 @@ impl Agenda {
 
     /// Whether something of an agent is ready that a program runs and nobody paused.
     pub(super) fn waits(&self, agent: AgentNo) -> bool {
-        self.queue_of(agent).is_some_and(|queue| queue.may_run() && queue.has_ready())
+        self.queue_of(agent).is_some_and(|queue| queue.may_run() && queue.is_called())
     }
 
     /// Whether nothing is on it whose agent may run.
     pub(super) fn is_quiet(&self) -> bool {
-        self.heads.is_empty() && self.suspect_heads.is_empty()
+        self.heads.ready.is_empty() && self.heads.suspects.is_empty()
     }
 
     /// The first whose agent may run and whose attempts take at most so many slots, suspects left out.
     pub(super) fn first_within(&self, slots: u32) -> Option<Rank> {
-        self.find_within(&self.heads, slots)
+        self.find_within(&self.heads.ready, slots)
     }
 
     /// The first such suspect.
     pub(super) fn first_suspect_within(&self, slots: u32) -> Option<Rank> {
-        self.find_within(&self.suspect_heads, slots)
+        self.find_within(&self.heads.suspects, slots)
     }
 
-    fn find_within(&self, heads: &BTreeSet<(Rank, AgentNo)>, slots: u32) -> Option<Rank> {
-        let fits = |agent| self.queue_of(agent).is_some_and(|queue| queue.slots <= slots);
-        heads.iter().find(|(_, agent)| fits(*agent)).map(|(rank, _)| *rank)
+    fn find_within(&self, heads: &BTreeSet<(Rank, LineOf)>, slots: u32) -> Option<Rank> {
+        let fits = |of| match of {
+            LineOf::Agent(agent) => self.queue_of(agent).is_some_and(|queue| queue.slots <= slots),
+            LineOf::Shared(no) => {
+                let members = self.shared.get(no).map(|line| &*line.members);
+                members.is_some_and(|members| self.open_within(members, slots).next().is_some())
+            }
+        };
+        heads.iter().find(|(_, of)| fits(*of)).map(|(rank, _)| *rank)
+    }
+
+    /// Those of some members of whom another attempt may begin that takes at most so many slots.
+    pub(super) fn open_within(
+        &self,
+        members: &[AgentNo],
+        slots: u32,
+    ) -> impl Iterator<Item = AgentNo> {
+        let queue = |agent: &AgentNo| self.queue_of(*agent);
+        let fits = move |agent: &AgentNo| {
+            queue(agent).is_some_and(|queue| queue.is_open() && queue.slots <= slots)
+        };
+        members.iter().copied().filter(fits)
     }
 
     /// How many activations only wait for a free slot, or for attempts of their agent that the board
     /// ends as fast as it appends. What is behind slow handlers of an agent, or held back, waits for
     /// those, and suspects wait for each other.
     pub(super) fn backlog(&self) -> usize {
-        let queues = self.full.iter().filter_map(|agent| self.queue_of(*agent));
-        let slow: usize =
-            queues.filter(|queue| !queue.moves()).map(|queue| queue.ready.len()).sum();
+        let moves = |agent| self.queue_of(agent).is_some_and(Queue::moves);
+        let slow = self.heads.full.iter().map(|of| {
+            let (moving, line) = match *of {
+                LineOf::Agent(agent) => {
+                    (moves(agent), self.queue_of(agent).map(|queue| &queue.line))
+                }
+                LineOf::Shared(no) => {
+                    let Some(SharedLine { group, members, line }) = self.shared.get(no) else {
+                        return 0;
+                    };
+                    let may_run = self.queue_of(*group).is_some_and(Queue::may_run);
+                    (may_run && members.iter().copied().any(moves), Some(line))
+                }
+            };
+            if moving { 0 } else { line.map_or(0, |line| line.ready.len()) }
+        });
+        let slow: usize = slow.sum();
         self.ready - slow
     }
 

@@ -32,7 +32,7 @@ pub struct Lease {
     pub attempt: AttemptId,
     /// The executor whose permit it took.
     pub session: SessionId,
-    /// The agent to run.
+    /// The agent to run: of a group's activation, the member that was chosen.
     pub agent: AgentNo,
     /// The subscription that was met.
     pub subscription: SubscriptionNo,

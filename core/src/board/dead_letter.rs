@@ -43,6 +43,7 @@ impl State {
                 attempts: closed.attempts,
                 trail: closed.trail.clone(),
                 steps: closed.steps.clone(),
+                members: closed.members.clone(),
             })));
         }
         Ok(())

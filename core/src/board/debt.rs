@@ -105,8 +105,7 @@ impl State {
         if !matches!(closed.outcome, Outcome::Dead(_)) || !self.index.notices_wanted {
             return false;
         }
-        let record = self.subscription(closed.subscription);
-        if record.is_some_and(|record| record.definition.is_about_notices()) {
+        if self.is_about_notice(closed) {
             return false;
         }
         // It keeps the tree of work open, which would seem to have settled otherwise.

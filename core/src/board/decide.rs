@@ -194,7 +194,7 @@ impl State {
         Some(Lease {
             attempt: crate::ids::AttemptId { activation: id, attempt: running.attempt },
             session: running.session,
-            agent: activation.agent,
+            agent: activation.runner()?,
             subscription: activation.subscription,
             inputs: activation.inputs.clone(),
             correlation: activation.correlation,

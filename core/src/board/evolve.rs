@@ -191,9 +191,10 @@ impl State {
             registered: true,
             paused: false,
             meter: Meter::default(),
+            moved: Seq(0),
         };
         if let Some(before) = self.agents.get_mut(agent.get() as usize) {
-            record.paused = before.paused;
+            (record.paused, record.moved) = (before.paused, before.moved);
             record.meter = std::mem::take(&mut before.meter);
             record.meter.adopt(&before.definition.limits, &definition.limits, now);
             let before = std::mem::replace(before, record);

@@ -7,13 +7,21 @@ use super::changes::Changes;
 use super::debt::Closing;
 use super::evolve::{Evolved, facts, known, outcome_of};
 use super::state::{State, SubscriptionRecord};
-use crate::envelope::{Draft, Inputs};
+use crate::envelope::{Draft, Inputs, Members};
 use crate::event::{AttemptEnd, Event, Next, Redriven};
 use crate::fingerprint::Fingerprint;
 use crate::ids::{ActivationId, AgentNo, AttemptId, CorrelationId, Seq, SubscriptionNo};
 use crate::log::{ClosedActivation, Outcome};
 use crate::names::OrderingKey;
 use crate::time::Elapsed;
+
+/// What an activation is made of, beside whose it is and when.
+pub(super) struct Made {
+    pub(super) inputs: Inputs,
+    pub(super) correlation: CorrelationId,
+    pub(super) key: Option<OrderingKey>,
+    pub(super) members: Members,
+}
 
 impl State {
     /// Applies an event about work.
@@ -28,12 +36,24 @@ impl State {
                 self.commit(draft);
                 self.count_failures(draft)
             }
-            Event::ActivationCreated { subscription, inputs, correlation, key, not_before } => {
-                let made = (inputs.clone(), *correlation, key.clone());
+            Event::ActivationCreated {
+                subscription,
+                inputs,
+                correlation,
+                key,
+                not_before,
+                members,
+            } => {
+                let made = Made {
+                    inputs: inputs.clone(),
+                    correlation: *correlation,
+                    key: key.clone(),
+                    members: members.clone(),
+                };
                 let since = not_before.unwrap_or_default().max(self.header.elapsed);
                 self.create(ActivationId(seq), (*subscription, since), made)
             }
-            Event::AttemptStarted { attempt, session, seed, deadline, slots } => {
+            Event::AttemptStarted { attempt, session, seed, deadline, slots, member } => {
                 let running = Running {
                     attempt: attempt.attempt,
                     session: *session,
@@ -42,6 +62,7 @@ impl State {
                     at: self.header.at,
                     deadline: *deadline,
                     slots: *slots,
+                    member: *member,
                 };
                 self.start_attempt(seq, attempt.activation, running)
             }
@@ -59,7 +80,7 @@ impl State {
             }
             Event::ActivationClosed { activation, why } => {
                 let closing = Closing::of(outcome_of(*why));
-                self.close(seq, *activation, &closing, changes).map(drop)
+                self.close(seq, *activation, &closing, changes)
             }
             Event::ActivationRedriven(redriven) => self.redrive(seq, redriven, changes),
             Event::DeadLetterDropped { activation } => {
@@ -103,12 +124,16 @@ impl State {
         activation: ActivationId,
         running: Running,
     ) -> Evolved {
-        let agent = self.change(activation, |activation| {
+        self.change(activation, |activation| {
             activation.attempts = running.attempt.get();
             activation.trail.push(seq);
             activation.phase = Phase::Running(running);
         })?;
-        self.meter_start(agent, activation);
+        let runner = self.activation(activation).and_then(Activation::runner);
+        if let Some(runner) = runner {
+            self.meter_start(runner, activation);
+            self.move_agent(runner, seq);
+        }
         self.note_ran(activation);
         Ok(())
     }
@@ -117,7 +142,7 @@ impl State {
         &mut self,
         id: ActivationId,
         (subscription, since): (SubscriptionNo, Elapsed),
-        (inputs, correlation, key): (Inputs, CorrelationId, Option<OrderingKey>),
+        made: Made,
     ) -> Evolved {
         let record = self
             .subscriptions
@@ -137,9 +162,9 @@ impl State {
         let activation = Activation {
             subscription,
             agent: record.agent,
-            inputs,
-            correlation,
-            key: key.map(Box::new),
+            inputs: made.inputs,
+            correlation: made.correlation,
+            key: made.key.map(Box::new),
             created: now,
             attempts: 0,
             failures: 0,
@@ -147,6 +172,7 @@ impl State {
             trail: SmallVec::new(),
             steps: Vec::new(),
             suspect: None,
+            members: made.members,
         };
         for id in held {
             self.put_in(id);
@@ -193,6 +219,7 @@ impl State {
             trail: redriven.trail.iter().copied().chain([seq]).collect(),
             steps: redriven.steps.clone(),
             suspect: None,
+            members: redriven.members.clone(),
         };
         self.forget_dead_of(subscription, redriven.key.as_ref(), redriven.activation);
         self.open(redriven.activation, activation);
@@ -212,7 +239,8 @@ impl State {
         if current.is_none_or(|running| running.attempt != attempt.attempt) {
             return Err(format!("attempt {attempt} does not run"));
         }
-        let agent = match next {
+        let runner = self.activation(id).and_then(Activation::runner);
+        match next {
             Next::Retry { not_before, counted } => self.change(id, |activation| {
                 activation.failures += u32::from(counted);
                 activation.judge(end);
@@ -249,8 +277,11 @@ impl State {
                 };
                 self.close(seq, id, &Closing::of(outcome), changes)?
             }
-        };
-        self.meter_end(agent, id, end);
+        }
+        if let Some(runner) = runner {
+            self.meter_end(runner, id, end);
+            self.move_agent(runner, seq);
+        }
         // An older one of its key, which was redriven while it ran, goes before it.
         let lane = self.activation(id).and_then(|activation| self.lane_of(activation));
         self.settle_lane(lane);
@@ -263,29 +294,32 @@ impl State {
         }
     }
 
-    /// Changes an open activation and keeps the index in line. Returns whose it is.
-    fn change(
-        &mut self,
-        id: ActivationId,
-        change: impl FnOnce(&mut Activation),
-    ) -> Result<AgentNo, String> {
+    /// An attempt of an agent began or ended.
+    fn move_agent(&mut self, agent: AgentNo, seq: Seq) {
+        if let Some(record) = self.agents.get_mut(agent.get() as usize) {
+            record.moved = seq;
+        }
+    }
+
+    /// Changes an open activation and keeps the index in line.
+    fn change(&mut self, id: ActivationId, change: impl FnOnce(&mut Activation)) -> Evolved {
         let activation =
             self.activations.get_mut(&id).ok_or_else(|| format!("activation {id} is not open"))?;
         let facts = facts(&known!(self), id, activation);
         self.index.remove(id, activation, facts);
         change(activation);
         self.index.insert(id, activation, facts, self.header.elapsed);
-        Ok(activation.agent)
+        Ok(())
     }
 
-    /// Closes an open activation. Returns whose it was.
+    /// Closes an open activation.
     pub(super) fn close(
         &mut self,
         seq: Seq,
         id: ActivationId,
         closing: &Closing,
         changes: &mut Changes,
-    ) -> Result<AgentNo, String> {
+    ) -> Evolved {
         let outcome = closing.outcome;
         let activation =
             self.activations.remove(&id).ok_or_else(|| format!("activation {id} is not open"))?;
@@ -329,9 +363,10 @@ impl State {
             trail: activation.trail.into_vec(),
             steps: activation.steps,
             death: self.death(closing, activation.agent),
+            members: activation.members,
         };
         changes.owed |= self.owe_notice(&closed);
         changes.rows.closed.push(closed);
-        Ok(activation.agent)
+        Ok(())
     }
 }

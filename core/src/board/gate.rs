@@ -4,8 +4,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::activation::Phase;
-use super::circuit::Circuit;
-use super::meter::Holding;
 use super::state::State;
 use crate::event::{Metered, Pausable};
 use crate::ids::ActivationId;
@@ -74,6 +72,32 @@ impl Gate {
     }
 }
 
+impl Gate {
+    /// Its place in the order in which gates are asked.
+    pub(super) const fn place(&self) -> u8 {
+        match self {
+            Self::Paused(_) => 0,
+            Self::Unregistered => 1,
+            Self::After(_) => 2,
+            Self::Room => 3,
+            Self::NotBefore(_) => 4,
+            Self::OrderingKey(_) => 5,
+            Self::Breaker { .. } => 6,
+            Self::Rate { .. } => 7,
+            Self::BoardConcurrency => 8,
+            Self::AgentConcurrency => 9,
+            Self::KeyConcurrency => 10,
+            Self::Suspect(_) => 11,
+            Self::Permit => 12,
+        }
+    }
+
+    /// Whether no attempt of the agent begins, whatever it works on, until a person or a program says so.
+    const fn is_of_agent(&self) -> bool {
+        matches!(self, Self::Paused(_) | Self::Unregistered)
+    }
+}
+
 impl State {
     /// The first gate that holds a waiting activation, as of the last decision; none when it is
     /// not open or runs.
@@ -99,8 +123,15 @@ impl State {
         if let Some(what) = paused.into_iter().find(|what| self.is_paused(*what)) {
             return Some(Gate::Paused(what));
         }
+        let members = &activation.members;
+        let gates = members.iter().filter_map(|&member| self.gate_of(member));
+        let shut: Vec<Gate> = gates.filter(|gate| gate.is_of_agent()).collect();
         if !agent.registered {
             return Some(Gate::Unregistered);
+        }
+        // Of a group, one member will do.
+        if !members.is_empty() && shut.len() == members.len() {
+            return shut.into_iter().min_by_key(Gate::place);
         }
         if let Some(record) = self.subscription(activation.subscription)
             && record.holds()
@@ -118,20 +149,12 @@ impl State {
         {
             return Some(Gate::OrderingKey(before));
         }
-        match self.holding(activation.agent, self.header.elapsed) {
-            Some(Holding::Breaker(of)) => {
-                let circuit = self.meter(of).and_then(|(meter, _)| meter.circuit.as_ref());
-                return Some(Gate::Breaker { of, until: circuit.and_then(Circuit::due) });
-            }
-            Some(Holding::Rate(of, until)) => return Some(Gate::Rate { of, until }),
-            None => {}
-        }
-        let slots = agent.definition.slots();
-        if self.index.used.saturating_add(slots) > self.bounds().concurrency {
-            return Some(Gate::BoardConcurrency);
-        }
-        if self.index.agent_is_full(activation.agent) {
-            return Some(Gate::AgentConcurrency);
+        let gate = match &*activation.members {
+            [] => self.gate_of(activation.agent),
+            members => self.nearest_gate(members),
+        };
+        if gate.is_some() {
+            return gate;
         }
         if self.index.key_is_full(activation) {
             return Some(Gate::KeyConcurrency);

@@ -136,7 +136,7 @@ impl Index {
                 self.make_ready(activation, rank(id, *since, facts.priority), &facts);
             }
             // No program runs it, so no room is promised to it either.
-            Phase::Full { since, .. } if !self.agenda.is_registered(agent) => {
+            Phase::Full { since, .. } if !self.agenda.is_run(agent, &activation.members) => {
                 self.make_ready(activation, rank(id, *since, facts.priority), &facts);
             }
             Phase::Full { since, room } => self.held.insert(id, *since, *room),
@@ -146,6 +146,9 @@ impl Index {
                 self.used += slots;
                 *self.sessions.entry(running.session).or_default() += slots;
                 self.agenda.begin(agent, slots);
+                if let Some(member) = running.member {
+                    self.agenda.begin_lent(member, slots);
+                }
                 if activation.suspect.is_some() {
                     self.in_turn.begin(running.session, id);
                 }
@@ -199,6 +202,9 @@ impl Index {
                     *count -= slots;
                 }
                 self.agenda.end(agent, slots);
+                if let Some(member) = running.member {
+                    self.agenda.end_lent(member, slots);
+                }
                 if activation.suspect.is_some() {
                     self.in_turn.end(running.session);
                 }
@@ -242,7 +248,10 @@ impl Index {
             (Some(key), Some(limit)) => {
                 self.slots.put((agent, key), limit, rank, &mut self.agenda);
             }
-            _ => self.agenda.put(agent, rank),
+            _ => {
+                let line = self.agenda.line_of(agent, &activation.members);
+                self.agenda.put(line, rank);
+            }
         }
     }
 
@@ -250,7 +259,10 @@ impl Index {
         let agent = activation.agent;
         match (&activation.key, facts.key_limit) {
             (Some(key), Some(_)) => self.slots.take_off((agent, key), rank, &mut self.agenda),
-            _ => self.agenda.take_off(agent, rank),
+            _ => {
+                let line = self.agenda.line_of(agent, &activation.members);
+                self.agenda.take_off(line, rank);
+            }
         }
     }
 
@@ -393,9 +405,10 @@ impl Index {
     }
 
     pub(super) fn load(&self, agent: AgentNo) -> (usize, u32) {
-        self.agenda
-            .queue_of(agent)
-            .map_or((0, 0), |queue| (queue.open - queue.running as usize, queue.running))
+        self.agenda.queue_of(agent).map_or((0, 0), |queue| {
+            let own = queue.running - queue.lent;
+            (queue.open - own as usize, queue.running)
+        })
     }
 
     /// How many activations of an agent are open, or, without one, of the whole board.

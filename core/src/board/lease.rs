@@ -2,16 +2,23 @@
 //! several candidates takes a slot for each, all at once and of one session. Until there are so many it
 //! waits at the head of the agenda, and nothing overtakes it, so that it does not starve; only what no
 //! session is large enough for keeps nobody waiting. A suspect needs a permit of a session in which no
-//! other one runs; where there is none, others go before it.
+//! other one runs; where there is none, others go before it. What a group was woken with, the member runs
+//! that has been idle longest of those whose gates are open.
 
 use super::agenda::Rank;
 use super::beside::Beside;
 use super::state::State;
-use crate::definition::AgentDefinition;
 use crate::event::Event;
-use crate::ids::{ActivationId, AttemptId, AttemptNo, SessionId};
+use crate::ids::{ActivationId, AgentNo, AttemptId, AttemptNo, SessionId};
 use crate::seed::split_mix;
 use crate::time::Elapsed;
+
+/// What is leased, whose attempt it becomes, and where.
+struct Place {
+    id: ActivationId,
+    runner: AgentNo,
+    session: SessionId,
+}
 
 impl State {
     /// The next lease there can be at this moment.
@@ -19,12 +26,11 @@ impl State {
         if self.paused || !beside.leases() {
             return None;
         }
-        let (id, session) = self.next_place(beside)?;
+        let Place { id, runner, session } = self.next_place(beside)?;
         let activation = self.activations.get(&id)?;
-        let definition = &self.agent(activation.agent)?.definition;
-        let total = definition
-            .total_timeout
-            .map_or(Elapsed::NEVER, |total| activation.created.after(total));
+        let definition = &self.agent(runner)?.definition;
+        let total = self.agent(activation.agent)?.definition.total_timeout;
+        let total = total.map_or(Elapsed::NEVER, |total| activation.created.after(total));
         let attempt = AttemptNo(activation.attempts + 1);
         let seed = split_mix(seed ^ split_mix(id.0.get() ^ u64::from(attempt.get()) << 48));
         Some(Event::AttemptStarted {
@@ -33,11 +39,12 @@ impl State {
             seed,
             deadline: now.after(definition.attempt_timeout).min(total),
             slots: definition.slots(),
+            member: (runner != activation.agent).then_some(runner),
         })
     }
 
     /// What is leased next, and where.
-    fn next_place(&self, beside: &Beside) -> Option<(ActivationId, SessionId)> {
+    fn next_place(&self, beside: &Beside) -> Option<Place> {
         if self.index.is_quiet() {
             return None;
         }
@@ -45,43 +52,51 @@ impl State {
         let largest = largest.min(self.bounds().concurrency);
         let first = self.index.agenda.first_within(largest);
         let suspect = self.index.agenda.first_suspect_within(largest);
-        if let Some(suspect) = suspect.filter(|rank| first.is_none_or(|first| *rank < first)) {
+        if let Some(rank) = suspect.filter(|rank| first.is_none_or(|first| *rank < first))
+            && let Some((suspect, slots)) = self.run_by(rank, largest)
+        {
             let in_turn = &self.index.in_turn;
-            let session = self.place(suspect, beside, |session| in_turn.of(session).is_none());
-            if session.is_some() || self.keeps_waiting(suspect) {
-                return session;
+            let place = self.place(suspect, beside, |session| in_turn.of(session).is_none());
+            if place.is_some() || self.keeps_waiting(slots) {
+                return place;
             }
         }
-        self.place(first?, beside, |_| true)
+        let (first, _) = self.run_by(first?, largest)?;
+        self.place(first, beside, |_| true)
+    }
+
+    /// Who runs the head of a line, whose attempts take at most so many slots, and how many they take.
+    fn run_by(&self, (_, id): Rank, largest: u32) -> Option<((ActivationId, AgentNo), u32)> {
+        let activation = self.activations.get(&id)?;
+        let runner = match &*activation.members {
+            [] => activation.agent,
+            members => self.longest_idle(members, largest)?,
+        };
+        Some(((id, runner), self.agent(runner)?.definition.slots()))
     }
 
     /// Whether nothing overtakes a suspect that finds no place: it needs several slots, and a session has a
     /// turn for it, of which others would take the slots one by one.
-    fn keeps_waiting(&self, (_, id): Rank) -> bool {
-        let slots = self.definition_of(id).map_or(1, AgentDefinition::slots);
+    fn keeps_waiting(&self, slots: u32) -> bool {
         let in_turn = &self.index.in_turn;
         let mut sessions = self.sessions.iter();
         slots > 1
             && sessions.any(|(&id, session)| session.slots >= slots && in_turn.of(id).is_none())
     }
 
-    fn definition_of(&self, id: ActivationId) -> Option<&AgentDefinition> {
-        let agent = self.activations.get(&id)?.agent;
-        self.agent(agent).map(|record| &*record.definition)
-    }
-
-    /// Where an activation runs now, of the sessions that will do.
+    /// Where an activation runs now that an agent is to run, of the sessions that will do.
     fn place(
         &self,
-        (_, id): Rank,
+        (id, runner): (ActivationId, AgentNo),
         beside: &Beside,
         will_do: impl Fn(SessionId) -> bool,
-    ) -> Option<(ActivationId, SessionId)> {
-        let slots = self.definition_of(id)?.slots();
+    ) -> Option<Place> {
+        let slots = self.agent(runner)?.definition.slots();
         if self.index.used.saturating_add(slots) > self.bounds().concurrency {
             return None;
         }
-        self.permit(slots, beside, will_do).map(|session| (id, session))
+        let session = self.permit(slots, beside, will_do)?;
+        Some(Place { id, runner, session })
     }
 
     /// Of the sessions that will do, the one with the most free slots, if those are enough.

@@ -43,6 +43,7 @@ impl State {
             self.check_types(definition, registration)?;
             self.check_dependencies(definition, registration)?;
             self.check_candidates(definition)?;
+            check_groups(definition, registration)?;
             named.insert(definition.name.clone());
             self.register_agent(definition, &mut numbers, events);
         }
@@ -209,6 +210,21 @@ impl State {
         used.insert(same);
         Some(same)
     }
+}
+
+/// A group that is not there would never be woken, nor would its members.
+fn check_groups(
+    definition: &AgentDefinition,
+    registration: &Registration,
+) -> Result<(), Rejection> {
+    for name in definition.subscriptions.iter().filter_map(|wanted| wanted.group.as_ref()) {
+        let mut offered = registration.agents.iter();
+        if !offered.any(|offered| offered.name == *name && offered.is_group()) {
+            let agent = definition.name.to_string();
+            return Err(Rejection::UnknownGroup { agent, group: name.clone() });
+        }
+    }
+    Ok(())
 }
 
 /// Whether what the board has of an older version can be read as what is offered.

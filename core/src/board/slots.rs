@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::agenda::{Agenda, Rank};
+use super::agenda::{Agenda, LineOf, Rank};
 use crate::ids::AgentNo;
 use crate::names::OrderingKey;
 
@@ -36,21 +36,21 @@ impl Slot {
         let room = self.room() as usize;
         while self.queued.len() > room {
             let Some(last) = self.queued.pop_last() else { break };
-            agenda.take_off(agent, last);
+            agenda.take_off(LineOf::Agent(agent), last);
             self.parked.insert(last);
         }
         while self.queued.len() < room {
             let Some(first) = self.parked.pop_first() else { break };
-            agenda.put(agent, first);
+            agenda.put(LineOf::Agent(agent), first);
             self.queued.insert(first);
         }
         while let (Some(&first), Some(&last)) = (self.parked.first(), self.queued.last())
             && first < last
         {
             self.queued.remove(&last);
-            agenda.take_off(agent, last);
+            agenda.take_off(LineOf::Agent(agent), last);
             self.parked.remove(&first);
-            agenda.put(agent, first);
+            agenda.put(LineOf::Agent(agent), first);
             self.queued.insert(first);
             self.parked.insert(last);
         }
@@ -108,7 +108,7 @@ impl Slots {
     ) {
         self.change(of, agenda, |slot, agenda| {
             if !slot.parked.remove(&rank) && slot.queued.remove(&rank) {
-                agenda.take_off(of.0, rank);
+                agenda.take_off(LineOf::Agent(of.0), rank);
             }
         });
     }

@@ -106,6 +106,8 @@ pub struct AgentRecord {
     pub dependencies: Vec<DependencyNo>,
     /// The state of its limits.
     pub meter: Meter,
+    /// When an attempt of it began or ended last: of a group's members the longest idle one runs.
+    pub moved: Seq,
 }
 
 /// A dependency that was registered at some time.
@@ -376,10 +378,8 @@ impl State {
 
     fn delays(&self) -> bool {
         let may_run = |id| {
-            let agent = self.activations.get(&id).map(|activation| activation.agent);
-            agent
-                .and_then(|agent| self.agent(agent))
-                .is_some_and(|agent| agent.registered && !agent.paused)
+            let activation = self.activations.get(&id);
+            activation.is_some_and(|it| self.may_run(it.agent, &it.members))
         };
         self.index.delayed().any(may_run)
     }

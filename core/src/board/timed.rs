@@ -6,7 +6,7 @@ use super::state::State;
 use crate::definition::Wakes;
 use crate::envelope::Envelope;
 use crate::event::{Closure, Event};
-use crate::ids::{ActivationId, CorrelationId, SubscriptionNo};
+use crate::ids::{ActivationId, AgentNo, CorrelationId, SubscriptionNo};
 use crate::names::OrderingKey;
 use crate::time::{Elapsed, Now, Timestamp};
 use crate::visibility::Viewer;
@@ -34,12 +34,19 @@ impl State {
         if envelope.visibility.restriction().is_none() {
             return true;
         }
-        let agent = self.subscription(no).and_then(|record| self.agent(record.agent));
-        agent.is_some_and(|agent| {
-            let definition = &agent.definition;
-            let viewer = Viewer::agent(&definition.name, &definition.clearance);
-            envelope.visibility.admits(&viewer, at)
-        })
+        let Some(record) = self.subscription(no) else { return false };
+        let sees = |agent: AgentNo| {
+            self.agent(agent).is_some_and(|agent| {
+                let definition = &agent.definition;
+                let viewer = Viewer::agent(&definition.name, &definition.clearance);
+                envelope.visibility.admits(&viewer, at)
+            })
+        };
+        let group = self.agent(record.agent).filter(|agent| agent.definition.is_group());
+        group.map_or_else(
+            || sees(record.agent),
+            |group| self.subscriptions_in(&group.definition.name).any(|(_, member)| sees(member)),
+        )
     }
 
     /// Lets expire what was to wake without an artifact like this.

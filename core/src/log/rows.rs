@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::content::{Content, Value};
-use crate::envelope::{Draft, Envelope, Inputs};
+use crate::envelope::{Draft, Envelope, Inputs, Members};
 use crate::event::DeadReason;
 use crate::fingerprint::Fingerprint;
 use crate::hash::{Hash, Salt};
@@ -119,6 +119,8 @@ pub struct ClosedActivation {
     pub steps: Vec<Step>,
     /// What it died of, where it is, or was, a dead letter.
     pub death: Option<Death>,
+    /// The members of the group whose subscription it was, of whom any might run it.
+    pub members: Members,
 }
 
 /// What an activation died of.

@@ -17,7 +17,7 @@ use artel_core::command::{
 };
 use artel_core::content::Content;
 use artel_core::definition::{
-    AgentDefinition, Clearance, Filter, Limits, SubscriptionDefinition, Wakes,
+    AgentDefinition, AgentKind, Clearance, Filter, Limits, SubscriptionDefinition, Wakes,
 };
 use artel_core::envelope::{Actor, Draft, Envelope, Producer};
 use artel_core::event::Event;
@@ -104,6 +104,7 @@ pub(crate) fn type_name(name: &str) -> TypeName {
 pub(crate) fn agent(name: &str, on: &str) -> AgentDefinition {
     AgentDefinition {
         name: AgentName::new(name).unwrap(),
+        kind: AgentKind::Agent,
         subscriptions: vec![subscription(on, SubscriptionDefinition::PRIORITY)],
         outputs: Vec::new(),
         retry: Retry::fixed(Duration::from_secs(1)).jitter(Jitter::None),
@@ -135,6 +136,7 @@ pub(crate) fn subscription(on: &str, priority: u8) -> SubscriptionDefinition {
         ordered: None,
         after: 0,
         wakes: Wakes::AtOnce,
+        group: None,
     }
 }
 

@@ -215,6 +215,7 @@ proptest! {
             declined.truncate(64);
             let expected =
                 Verdicts {
+                    members: Box::default(),
                     woken: woken.into(),
                     declined: declined.into(),
                     declined_more: u32::try_from(more).unwrap(),

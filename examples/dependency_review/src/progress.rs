@@ -214,6 +214,7 @@ mod tests {
             seed: 0,
             deadline: Elapsed(0),
             slots: 1,
+            member: None,
         }
     }
 

@@ -182,6 +182,7 @@ mod tests {
                 kind: Some(ErrorKind::RateLimited { retry_after_ms: Some(300) }),
                 fingerprint: Fingerprint([7; 8]),
             }),
+            members: Box::from([AgentNo(4), AgentNo(300)]),
         };
         golden(&closed, CLOSED);
     }
@@ -191,7 +192,7 @@ mod tests {
          020101010404040404040404040404040404040405050505050505050164060606060606060606060606\
          0606060606060606060606060606060606060606aada787b750cf05e";
     const CLOSED: &str = "01ac02030901050202020202020202020202020202020201056f726465720305900380a0abfef9620202\
-         ad02ae0201046d61696caf020201010201ac020707070707070707b12cf1f330175840";
+         ad02ae0201046d61696caf020201010201ac0207070707070707070204ac0208cdba92c24de113";
 
     fn golden<T>(row: &T, stored: &str)
     where

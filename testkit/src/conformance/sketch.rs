@@ -7,7 +7,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use artel_core::content::Content;
-use artel_core::envelope::{Actor, Draft, Envelope, Producer, Verdicts};
+use artel_core::envelope::{Actor, Draft, Envelope, Members, Producer, Verdicts};
 use artel_core::event::{Closure, DeadReason, Event, Redriven};
 use artel_core::hash::{Hash, Salt};
 use artel_core::ids::{
@@ -177,6 +177,7 @@ impl Sketch {
             correlation,
             key: None,
             not_before: None,
+            members: Members::default(),
         };
         ActivationId(self.event(created))
     }
@@ -207,6 +208,7 @@ impl Sketch {
             attempts: closed.attempts,
             trail: closed.trail.clone(),
             steps: closed.steps.clone(),
+            members: closed.members.clone(),
         })))
     }
 
@@ -264,6 +266,7 @@ pub fn closed(activation: ActivationId, inputs: &[Seq], tree: CorrelationId) -> 
             mark: StepMark::Intended,
         }],
         death: None,
+        members: Members::default(),
     }
 }
 

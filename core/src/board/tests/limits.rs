@@ -3,6 +3,7 @@
 use super::attempts::next_of;
 use super::*;
 use crate::board::Gate;
+use crate::envelope::Members;
 use crate::event::{DeadReason, Next, Room};
 use crate::ids::AgentNo;
 use crate::policy::limits;
@@ -224,6 +225,7 @@ impl Board {
         let correlation = CorrelationId::new(uuid(self.next_id()));
         let drafts: Vec<Event> = (0..count)
             .map(|_| Event::ActivationCreated {
+                members: Members::default(),
                 subscription: SubscriptionNo(1),
                 inputs: smallvec::smallvec![Seq(1)],
                 correlation,

@@ -10,6 +10,7 @@ mod debts;
 mod deliveries;
 mod doubt;
 mod failing;
+mod groups;
 mod keys;
 mod limits;
 mod loops;
@@ -37,7 +38,8 @@ use crate::command::{
 };
 use crate::content::Content;
 use crate::definition::{
-    AgentDefinition, Clearance, DependencyDefinition, Filter, Limits, SubscriptionDefinition, Wakes,
+    AgentDefinition, AgentKind, Clearance, DependencyDefinition, Filter, Limits,
+    SubscriptionDefinition, Wakes,
 };
 use crate::envelope::{Actor, Clause, Draft, Envelope, Producer};
 use crate::event::Event;
@@ -94,6 +96,7 @@ impl Closures for NoClosures {
 pub(super) fn agent(name: &str, on: &str) -> AgentDefinition {
     AgentDefinition {
         name: AgentName::new(name).unwrap(),
+        kind: AgentKind::Agent,
         subscriptions: vec![SubscriptionDefinition {
             types: vec![TypeName::new(on).unwrap()],
             from: Vec::new(),
@@ -107,6 +110,7 @@ pub(super) fn agent(name: &str, on: &str) -> AgentDefinition {
             ordered: None,
             after: 0,
             wakes: Wakes::AtOnce,
+            group: None,
         }],
         outputs: Vec::new(),
         retry: Retry::fixed(Duration::from_secs(1)).jitter(Jitter::None),
