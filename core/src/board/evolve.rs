@@ -218,6 +218,7 @@ impl State {
         self.set_current(subscriptions, true)?;
         // Policies hold for waiting work too, so its timers and its agent's gates may move.
         self.rebuild_index();
+        self.reconsider(Metered::Agent(agent));
         Ok(())
     }
 
@@ -237,6 +238,7 @@ impl State {
             push_at(&mut self.dependencies, dependency.get(), record, "dependency")?;
         }
         self.rebuild_index();
+        self.reconsider(Metered::Dependency(dependency));
         Ok(())
     }
 
