@@ -294,6 +294,7 @@ impl State {
             index.breaker_moves(of, None, meter.circuit.as_ref().and_then(Circuit::due));
         }
         index.notices_wanted = self.notices_wanted();
+        index.reveals = self.reveals.iter().map(|(&id, &at)| (at, id)).collect();
         self.index = index;
         self.rebuild_lanes();
         for (&id, activation) in &self.activations {

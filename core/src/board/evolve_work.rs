@@ -26,6 +26,7 @@ impl State {
         match event {
             Event::ArtifactCommitted(draft) => {
                 self.commit(draft);
+                self.note_reveal(&draft.envelope);
                 self.count_failures(draft)
             }
             Event::ActivationCreated { subscription, inputs, correlation, key, not_before } => {
@@ -110,6 +111,7 @@ impl State {
         })?;
         self.meter_start(agent, activation);
         self.note_ran(activation);
+        self.forget_reveal(activation);
         Ok(())
     }
 
@@ -292,6 +294,7 @@ impl State {
         let facts = self.facts(id, &activation);
         self.index.remove(id, &activation, facts);
         self.index.held.release(id);
+        self.forget_reveal(id);
         let lane = self.lane_of(&activation);
         if let Some((no, key)) = &lane {
             self.index.lanes.change(*no, key, |lane| lane.leave(id));

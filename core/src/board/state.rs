@@ -47,6 +47,9 @@ pub struct State {
     pub(super) paused_correlations: BTreeSet<CorrelationId>,
     /// What the board owes itself.
     pub(super) debts: BTreeMap<DebtId, Debt>,
+    /// Matches that wait until they are old enough, and when an artifact that they are to wake without
+    /// may be seen by their agent, if that is before.
+    pub(super) reveals: BTreeMap<ActivationId, Elapsed>,
     #[serde(skip)]
     pub(super) index: Index,
 }
