@@ -30,6 +30,7 @@ mod rules;
 mod run;
 mod secrets;
 mod seeds;
+mod timed;
 mod trouble;
 mod verdict;
 mod world;

@@ -24,7 +24,7 @@ use super::policies::Policies;
 use super::run::Outcome;
 use super::trouble::{self, Fate};
 use super::verdict::{self, Seen};
-use super::{bounds, notices, outputs, policies, probe, rest};
+use super::{bounds, notices, outputs, policies, probe, rest, timed};
 use crate::dice::Dice;
 use crate::{FaultyLog, SeededEntropy, VirtualClock};
 
@@ -39,6 +39,7 @@ mod part {
     pub(super) const NOTICES: u64 = 7;
     pub(super) const CHARGES: u64 = 8;
     pub(super) const SECRETS: u64 = 9;
+    pub(super) const WAKING: u64 = 10;
     pub(super) const CLIENTS: u64 = 100;
     pub(super) const PROCESSES: u64 = 1_000;
 }
@@ -91,7 +92,8 @@ pub(super) async fn run(seed: u64, auditor: Arc<Auditor>) -> Outcome {
         clock: Arc::new(VirtualClock::default()),
         auditor: auditor.clone(),
         bounds: bounds(seed),
-        policies: policies::draw(&mut Dice::part(seed, part::POLICIES)),
+        policies: policies::draw(&mut Dice::part(seed, part::POLICIES))
+            .waking(timed::draw(&mut Dice::part(seed, part::WAKING))),
         outputs: outputs::draw(&mut Dice::part(seed, part::OUTPUTS)),
         lasting: dice.percent(50),
         slots: if dice.percent(30) { u32::try_from(1 + dice.below(6)).unwrap_or(1) } else { 256 },
