@@ -130,10 +130,12 @@ pub enum Case {
     },
     /// What is held until there are more woke somebody: there were as many.
     WokeAfter,
+    /// A handler was given what an upcaster made of an older version.
+    Upcast,
 }
 
 /// How many cases there are.
-const LEN: usize = 80;
+const LEN: usize = 81;
 
 impl Case {
     /// Every one.
@@ -218,6 +220,7 @@ impl Case {
         Self::WokeInTime { old: false },
         Self::WokeInTime { old: true },
         Self::WokeAfter,
+        Self::Upcast,
     ];
 }
 
@@ -328,6 +331,7 @@ mod tests {
             Case::Expired { .. } => (47, 2),
             Case::WokeInTime { .. } => (48, 2),
             Case::WokeAfter => (49, 1),
+            Case::Upcast => (50, 1),
         }
     }
 
@@ -335,7 +339,7 @@ mod tests {
     fn every_case_is_among_all() {
         let kinds: BTreeSet<(u8, usize)> = Case::ALL.into_iter().map(kinds).collect();
         assert_eq!(kinds.iter().map(|(_, count)| count).sum::<usize>(), LEN);
-        assert!(kinds.into_iter().map(|(kind, _)| kind).eq(0..50));
+        assert!(kinds.into_iter().map(|(kind, _)| kind).eq(0..51));
         assert_eq!(Case::ALL.into_iter().collect::<BTreeSet<_>>().len(), LEN);
     }
 

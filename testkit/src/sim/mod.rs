@@ -33,6 +33,7 @@ mod seeds;
 mod timed;
 mod trouble;
 mod verdict;
+mod versions;
 mod world;
 
 pub use cases::{Case, Cases};
