@@ -39,7 +39,9 @@ pub struct State {
     pub(super) artifacts: u64,
     /// What trees of work that settled have had in their hour, where that was much.
     pub(super) settled_hours: BTreeMap<CorrelationId, Hour>,
-    /// The dead letters of ordering keys.
+    /// The dead letters of ordering keys. Those of strict keys are all kept, since each stops its key:
+    /// what bounds them is that each waits for a person. The first of a key is kept for what it stops, and
+    /// the others for what they stop once it is gone.
     pub(super) dead_keys: BTreeMap<SubscriptionNo, BTreeMap<OrderingKey, DeadKey>>,
     /// Whether nothing is leased at all.
     pub(super) paused: bool,
