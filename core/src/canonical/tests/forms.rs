@@ -1,4 +1,4 @@
-//! Which text a value has.
+//! Which canonical text a value has.
 
 use super::*;
 
