@@ -295,7 +295,10 @@ impl ActivationView {
 }
 
 /// One event of a log, with its time and who asked for it.
-async fn event_at(log: &dyn Log, seq: Seq) -> Result<Option<(Timestamp, Actor, Event)>, ReadError> {
+pub(crate) async fn event_at(
+    log: &dyn Log,
+    seq: Seq,
+) -> Result<Option<(Timestamp, Actor, Event)>, ReadError> {
     let batches = log.read(seq, READ_LEN).await.map_err(ReadError::Log)?;
     let Some(batch) = batches.into_iter().next() else { return Ok(None) };
     let damaged = |source| {

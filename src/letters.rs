@@ -45,7 +45,8 @@ pub struct DeadLetterFilter {
 pub struct DeadLetterGroups {
     /// The groups, the largest first.
     pub groups: Vec<DeadLetterGroup>,
-    /// How many dead letters are in further groups, which are not listed.
+    /// How many dead letters are in further groups, which are not listed, or in none because whoever asks may
+    /// not see what they are about.
     pub more: u64,
 }
 
@@ -70,7 +71,7 @@ pub struct DeadLetterGroup {
     pub last: Timestamp,
     /// The newest of them.
     pub sample: ActivationId,
-    /// Its error; empty when it left none, it was erased, or whoever asks may not see what it is about.
+    /// Its error; empty when it left none, or it was erased.
     pub message: String,
 }
 
@@ -186,19 +187,23 @@ impl Reader {
         while activations.len() <= limit
             && let Some(page) = letters.next().await?
         {
+            let views = page.into_iter().filter_map(|it| ActivationView::closed(it, self.state()));
+            let mut views: Vec<ActivationView> = views.collect();
+            self.veil(&mut views).await?;
+            // Who is not shown what they died of does not find them by it.
+            let shown =
+                |view: &ActivationView| filter.fingerprint.is_none() || view.death.is_some();
             let left = limit + 1 - activations.len();
-            let views = page.into_iter().take(left);
-            activations.extend(views.filter_map(|it| ActivationView::closed(it, self.state())));
+            activations.extend(views.into_iter().filter(shown).take(left));
         }
         let more = activations.len() > limit;
         activations.truncate(limit);
         let next = activations.last().filter(|_| more).map(|view| view.id.0);
-        self.veil(&mut activations).await?;
         Ok(ActivationListing { activations, next })
     }
 
     /// Dead letters by what went wrong: those of one agent, of one kind, whose messages differ in
-    /// numbers only, are one group.
+    /// numbers only, are one group. Those on what may not be seen are in no group.
     ///
     /// # Errors
     /// When the log cannot be read, or the board has no agent of that name.
@@ -210,7 +215,14 @@ impl Reader {
         let mut counted: BTreeMap<(AgentNo, Fingerprint), Counted> = BTreeMap::new();
         let mut more = 0;
         while let Some(page) = letters.next().await? {
+            let inputs = page.iter().flat_map(|closed| closed.inputs.iter().copied()).collect();
+            let hidden = self.hidden(&inputs).await?;
             for closed in page {
+                if closed.inputs.iter().any(|input| hidden.contains(input)) {
+                    // In no group, nor found by what it died of.
+                    more += u64::from(filter.fingerprint.is_none());
+                    continue;
+                }
                 let Some(death) = closed.death else { continue };
                 let of = (closed.agent, death.fingerprint);
                 if let Some(group) = counted.get_mut(&of) {

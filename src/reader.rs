@@ -1,5 +1,6 @@
 //! A board as a reader sees it: from another process, without owning it, without its program.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use artel_core::board::State;
@@ -83,8 +84,8 @@ impl Reader {
         Ok(Self { log, loaded, names, viewer, clock })
     }
 
-    /// The board as somebody else sees it: what they may not see is not there, nor are keys, error texts
-    /// and log lines of work on it. A reader sees everything before, as whoever has the board's file does;
+    /// The board as somebody else sees it: what they may not see is not there, nor are keys, error texts,
+    /// fingerprints and log lines of work on it. A reader sees everything before, as whoever has the board's file does;
     /// [`log`](Self::log) and [`state`](Self::state) show all of it to anybody.
     #[must_use]
     pub fn seen_by(mut self, viewer: Viewer) -> Self {
@@ -303,17 +304,23 @@ impl Reader {
         Events::new(Tail::read(self.log.clone(), from), self.log.clone(), self.sight())
     }
 
-    /// Leaves out the keys of work on what may not be seen: they are a part of it.
+    /// Leaves out the keys of work on what may not be seen, and what it died of: they are made of it.
     pub(crate) async fn veil(&self, views: &mut [ActivationView]) -> Result<(), ReadError> {
-        let keyed = views.iter().filter(|view| view.key.is_some());
-        let inputs: Vec<Seq> = keyed.flat_map(|view| view.inputs.iter().copied()).collect();
-        let hidden = self.sight().hidden(&*self.log, &inputs).await?;
+        let telling = views.iter().filter(|view| view.key.is_some() || view.death.is_some());
+        let inputs: BTreeSet<Seq> = telling.flat_map(|view| view.inputs.iter().copied()).collect();
+        let hidden = self.hidden(&inputs).await?;
         for view in views {
             if view.inputs.iter().any(|input| hidden.contains(input)) {
-                view.key = None;
+                (view.key, view.death) = (None, None);
             }
         }
         Ok(())
+    }
+
+    /// Which of some artifacts may not be seen.
+    pub(crate) async fn hidden(&self, seqs: &BTreeSet<Seq>) -> Result<BTreeSet<Seq>, ReadError> {
+        let seqs: Vec<Seq> = seqs.iter().copied().collect();
+        Ok(self.sight().hidden(&*self.log, &seqs).await?.into_iter().collect())
     }
 
     /// Lets go of files and connections.

@@ -226,7 +226,7 @@ impl<'a> Sweep<'a> {
                 Err(
                     OperateError::Rejected(
                         Rejection::NotDead { activation, .. }
-                        | Rejection::OutOfOrder { activation, .. }
+                        | Rejection::OutOfOrder { activation }
                         | Rejection::Step(StepRejection::InDoubt { activation, .. }),
                     )
                     | OperateError::NoDeadLetter(activation),

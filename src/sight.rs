@@ -15,6 +15,7 @@ use artel_core::visibility::Viewer;
 use artel_eventbus::{Entry, Tail};
 
 use crate::error::ReadError;
+use crate::history::event_at;
 use crate::query::{Listing, Query};
 use crate::stored::Stored;
 
@@ -55,7 +56,7 @@ impl Sight {
         if self.viewer.is_unrestricted() || seqs.is_empty() {
             return Ok(Vec::new());
         }
-        let found = log.artifacts_at(seqs).await.map_err(ReadError::Log)?;
+        let found = log.envelopes_at(seqs).await.map_err(ReadError::Log)?;
         let seen: BTreeMap<Seq, bool> =
             found.iter().map(|found| (found.seq, self.admits(&found.envelope))).collect();
         let hidden = seqs.iter().filter(|seq| seen.get(seq) != Some(&true));
@@ -63,27 +64,45 @@ impl Sight {
     }
 
     /// An event as it is shown; none when it is about the commit of an artifact that may not be seen.
-    /// Keys of work on such an artifact are left out: they are a part of its payload.
-    pub(crate) async fn event(
+    /// Keys and fingerprints of work on such an artifact are left out: they are made of its payload.
+    async fn event(
         &self,
         log: &dyn Log,
+        passed: &mut Passed,
         mut entry: Entry,
     ) -> Result<Option<Entry>, ReadError> {
         match &mut entry.event {
-            Event::ArtifactCommitted(draft) if !self.admits(&draft.envelope) => return Ok(None),
+            Event::ArtifactCommitted(draft) => {
+                let admitted = self.admits(&draft.envelope);
+                passed.note(entry.seq, admitted);
+                if !admitted {
+                    return Ok(None);
+                }
+            }
             Event::ActivationCreated { inputs, key, .. } if key.is_some() => {
-                if !self.hidden(log, inputs).await?.is_empty() {
+                if self.hides(log, passed, inputs).await? {
                     *key = None;
                 }
             }
             Event::ActivationRedriven(redriven) if redriven.key.is_some() => {
-                if !self.hidden(log, &redriven.inputs).await?.is_empty() {
+                if self.hides(log, passed, &redriven.inputs).await? {
                     **redriven = Redriven { key: None, ..(**redriven).clone() };
                 }
             }
-            // These hold nothing of a payload.
-            Event::ArtifactCommitted(_)
-            | Event::ActivationCreated { .. }
+            Event::AttemptEnded { attempt, fingerprint, .. }
+                if fingerprint.is_some() && !self.viewer.is_unrestricted() =>
+            {
+                let created = event_at(log, attempt.activation.0).await?;
+                let seen = match created {
+                    Some((_, _, Event::ActivationCreated { inputs, .. })) => {
+                        !self.hides(log, passed, &inputs).await?
+                    }
+                    Some(_) | None => false,
+                };
+                *fingerprint = fingerprint.filter(|_| seen);
+            }
+            // These hold nothing that is made of a payload.
+            Event::ActivationCreated { .. }
             | Event::ActivationRedriven(_)
             | Event::BoardCreated { .. }
             | Event::OwnerChanged { .. }
@@ -113,6 +132,38 @@ impl Sight {
             | Event::LimitReached { .. } => {}
         }
         Ok(Some(entry))
+    }
+
+    /// Whether some of these artifacts may not be seen. Those that passed lately need no look at the log.
+    async fn hides(
+        &self,
+        log: &dyn Log,
+        passed: &mut Passed,
+        seqs: &[Seq],
+    ) -> Result<bool, ReadError> {
+        if seqs.iter().any(|seq| passed.0.get(seq) == Some(&false)) {
+            return Ok(!self.viewer.is_unrestricted());
+        }
+        let unknown: Vec<Seq> =
+            seqs.iter().filter(|seq| !passed.0.contains_key(seq)).copied().collect();
+        Ok(!self.hidden(log, &unknown).await?.is_empty())
+    }
+}
+
+/// Which of the artifacts that passed in a stream of events may be seen: the newest of them.
+#[derive(Debug, Default)]
+struct Passed(BTreeMap<Seq, bool>);
+
+/// Of how many artifacts a stream of events remembers whether they may be seen; beyond it the oldest is
+/// forgotten, and looked up again.
+const PASSED_LEN_MAX: usize = 4_096;
+
+impl Passed {
+    fn note(&mut self, seq: Seq, admitted: bool) {
+        self.0.insert(seq, admitted);
+        if self.0.len() > PASSED_LEN_MAX {
+            self.0.pop_first();
+        }
     }
 }
 
@@ -181,17 +232,18 @@ impl<'a> Seen<'a> {
 }
 
 /// The events of a log as somebody sees them. The commit of an artifact that may not be seen is left
-/// out, so a seq that is missing is one; so are the keys of work on such an artifact.
+/// out, so a seq that is missing is one; so are the keys and fingerprints of work on such an artifact.
 #[derive(Debug)]
 pub struct Events {
     tail: Tail,
     log: Arc<dyn Log>,
     sight: Sight,
+    passed: Passed,
 }
 
 impl Events {
     pub(crate) const fn new(tail: Tail, log: Arc<dyn Log>, sight: Sight) -> Self {
-        Self { tail, log, sight }
+        Self { tail, log, sight, passed: Passed(BTreeMap::new()) }
     }
 
     /// The next event; none at the end.
@@ -200,7 +252,7 @@ impl Events {
     /// When the log cannot be read or is damaged.
     pub async fn next(&mut self) -> Result<Option<Entry>, ReadError> {
         while let Some(entry) = self.tail.next().await.map_err(ReadError::Tail)? {
-            if let Some(entry) = self.sight.event(&*self.log, entry).await? {
+            if let Some(entry) = self.sight.event(&*self.log, &mut self.passed, entry).await? {
                 return Ok(Some(entry));
             }
         }

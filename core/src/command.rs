@@ -13,8 +13,7 @@ use crate::ids::{
 };
 use crate::log::{ClosedActivation, LookedUp};
 use crate::names::{
-    AgentName, BoardName, DependencyName, IdempotencyKey, OrderingKey, ProgramName, StepName,
-    TypeName,
+    AgentName, BoardName, DependencyName, IdempotencyKey, ProgramName, StepName, TypeName,
 };
 use crate::policy::ErrorKind;
 use crate::step::{IntendStep, Settle, StepClass, StepRejection};
@@ -334,14 +333,12 @@ pub enum Rejection {
     },
     /// Younger activations of the same key may have run since the activation died.
     #[error(
-        "activation {activation} has the key `{key}`, of which younger ones may have run since; \
+        "activation {activation} has an ordering key of which younger ones may have run since; \
              redrive it out of order if that does no harm"
     )]
     OutOfOrder {
-        /// Which one.
+        /// Which one. Its key is a part of a payload, which not everybody may see who is refused.
         activation: ActivationId,
-        /// Its key.
-        key: OrderingKey,
     },
     /// The activation is not open.
     #[error("activation {activation} is not open")]

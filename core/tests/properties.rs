@@ -10,12 +10,18 @@ use proptest::test_runner::Config;
 mod acts;
 #[path = "properties/agenda.rs"]
 mod agenda;
+#[path = "properties/breakers.rs"]
+mod breakers;
 #[path = "properties/desk.rs"]
 mod desk;
 #[path = "properties/idempotency.rs"]
 mod idempotency;
+#[path = "properties/keys.rs"]
+mod keys;
 #[path = "properties/matching.rs"]
 mod matching;
+#[path = "properties/rates.rs"]
+mod rates;
 #[path = "properties/recovery.rs"]
 mod recovery;
 #[path = "properties/retries.rs"]

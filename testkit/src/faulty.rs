@@ -434,6 +434,10 @@ impl Log for FaultyLog {
         self.slow_read().await?.artifacts_at(seqs).await
     }
 
+    async fn envelopes_at(&self, seqs: &[Seq]) -> Result<Vec<StoredArtifact>, Error> {
+        self.slow_read().await?.envelopes_at(seqs).await
+    }
+
     async fn artifacts(&self, query: &ArtifactQuery) -> Result<Page<StoredArtifact>, Error> {
         self.inner()?.artifacts(query).await
     }

@@ -8,7 +8,10 @@ use artel::names::{AgentName, Label, TenantId};
 use artel::state::State;
 use artel::time::Timestamp;
 use artel::visibility::Viewer;
-use artel::{ActivationFilter, Context, Error, Publication, Query, Reader, Retry, Running, Status};
+use artel::{
+    ActivationFilter, Context, DeadLetterFilter, Error, Publication, Query, Reader, Retry, Running,
+    Status,
+};
 
 use super::set_up::{Order, Part, SECOND, end, memory, order};
 
@@ -166,6 +169,64 @@ async fn what_may_not_be_seen_is_on_no_path() {
             committed += usize::from(matches!(entry.event, Event::ArtifactCommitted(_)));
         }
         assert_eq!(committed, listed);
+    }
+    end(running).await;
+}
+
+/// VIS-6: what work on it died of is not told either: no fingerprint in a list, of one, among the events or of
+/// a group, nobody finds it by that, and a refusal names no key.
+#[tokio::test(start_paused = true)]
+async fn what_dies_of_what_may_not_be_seen_tells_nothing_of_it() {
+    async fn fails(_: Context, order: Arc<Order>) -> Result<(), Error> {
+        Err(Error::permanent(format!("the colour is {}", order.colour)))
+    }
+    let (board, _) = memory().await;
+    let key = |order: &Order| Some(order.colour.clone());
+    board.agent("fails").on::<Order>().label("pii").ordered().key(key).run(fails);
+    let running = board.start().await.unwrap();
+    let of = |colour: &str| Order { colour: colour.to_owned(), size: 1 };
+    let open = running.publish(of("blue")).await.unwrap();
+    let secret = |colour| Publication::new(of(colour)).labelled("pii");
+    running.publish(secret("crimson")).await.unwrap();
+    running.publish(secret("crimson")).await.unwrap();
+    running.idle().await.unwrap();
+    let cleared = Viewer::anybody().with_label(Label::new("pii").unwrap());
+    for (viewer, sees) in [(Viewer::anybody(), false), (cleared, true)] {
+        let reader = Reader::of(running.log()).await.unwrap().seen_by(viewer.clone());
+        let all = reader.dead_letters(&DeadLetterFilter::default(), 100).await.unwrap();
+        assert_eq!(all.activations.len(), 3);
+        for view in &all.activations {
+            let told = sees || view.inputs == [open.seq];
+            assert_eq!(view.death.is_some(), told);
+            assert_eq!(reader.activation(view.id).await.unwrap().unwrap().death.is_some(), told);
+        }
+        let groups = reader.dead_letter_groups(&DeadLetterFilter::default()).await.unwrap();
+        let found: Vec<u64> = groups.groups.iter().map(|group| group.count).collect();
+        assert_eq!((found, groups.more), if sees { (vec![2, 1], 0) } else { (vec![1], 2) });
+        let told = format!("{groups:?}").contains("crimson");
+        assert_eq!(told, sees);
+
+        let whole = Reader::of(running.log()).await.unwrap();
+        let letters = whole.dead_letters(&DeadLetterFilter::default(), 100).await.unwrap();
+        let fingerprint = letters.activations[2].death.map(|death| death.fingerprint);
+        let by_it = DeadLetterFilter { fingerprint, ..DeadLetterFilter::default() };
+        let found = reader.dead_letters(&by_it, 100).await.unwrap().activations.len();
+        assert_eq!(found, if sees { 2 } else { 0 });
+        let groups = reader.dead_letter_groups(&by_it).await.unwrap();
+        assert_eq!((groups.groups.len(), groups.more), (usize::from(sees), 0));
+
+        let mut fingerprints = 0;
+        let mut events = running.seen_by(viewer).events(Seq(1));
+        while let Some(entry) = events.next().await.unwrap() {
+            let Event::AttemptEnded { fingerprint, .. } = entry.event else { continue };
+            fingerprints += usize::from(fingerprint.is_some());
+        }
+        assert_eq!(fingerprints, if sees { 3 } else { 1 });
+
+        let operator = running.operator("ops", "a test").unwrap();
+        let refused = operator.redrive(&[letters.activations[1].id]).await.unwrap_err();
+        assert_eq!(refused.code(), "out-of-order");
+        assert!(!refused.to_string().contains("crimson"), "{refused}");
     }
     end(running).await;
 }

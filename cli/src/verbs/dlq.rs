@@ -100,12 +100,14 @@ pub(super) async fn groups(
             one.message.clone(),
         ]);
     }
-    if table.is_empty() {
+    if table.is_empty() && answer.more == 0 {
         return Ok(out.line("no dead letters")?);
     }
-    out.table(&table)?;
+    if !table.is_empty() {
+        out.table(&table)?;
+    }
     if answer.more > 0 {
-        out.line(&format!("{} more are in groups that are not listed", answer.more))?;
+        out.line(&format!("{} more are in no group that is listed", answer.more))?;
     }
     Ok(())
 }

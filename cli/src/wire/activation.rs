@@ -105,7 +105,7 @@ pub(crate) struct Intervention {
 pub(crate) struct DeadLetterGroups {
     /// The groups, the largest first; at most 1 000.
     pub(crate) groups: Vec<DeadLetterGroup>,
-    /// How many dead letters are in groups that are not listed.
+    /// How many more dead letters there are: in further groups, or on what may not be seen.
     pub(crate) more: u64,
 }
 

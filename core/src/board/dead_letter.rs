@@ -29,9 +29,8 @@ impl State {
             let closed = &letter.closed;
             check_settled(closed)?;
             let overtaken = self.is_overtaken(closed);
-            if let (true, false, Some(key)) = (overtaken, letter.out_of_order, &closed.key) {
-                let (activation, key) = (closed.activation, key.clone());
-                return Err(Rejection::OutOfOrder { activation, key });
+            if overtaken && !letter.out_of_order {
+                return Err(Rejection::OutOfOrder { activation: closed.activation });
             }
             events.push(Event::ActivationRedriven(Box::new(Redriven {
                 activation: closed.activation,

@@ -10,7 +10,7 @@ use super::failing;
 use super::state::State;
 use crate::command::{Answer, Command, NewArtifact, Publish, Receipt, Rejection, Request};
 use crate::envelope::{Draft, Envelope};
-use crate::event::{Event, Mended, Tripped};
+use crate::event::{Closure, Event, Mended, Tripped};
 use crate::ids::{ArtifactId, Seq};
 use crate::log::{ArtifactRow, ContentRow, Existing, KeyRow, Outcome};
 use crate::names::{IdempotencyKey, StepName};
@@ -67,6 +67,11 @@ impl State {
         }
         while let Some(event) = self.next_turn(now.elapsed) {
             self.evolve(&event, changes).expect("a breaker turns as its state allows");
+            events.push(event);
+        }
+        // Before anything is leased: what expires and what is old enough by now may be the same.
+        while let Some(event) = self.next_reveal(now.elapsed) {
+            self.evolve(&event, changes).expect("what expires is open");
             events.push(event);
         }
         self.promote(now.elapsed);
@@ -329,7 +334,11 @@ impl State {
             }
             Request::CancelCorrelation(_) | Request::CancelActivations(_) => {
                 let ended = events.iter().filter(|event| {
-                    matches!(event, Event::AttemptEnded { .. } | Event::ActivationClosed { .. })
+                    matches!(
+                        event,
+                        Event::AttemptEnded { .. }
+                            | Event::ActivationClosed { why: Closure::Cancelled, .. }
+                    )
                 });
                 Answer::Changed(u32::try_from(ended.count()).unwrap_or(u32::MAX))
             }

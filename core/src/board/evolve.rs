@@ -219,6 +219,7 @@ impl State {
         self.set_current(subscriptions, true)?;
         // Policies hold for waiting work too, so its timers and its agent's gates may move.
         self.rebuild_index();
+        self.reconsider(Metered::Agent(agent));
         Ok(())
     }
 
@@ -238,6 +239,7 @@ impl State {
             push_at(&mut self.dependencies, dependency.get(), record, "dependency")?;
         }
         self.rebuild_index();
+        self.reconsider(Metered::Dependency(dependency));
         Ok(())
     }
 
@@ -293,6 +295,7 @@ impl State {
             index.breaker_moves(of, None, meter.circuit.as_ref().and_then(Circuit::due));
         }
         index.notices_wanted = self.notices_wanted();
+        index.reveals = self.reveals.iter().map(|(&id, &at)| (at, id)).collect();
         self.index = index;
         self.rebuild_lanes();
         for (&id, activation) in &self.activations {

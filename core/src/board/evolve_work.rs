@@ -34,6 +34,7 @@ impl State {
         match event {
             Event::ArtifactCommitted(draft) => {
                 self.commit(draft);
+                self.note_reveal(&draft.envelope);
                 self.count_failures(draft)
             }
             Event::ActivationCreated {
@@ -135,6 +136,7 @@ impl State {
             self.move_agent(runner, seq);
         }
         self.note_ran(activation);
+        self.forget_reveal(activation);
         Ok(())
     }
 
@@ -326,6 +328,7 @@ impl State {
         let facts = self.facts(id, &activation);
         self.index.remove(id, &activation, facts);
         self.index.held.release(id);
+        self.forget_reveal(id);
         let lane = self.lane_of(&activation);
         if let Some((no, key)) = &lane {
             self.index.lanes.change(*no, key, |lane| lane.leave(id));

@@ -36,6 +36,8 @@ pub(super) struct Index {
     quiet: BTreeMap<SubscriptionNo, BTreeMap<Option<OrderingKey>, ActivationId>>,
     /// Those that wait until they are old enough, by tree of work.
     aged: BTreeMap<CorrelationId, BTreeSet<ActivationId>>,
+    /// When those expire that wait until they are old enough, if something may be seen before.
+    pub(super) reveals: BTreeSet<(Elapsed, ActivationId)>,
     deadlines: BTreeSet<(Elapsed, ActivationId)>,
     open: usize,
     pub(super) running: u32,
@@ -386,7 +388,8 @@ impl Index {
         let delayed = self.delayed.first().map(|(at, _)| *at);
         let deadline = self.deadlines.first().map(|(at, _)| *at);
         let breaker = self.breakers.first().map(|(at, _)| *at);
-        let timers = delayed.into_iter().chain(deadline).chain(breaker);
+        let reveal = self.reveals.first().map(|(at, _)| *at);
+        let timers = delayed.into_iter().chain(deadline).chain(breaker).chain(reveal);
         timers.chain(self.next_with_room()).chain(self.agenda.next_release()).min()
     }
 

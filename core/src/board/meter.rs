@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::bucket::Bucket;
-use super::circuit::{Circuit, Turn};
+use super::circuit::{Circuit, CircuitPhase, Turn};
 use super::evolve::Evolved;
 use super::state::State;
 use crate::definition::Limits;
@@ -156,6 +156,15 @@ impl State {
             }
             self.index.turning.push(of);
             self.refresh(of, now);
+        }
+    }
+
+    /// A half-open breaker holds another definition: as many probes may have ended well as that wants,
+    /// and then none is to come whose end would close it.
+    pub(super) fn reconsider(&mut self, of: Metered) {
+        let circuit = self.meter(of).and_then(|(meter, _)| meter.circuit.as_ref());
+        if circuit.is_some_and(|circuit| matches!(circuit.phase, CircuitPhase::HalfOpen { .. })) {
+            self.index.turning.push(of);
         }
     }
 

@@ -39,7 +39,9 @@ pub struct State {
     pub(super) artifacts: u64,
     /// What trees of work that settled have had in their hour, where that was much.
     pub(super) settled_hours: BTreeMap<CorrelationId, Hour>,
-    /// The dead letters of ordering keys.
+    /// The dead letters of ordering keys. Those of strict keys are all kept, since each stops its key:
+    /// what bounds them is that each waits for a person. The first of a key is kept for what it stops, and
+    /// the others for what they stop once it is gone.
     pub(super) dead_keys: BTreeMap<SubscriptionNo, BTreeMap<OrderingKey, DeadKey>>,
     /// Whether nothing is leased at all.
     pub(super) paused: bool,
@@ -47,6 +49,9 @@ pub struct State {
     pub(super) paused_correlations: BTreeSet<CorrelationId>,
     /// What the board owes itself.
     pub(super) debts: BTreeMap<DebtId, Debt>,
+    /// Matches that wait until they are old enough, and when an artifact that they are to wake without
+    /// may be seen by their agent, if that is before.
+    pub(super) reveals: BTreeMap<ActivationId, Elapsed>,
     #[serde(skip)]
     pub(super) index: Index,
 }

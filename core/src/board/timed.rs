@@ -1,8 +1,9 @@
 //! Matches that wait for a time: until it has been quiet for a while, or until they have reached an age.
-//! What comes before their time makes them expire, in the decision that commits it.
+//! What comes before their time makes them expire: in the decision that commits it, or, where their agent
+//! may see it only later, in the first one from then on.
 
 use super::activation::{Activation, Phase};
-use super::state::State;
+use super::state::{Header, State};
 use crate::definition::Wakes;
 use crate::envelope::Envelope;
 use crate::event::{Closure, Event};
@@ -86,6 +87,50 @@ impl State {
         for id in here {
             made.expire(id, events);
         }
+    }
+
+    /// An artifact is committed that agents may see only later: what is to wake without one of its type
+    /// expires then, unless it is old enough before. Which these are is settled here, by the definitions
+    /// of this moment, as it is for what may be seen at once.
+    pub(super) fn note_reveal(&mut self, envelope: &Envelope) {
+        let Header { at, elapsed: now, .. } = self.header;
+        let Some(from) = envelope.visibility.from().filter(|from| *from > at) else { return };
+        let seen = now.after(from.since(at));
+        let Some(name) = self.type_record(envelope.type_no).map(|record| &record.name) else {
+            return;
+        };
+        let expires = |id: &ActivationId| {
+            let activation = self.activations.get(id)?;
+            let Wakes::Aged { without, .. } = self.wakes(activation.subscription) else {
+                return None;
+            };
+            let wanted = without.contains(name)
+                && waits(activation, seen)
+                && self.may_see(activation.subscription, envelope, from);
+            Some(*id).filter(|_| wanted)
+        };
+        let expire: Vec<_> =
+            self.index.aged(envelope.correlation).filter_map(|id| expires(&id)).collect();
+        for id in expire {
+            let first = self.reveals.get(&id).map_or(seen, |before| seen.min(*before));
+            self.forget_reveal(id);
+            self.reveals.insert(id, first);
+            self.index.reveals.insert((first, id));
+        }
+    }
+
+    /// An activation waits no longer.
+    pub(super) fn forget_reveal(&mut self, id: ActivationId) {
+        if let Some(at) = self.reveals.remove(&id) {
+            self.index.reveals.remove(&(at, id));
+        }
+    }
+
+    /// The event of the next match that expires because its agent may see by now what it was to wake
+    /// without.
+    pub(super) fn next_reveal(&self, now: Elapsed) -> Option<Event> {
+        let (at, activation) = *self.index.reveals.first()?;
+        (at <= now).then_some(Event::ActivationClosed { activation, why: Closure::Expired })
     }
 
     /// When a match wakes its agent, which is about to become this activation. One that waits until it is

@@ -138,6 +138,13 @@ pub trait Log: Send + Sync + std::fmt::Debug {
     /// When the log cannot be read, or a payload does not have its recorded hash.
     async fn artifacts_at(&self, seqs: &[Seq]) -> Result<Vec<StoredArtifact>, Error>;
 
+    /// Artifacts by seq as [`artifacts_at`](Self::artifacts_at) finds them, without their payloads, of
+    /// which none is read: for whoever has to know what they are, and not what is in them.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    async fn envelopes_at(&self, seqs: &[Seq]) -> Result<Vec<StoredArtifact>, Error>;
+
     /// Artifacts by what they are, as of `query.up_to`.
     ///
     /// # Errors

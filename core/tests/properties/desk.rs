@@ -17,7 +17,8 @@ use artel_core::command::{
 };
 use artel_core::content::Content;
 use artel_core::definition::{
-    AgentDefinition, AgentKind, Clearance, Filter, Limits, SubscriptionDefinition, Wakes,
+    AgentDefinition, AgentKind, Clearance, DependencyDefinition, Filter, Limits,
+    SubscriptionDefinition, Wakes,
 };
 use artel_core::envelope::{Actor, Draft, Envelope, Producer};
 use artel_core::event::Event;
@@ -244,6 +245,19 @@ impl Desk {
     }
 
     pub(crate) fn register(&mut self, agents: &[AgentDefinition]) {
+        self.register_with(agents, Vec::new());
+    }
+
+    /// Agents, and what they depend on.
+    pub(crate) fn register_on(&mut self, agents: &[AgentDefinition], on: DependencyDefinition) {
+        self.register_with(agents, vec![Arc::new(on)]);
+    }
+
+    fn register_with(
+        &mut self,
+        agents: &[AgentDefinition],
+        dependencies: Vec<Arc<DependencyDefinition>>,
+    ) {
         let types = TYPES.map(|name| TypeRegistration {
             name: type_name(name),
             version: 1,
@@ -251,12 +265,8 @@ impl Desk {
             upcasts: Vec::new(),
         });
         let agents = agents.iter().cloned().map(Arc::new).collect();
-        self.ask(Request::Register(Registration {
-            types: types.into(),
-            agents,
-            ..Registration::default()
-        }))
-        .unwrap();
+        let registration = Registration { types: types.into(), dependencies, agents };
+        self.ask(Request::Register(registration)).unwrap();
     }
 
     /// The session of the process that has this number as well.
@@ -270,6 +280,31 @@ impl Desk {
         self.now.elapsed = Elapsed(self.now.elapsed.0 + millis);
         self.now.wall = Timestamp(self.now.wall.0 + i64::try_from(millis).unwrap());
         self.ask(Request::Elapse).unwrap();
+    }
+
+    /// The state is read back from what it was encoded to, and goes on.
+    pub(crate) fn read_back(&mut self) {
+        let bytes = self.state.encode();
+        self.state = State::decode(&bytes).unwrap();
+        assert_eq!(self.state.encode(), bytes, "a snapshot reads back as itself");
+    }
+
+    /// The process dies; another one reads the board back, takes it over and has so many slots.
+    pub(crate) fn die(&mut self, slots: u32) {
+        self.read_back();
+        self.beside = Beside::at(self.state.seq());
+        let epoch = self.state.header().epoch.next().get();
+        self.take_over(epoch);
+        self.open_session(u128::from(epoch), slots);
+    }
+
+    /// I10: the fold of the log, as a fork makes it, is the state, byte for byte.
+    pub(crate) fn check_fold(&self) {
+        let (mut fork, mut changes) = (State::default(), Changes::default());
+        for decision in &self.log {
+            fork.apply(decision, &mut changes).unwrap();
+        }
+        assert_eq!(fork.encode(), self.state.encode(), "the fold is the live state");
     }
 
     /// Executors let go of the slots of attempts that the last command stopped.

@@ -126,6 +126,15 @@ impl Log for MemoryLog {
         Ok(found.iter().map(super::state::Artifact::stored).collect())
     }
 
+    async fn envelopes_at(&self, seqs: &[Seq]) -> Result<Vec<StoredArtifact>, Error> {
+        let found = look_up::artifacts_at(&*self.state()?, seqs);
+        let bare = |artifact: &super::state::Artifact| StoredArtifact {
+            payload: None,
+            ..artifact.stored()
+        };
+        Ok(found.iter().map(bare).collect())
+    }
+
     async fn artifacts(&self, query: &ArtifactQuery) -> Result<Page<StoredArtifact>, Error> {
         let page = query::artifacts(&*self.state()?, query);
         let mut items: Vec<StoredArtifact> =

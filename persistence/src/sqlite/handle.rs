@@ -18,6 +18,7 @@ use artel_core::time::Timestamp;
 
 use super::connections::Connections;
 use super::file::Synchronous;
+use super::format::{ARTIFACT, BARE_ARTIFACT};
 use super::own::Owning;
 use super::write_ahead::WriteAhead;
 use super::{append, look_up, own, query, read, snapshot};
@@ -123,7 +124,11 @@ impl Log for SqliteLog {
     }
 
     async fn artifacts_at(&self, seqs: &[Seq]) -> Result<Vec<StoredArtifact>, Error> {
-        look_up::artifacts_at(self, seqs).await
+        look_up::artifacts_at(self, ARTIFACT, seqs).await
+    }
+
+    async fn envelopes_at(&self, seqs: &[Seq]) -> Result<Vec<StoredArtifact>, Error> {
+        look_up::artifacts_at(self, BARE_ARTIFACT, seqs).await
     }
 
     async fn artifacts(&self, query: &ArtifactQuery) -> Result<Page<StoredArtifact>, Error> {

@@ -73,12 +73,14 @@ pub(super) async fn artifact(
     row.map(|row| format::artifact(&log.place, &row, 0)).transpose()
 }
 
+/// Artifacts by seq, of these columns: with their payloads or without.
 pub(super) async fn artifacts_at(
     log: &SqliteLog,
+    columns: &'static str,
     seqs: &[Seq],
 ) -> Result<Vec<StoredArtifact>, Error> {
     let sql = format!(
-        "SELECT {ARTIFACT} FROM artifact a WHERE a.seq IN (SELECT value FROM json_each(?1))"
+        "SELECT {columns} FROM artifact a WHERE a.seq IN (SELECT value FROM json_each(?1))"
     );
     let query = sqlx::query(AssertSqlSafe(sql)).bind(seqs_json(seqs));
     let mut found = BTreeMap::new();

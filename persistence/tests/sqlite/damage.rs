@@ -137,6 +137,8 @@ async fn a_damaged_artifact_is_named_by_whoever_reads_it() {
         assert!(error.to_string().contains(payload), "{error}");
     }
     assert_eq!(log.artifact(artifact_id(3)).await.unwrap().as_ref(), scribe.artifacts.last());
+    // LOG-50: whoever asks for no payload reads none.
+    assert_eq!(log.envelopes_at(&[Seq(1), Seq(2)]).await.unwrap().len(), 2);
 
     place.sql("UPDATE artifact SET envelope = CAST(substr(envelope, 1, 40) || x'00' || substr(envelope, 42) AS BLOB)").await;
     let look_up = LookUp { ids: vec![artifact_id(3)], keys: Vec::new() };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use artel_core::hash::Hash;
 use artel_core::ids::{Seq, TypeNo};
-use artel_core::log::{Existing, LookUp};
+use artel_core::log::{Existing, LookUp, StoredArtifact};
 use artel_core::names::IdempotencyKey;
 
 use super::factory::{LogFactory, LogPlace, fresh};
@@ -104,8 +104,8 @@ pub async fn a_key_stands_for_the_artifact_that_used_it_last<F: LogFactory>(fact
     assert_eq!(found.keys[&key("again")].id, artifact_id(2));
 }
 
-/// LOG-33, LOG-34: an artifact is found by its id and by its seq, with its payload, as it was
-/// committed.
+/// LOG-33, LOG-34, LOG-50: an artifact is found by its id and by its seq, with its payload, as it was
+/// committed; and by its seq without its payload, if that is asked for.
 pub async fn an_artifact_is_found_as_it_was_committed<F: LogFactory>(factory: &F) {
     let (place, log) = fresh(factory).await;
     let mut scribe = Scribe::own(&log).await;
@@ -133,5 +133,8 @@ pub async fn an_artifact_is_found_as_it_was_committed<F: LogFactory>(factory: &F
         let expected = [3, 0, 2, 0].map(|place: usize| scribe.artifacts[place].clone());
         assert_eq!(found, expected);
         assert_eq!(log.artifacts_at(&[]).await.unwrap(), []);
+        let bare = expected.map(|artifact| StoredArtifact { payload: None, ..artifact });
+        assert_eq!(log.envelopes_at(&asked).await.unwrap(), bare);
+        assert_eq!(log.envelopes_at(&[]).await.unwrap(), []);
     }
 }

@@ -146,6 +146,7 @@ pub async fn a_closed_log_says_so<F: LogFactory>(factory: &F) {
         log.look_up(&LookUp::default()).await.map(drop),
         log.artifact(artifact_id(1)).await.map(drop),
         log.artifacts_at(&[Seq(1)]).await.map(drop),
+        log.envelopes_at(&[Seq(1)]).await.map(drop),
         log.artifacts(&ArtifactQuery::default()).await.map(drop),
         log.contents(&[Seq(1)]).await.map(drop),
         log.closed(ActivationId(Seq(1))).await.map(drop),

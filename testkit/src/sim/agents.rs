@@ -18,7 +18,7 @@ use super::cases::Case;
 use super::charges::charge;
 use super::outputs::{self, Outputs};
 use super::policies::{self, Limits, Policies};
-use super::{rules, secrets};
+use super::{rules, secrets, timed};
 use crate::VirtualClock;
 use crate::dice::Dice;
 
@@ -328,6 +328,7 @@ pub(super) fn declare(
         };
         let keyed = ordered.is_some() || key_limit.is_some();
         let agent = if keyed { agent.key(policies::key_of) } else { agent };
+        let agent = timed::say(agent, policies.when(number));
         let agent = outputs::say(agent, around.outputs_of(&name_of(number)));
         agent.shared_state(around.clone()).run(work);
     }

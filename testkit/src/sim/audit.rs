@@ -30,6 +30,7 @@ use super::held_back::HeldBack;
 use super::notices::Notices;
 use super::ordering::Ordering;
 use super::rules;
+use super::timed::Timed;
 use crate::{Happened, Witness};
 
 /// How many events are kept to be shown when something does not hold.
@@ -77,6 +78,7 @@ pub(super) struct Audit {
     pub(super) ordering: Ordering,
     pub(super) notices: Notices,
     pub(super) failing: Failing,
+    pub(super) timed: Timed,
     pub(super) deaths: Deaths,
     pub(super) owner: Option<ProcessId>,
     /// Where each epoch begins.
@@ -124,6 +126,7 @@ impl Auditor {
             ordering: Ordering::default(),
             notices: Notices::default(),
             failing: Failing::default(),
+            timed: Timed::default(),
             deaths: Deaths::default(),
             owner: None,
             epochs: BTreeMap::new(),

@@ -118,10 +118,24 @@ pub enum Case {
     SuspectRan,
     /// An artifact did not wake somebody who may not see it.
     Hidden,
+    /// A match that waited for a time expired.
+    Expired {
+        /// Whether it waited to be old, and not until it is quiet.
+        old: bool,
+    },
+    /// A match woke somebody when its time had come.
+    WokeInTime {
+        /// Whether it had waited to be old, and not until it is quiet.
+        old: bool,
+    },
+    /// What is held until there are more woke somebody: there were as many.
+    WokeAfter,
+    /// A handler was given what an upcaster made of an older version.
+    Upcast,
 }
 
 /// How many cases there are.
-const LEN: usize = 75;
+const LEN: usize = 81;
 
 impl Case {
     /// Every one.
@@ -201,6 +215,12 @@ impl Case {
         Self::Hidden,
         Self::Dead(DeadReason::CrashLoop),
         Self::Dead(DeadReason::InDoubt),
+        Self::Expired { old: false },
+        Self::Expired { old: true },
+        Self::WokeInTime { old: false },
+        Self::WokeInTime { old: true },
+        Self::WokeAfter,
+        Self::Upcast,
     ];
 }
 
@@ -308,6 +328,10 @@ mod tests {
             Case::StepSettled { .. } => (44, 2),
             Case::SuspectRan => (45, 1),
             Case::Hidden => (46, 1),
+            Case::Expired { .. } => (47, 2),
+            Case::WokeInTime { .. } => (48, 2),
+            Case::WokeAfter => (49, 1),
+            Case::Upcast => (50, 1),
         }
     }
 
@@ -315,7 +339,7 @@ mod tests {
     fn every_case_is_among_all() {
         let kinds: BTreeSet<(u8, usize)> = Case::ALL.into_iter().map(kinds).collect();
         assert_eq!(kinds.iter().map(|(_, count)| count).sum::<usize>(), LEN);
-        assert!(kinds.into_iter().map(|(kind, _)| kind).eq(0..47));
+        assert!(kinds.into_iter().map(|(kind, _)| kind).eq(0..51));
         assert_eq!(Case::ALL.into_iter().collect::<BTreeSet<_>>().len(), LEN);
     }
 

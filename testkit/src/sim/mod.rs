@@ -30,8 +30,10 @@ mod rules;
 mod run;
 mod secrets;
 mod seeds;
+mod timed;
 mod trouble;
 mod verdict;
+mod versions;
 mod world;
 
 pub use cases::{Case, Cases};

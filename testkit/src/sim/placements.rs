@@ -1,26 +1,28 @@
 //! Placements: whom every token woke, compared with whom it should have, told from what the agents of a
 //! simulation subscribe to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use artel::{Query, Running};
 use artel_core::envelope::{Clause, Producer};
 use artel_core::event::Event;
-use artel_core::ids::{AgentNo, Seq, SubscriptionNo};
+use artel_core::ids::{AgentNo, Seq, SubscriptionNo, TypeNo};
 use artel_core::record::Decision;
 
 use super::agents::{self, Token};
 use super::audit::Auditor;
 use super::cases::Case;
-use super::secrets;
+use super::{secrets, versions};
 
 /// How many bytes of the log are read at a time.
 const READ_LEN: usize = 1024 * 1024;
 
 /// An agent as it is at some moment.
 struct Agent {
-    /// None for the one that is subscribed to notices.
+    /// None for the one that is subscribed to notices, and the one that is to notes.
     number: Option<u32>,
+    /// Whether it is subscribed to notes.
+    reads: bool,
     subscriptions: Vec<SubscriptionNo>,
     registered: bool,
 }
@@ -29,6 +31,8 @@ struct Agent {
 struct Placements<'a> {
     tokens: &'a BTreeMap<Seq, Token>,
     agents: BTreeMap<AgentNo, Agent>,
+    /// The numbers of all versions of notes.
+    notes: BTreeSet<TypeNo>,
     /// Whether tokens are not for everybody.
     secrets: bool,
 }
@@ -41,7 +45,8 @@ pub(super) async fn complete(running: &Running, auditor: &Auditor, secrets: bool
     if secrets {
         secrets::seen_by_anybody(running, &tokens, auditor).await;
     }
-    let mut placements = Placements { tokens: &tokens, agents: BTreeMap::new(), secrets };
+    let (agents, notes) = (BTreeMap::new(), BTreeSet::new());
+    let mut placements = Placements { tokens: &tokens, agents, notes, secrets };
     let log = running.log();
     let mut next = Seq(1);
     loop {
@@ -101,8 +106,12 @@ impl Placements<'_> {
                 Event::AgentDefined { agent, definition, subscriptions } => {
                     let number = agents::number_of(definition.name.as_str());
                     let subscriptions = subscriptions.clone();
-                    let now = Agent { number, subscriptions, registered: true };
+                    let reads = definition.name.as_str() == versions::READER;
+                    let now = Agent { number, reads, subscriptions, registered: true };
                     self.agents.insert(*agent, now);
+                }
+                Event::TypeRegistered { type_no, name, .. } if name.as_str() == versions::NOTE => {
+                    self.notes.insert(*type_no);
                 }
                 Event::AgentRetired { agent } => {
                     if let Some(agent) = self.agents.get_mut(agent) {
@@ -110,9 +119,12 @@ impl Placements<'_> {
                     }
                 }
                 Event::ArtifactCommitted(draft) => {
-                    if draft.envelope.producer == Producer::Board {
+                    let notice = draft.envelope.producer == Producer::Board;
+                    let note = self.notes.contains(&draft.envelope.type_no);
+                    if notice || note {
                         let all = self.agents.values().filter(|agent| agent.registered);
-                        let told = all.filter(|agent| agent.number.is_none());
+                        let told =
+                            all.filter(|agent| agent.number.is_none() && agent.reads == note);
                         let told = told.flat_map(|agent| agent.subscriptions.iter().copied());
                         due.extend(told.map(|subscription| (seq, subscription)));
                     }

@@ -7,6 +7,7 @@ use artel::{Board, Breaker, Dependency, RateLimit};
 use artel_core::key::OnDead;
 
 use super::agents::{AGENTS_MAX, Token};
+use super::timed::When;
 use crate::dice::Dice;
 
 /// What the service is called.
@@ -19,6 +20,8 @@ pub(super) struct Policies {
     agents: Vec<Limits>,
     /// Of the service; none without one.
     service: Option<Limits>,
+    /// When each agent wakes, by its number less one.
+    whens: Vec<When>,
 }
 
 /// What an agent, or the service, is limited by.
@@ -62,7 +65,7 @@ pub(super) fn draw(dice: &mut Dice) -> Policies {
         limits
     };
     let agents = (0..AGENTS_MAX).map(&mut agent).collect();
-    Policies { agents, service }
+    Policies { agents, service, whens: Vec::new() }
 }
 
 fn limits(dice: &mut Dice, likely: u64) -> Limits {
@@ -100,6 +103,22 @@ impl Policies {
         let limits = self.agents.get(index).cloned().unwrap_or_default();
         let depends = limits.depends.then_some(SERVICE);
         (limits, depends)
+    }
+
+    /// The same with agents that do not wake at once.
+    pub(super) fn waking(self, whens: Vec<When>) -> Self {
+        Self { whens, ..self }
+    }
+
+    /// When the agent with this number wakes. What is in an order is not held until there are more: the
+    /// first of a key would hold back the others for ever.
+    pub(super) fn when(&self, number: u32) -> When {
+        let index = usize::try_from(number - 1).unwrap_or(usize::MAX);
+        let when = self.whens.get(index).copied().unwrap_or_default();
+        match when {
+            When::After(_) if self.of(number).0.ordered.is_some() => When::AtOnce,
+            when => when,
+        }
     }
 
     /// Declares the service, where there is one.

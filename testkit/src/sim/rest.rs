@@ -161,9 +161,11 @@ pub(super) async fn oversee(
         for held in held.clone().filter(|held| held.has_room) {
             auditor.expect(false, format_args!("I13: {held:?} waits, and there is room"));
         }
-        let Some(first) = held.min_by_key(|held| held.id) else { continue };
+        let early = all.iter().filter(|one| matches!(one.gate, Some(Gate::After(_))));
+        let Some(first) = held.chain(early).min_by_key(|held| held.id) else { continue };
         if let Ok(operator) = running.operator("ann", "nothing makes room")
             && operator.cancel(first.correlation).await.is_ok()
+            && first.gate == Some(Gate::Room)
         {
             auditor.came_to(Case::RoomMade);
         }
@@ -185,6 +187,8 @@ pub(super) async fn come_to(running: &Running, auditor: &Auditor) {
         for one in &all {
             let full = match one.gate {
                 Some(Gate::Room) => !one.has_room,
+                // Nobody publishes any more.
+                Some(Gate::After(_)) => true,
                 // Its time has not come either, and then the first is still before it.
                 Some(Gate::NotBefore(_)) if one.full => !one.has_room,
                 // It may wait for one of its key that waits for room.
@@ -196,7 +200,9 @@ pub(super) async fn come_to(running: &Running, auditor: &Auditor) {
         }
         let Some(first) = all.first() else { break };
         operator.cancel(first.correlation).await.expect("something of it is open");
-        auditor.came_to(Case::RoomMade);
+        if first.gate == Some(Gate::Room) {
+            auditor.came_to(Case::RoomMade);
+        }
     }
     let open = auditor.look().state.activations().count();
     auditor.expect(open == 0, format_args!("I2: the board is at rest, and {open} are open"));

@@ -14,7 +14,7 @@ use artel_core::record::Decision;
 
 use super::audit::{Audit, Operated};
 use super::cases::Case;
-use super::{deaths, ends, failing, held_back, notices, ordering};
+use super::{deaths, ends, failing, held_back, notices, ordering, timed};
 
 /// By how much agendas may pass their bounds for what the board owes itself.
 const OWED: usize = 2;
@@ -34,6 +34,7 @@ pub(super) fn before(audit: &mut Audit, decision: &Decision) {
     clocks(audit, decision);
     notices::before(audit, decision);
     failing::before(audit, decision);
+    timed::before(audit, decision);
     if !audit.commands.insert(decision.command) {
         audit.violated(format_args!("I3: command {} was carried out twice", decision.command));
     }
@@ -68,8 +69,9 @@ fn one(audit: &mut Audit, seq: Seq, event: &Event, (decision, reading): (&Decisi
             }
             artifact(audit, seq, &draft.envelope, decision);
         }
-        Event::ActivationCreated { .. } => {
-            reading.ready.insert(ActivationId(seq), now);
+        Event::ActivationCreated { not_before, .. } => {
+            let from = not_before.map_or(now, |from| from.as_millis().max(now));
+            reading.ready.insert(ActivationId(seq), from);
         }
         Event::ActivationRedriven(redriven) => {
             let id = redriven.activation;
@@ -150,9 +152,8 @@ fn closed(
 ) {
     match why {
         Closure::Cancelled => operated(audit, Operated::Cancelled(activation), decision),
-        Closure::Expired => {
-            audit.violated(format_args!("I2: {activation} expired, and nothing does here"));
-        }
+        // Among what waits for a time.
+        Closure::Expired => {}
         Closure::Dead(DeadReason::BadKey) => {
             audit.dead.insert(activation);
             audit.cases.count(Case::Dead(DeadReason::BadKey));

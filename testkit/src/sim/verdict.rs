@@ -12,9 +12,9 @@ use artel_core::log::{Log, Snapshot};
 
 use super::audit::Auditor;
 use super::clients::Promise;
-use super::placements;
 use super::run::Outcome;
 use super::world::World;
+use super::{placements, versions};
 
 /// How many bytes of the log are read at a time.
 const READ_LEN: usize = 1024 * 1024;
@@ -36,6 +36,7 @@ pub(super) async fn of(world: &World, running: &Running, seen: &Seen, processes:
     reader.verify_store(seq, |_| {}).await.expect("I1: the store has what the log says");
     folds(&*world.store.open(), seen, state, &world.auditor).await;
     placements::complete(running, &world.auditor, world.secrets()).await;
+    versions::complete(running, world.has_new_notes(), &world.auditor).await;
     let audit = world.auditor.look();
     assert_eq!(
         audit.state.hash(),

@@ -24,7 +24,7 @@ use super::policies::Policies;
 use super::run::Outcome;
 use super::trouble::{self, Fate};
 use super::verdict::{self, Seen};
-use super::{bounds, notices, outputs, policies, probe, rest};
+use super::{bounds, notices, outputs, policies, probe, rest, timed, versions};
 use crate::dice::Dice;
 use crate::{FaultyLog, SeededEntropy, VirtualClock};
 
@@ -39,6 +39,8 @@ mod part {
     pub(super) const NOTICES: u64 = 7;
     pub(super) const CHARGES: u64 = 8;
     pub(super) const SECRETS: u64 = 9;
+    pub(super) const WAKING: u64 = 10;
+    pub(super) const VERSIONS: u64 = 11;
     pub(super) const CLIENTS: u64 = 100;
     pub(super) const PROCESSES: u64 = 1_000;
 }
@@ -64,6 +66,8 @@ pub(super) struct World {
     agents: u32,
     /// Whether an agent is subscribed to notices of dead letters.
     notices: bool,
+    /// From which process on notes are of version 2; none without notes.
+    versions: Option<u32>,
     /// Whether some logs refuse some payloads.
     refuses: bool,
     outside: Arc<Outside>,
@@ -91,13 +95,15 @@ pub(super) async fn run(seed: u64, auditor: Arc<Auditor>) -> Outcome {
         clock: Arc::new(VirtualClock::default()),
         auditor: auditor.clone(),
         bounds: bounds(seed),
-        policies: policies::draw(&mut Dice::part(seed, part::POLICIES)),
+        policies: policies::draw(&mut Dice::part(seed, part::POLICIES))
+            .waking(timed::draw(&mut Dice::part(seed, part::WAKING))),
         outputs: outputs::draw(&mut Dice::part(seed, part::OUTPUTS)),
         lasting: dice.percent(50),
         slots: if dice.percent(30) { u32::try_from(1 + dice.below(6)).unwrap_or(1) } else { 256 },
         agents: u32::try_from(1 + dice.below(AGENTS_MAX)).unwrap_or(1),
         refuses: dice.percent(30),
         notices: Dice::part(seed, part::NOTICES).percent(30),
+        versions: versions::draw(&mut Dice::part(seed, part::VERSIONS)),
         outside: Arc::default(),
         processes: 0,
         current: watch::Sender::new(None),
@@ -212,6 +218,9 @@ impl World {
         if self.notices && (left_out.is_none() || self.processes.is_multiple_of(2)) {
             notices::declare(&board, &around);
         }
+        if let Some(from) = self.versions {
+            versions::declare(&board, self.processes >= from, &around);
+        }
         let running = match board.start().await {
             Ok(running) => Arc::new(running),
             Err(error) => {
@@ -221,12 +230,20 @@ impl World {
             }
         };
         self.current.send_replace(Some(running.clone()));
+        if let Some(from) = self.versions {
+            versions::publish(&running, self.processes >= from, self.processes).await;
+        }
         Some(Living { running, log, whole: left_out.is_none() })
     }
 
     /// Whether tokens are not for everybody.
     pub(super) fn secrets(&self) -> bool {
         Dice::part(self.seed, part::SECRETS).percent(40)
+    }
+
+    /// Whether there are notes, and the newest process has them in version 2.
+    pub(super) fn has_new_notes(&self) -> bool {
+        self.versions.is_some_and(|from| self.processes >= from)
     }
 
     /// What agents say about their outputs, by name.

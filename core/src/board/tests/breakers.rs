@@ -304,3 +304,21 @@ fn an_overdue_attempt_counts() {
     assert!(board.events().iter().any(ended));
     assert!(matches!(phase(&board, AGENT), CircuitPhase::Open { .. }));
 }
+
+/// BREAKER-10: a half-open breaker that from now on wants no more probes than have ended well closes,
+/// as no probe is to come whose end would close it.
+#[test]
+fn fewer_probes_than_ended_well_close_it() {
+    let breaker = Breaker::consecutive(1).recovery(Duration::ZERO).probes(2);
+    let mut board = Board::with(&[guarded(breaker.clone())], 1);
+    board.publish(&[new("A"), new("A")]).unwrap();
+    let lease = board.leased();
+    board.fail(&lease, ErrorKind::Transient).unwrap();
+    let lease = board.leased();
+    board.done(&lease, &[]).unwrap();
+    assert!(matches!(phase(&board, AGENT), CircuitPhase::HalfOpen { succeeded: 1, .. }));
+    board.register(&[guarded(breaker.probes(1))]).unwrap();
+    assert_eq!(phase(&board, AGENT), CircuitPhase::Closed);
+    assert!(matches!(turns(&board).last(), Some(Event::BreakerClosed { why: Mended::Probes, .. })));
+    board.check();
+}
