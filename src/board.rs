@@ -37,6 +37,8 @@ const RESERVED: &str = "artel.";
 pub struct Board {
     pub(crate) setup: Setup,
     declared: Mutex<Declared>,
+    #[cfg(feature = "webhooks")]
+    webhook: Option<crate::webhook::Webhook>,
 }
 
 /// What a started board is made of.
@@ -75,6 +77,8 @@ pub struct BoardBuilder {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     log: Option<Arc<dyn Log>>,
+    #[cfg(feature = "webhooks")]
+    webhook: Option<crate::webhook::Webhook>,
 }
 
 impl BoardBuilder {
@@ -90,6 +94,8 @@ impl BoardBuilder {
             clock: Arc::new(SystemClock::default()),
             entropy: Arc::new(OsEntropy),
             log: None,
+            #[cfg(feature = "webhooks")]
+            webhook: None,
         }
     }
 
@@ -139,6 +145,14 @@ impl BoardBuilder {
     /// `limit`, and an event that says so.
     pub const fn correlation_limit(mut self, artifacts: u32) -> Self {
         self.bounds.correlation_artifacts = artifacts;
+        self
+    }
+
+    /// Has somebody told over HTTP of the dead letters of every agent that names nobody itself; see
+    /// [`Webhook`](crate::Webhook).
+    #[cfg(feature = "webhooks")]
+    pub fn alert_webhook(mut self, webhook: crate::Webhook) -> Self {
+        self.webhook = Some(webhook);
         self
     }
 
@@ -199,7 +213,12 @@ impl BoardBuilder {
             dev,
             url,
         };
-        Ok(Board { setup, declared: Mutex::default() })
+        Ok(Board {
+            setup,
+            declared: Mutex::default(),
+            #[cfg(feature = "webhooks")]
+            webhook: self.webhook,
+        })
     }
 }
 
@@ -334,6 +353,11 @@ impl Board {
         let mut declared = self.declared.into_inner().unwrap_or_else(PoisonError::into_inner);
         let too_wide = declared.program.agents.values().filter_map(|agent| self.setup.fits(agent));
         declared.problems.extend(too_wide);
+        #[cfg(feature = "webhooks")]
+        if let Some(webhook) = &self.webhook {
+            let given = crate::webhook::give_default(&mut declared.program.agents, webhook);
+            declared.problems.extend(given.err());
+        }
         if !declared.problems.is_empty() {
             return Err(StartError::Agents { problems: declared.problems });
         }

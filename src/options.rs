@@ -54,6 +54,8 @@ pub(crate) struct Options {
     pub(crate) rules: Vec<OutputRules>,
     pub(crate) candidates: u32,
     pub(crate) score: Option<Score>,
+    #[cfg(feature = "webhooks")]
+    pub(crate) webhook: Option<crate::webhook::Webhook>,
 }
 
 pub(crate) enum Key {
@@ -102,6 +104,8 @@ impl Default for Options {
             rules: Vec::new(),
             candidates: AgentDefinition::CANDIDATES,
             score: None,
+            #[cfg(feature = "webhooks")]
+            webhook: None,
         }
     }
 }
@@ -282,6 +286,8 @@ pub(crate) fn define(
         output_rules,
         candidates: options.candidates,
         crash_loop: options.crash_loop,
+        // Set where its webhook is checked.
+        alert_after: None,
     })
 }
 

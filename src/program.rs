@@ -46,6 +46,9 @@ pub(crate) struct Agent {
     pub(crate) outputs: Vec<OutputRules>,
     /// How good a candidate is, where its attempts have several.
     pub(crate) score: Option<Score>,
+    /// Who is told of its dead letters.
+    #[cfg(feature = "webhooks")]
+    pub(crate) receiver: Option<Arc<crate::webhook::Receiver>>,
 }
 
 /// The handlers, closures and types of this program.

@@ -106,6 +106,7 @@ impl Sight {
             | Event::Paused { .. }
             | Event::Resumed { .. }
             | Event::DebtPaid { .. }
+            | Event::AlertEnded { .. }
             | Event::PredicateFailed { .. }
             | Event::StepIntended { .. }
             | Event::StepWithdrawn { .. }

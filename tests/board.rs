@@ -3,6 +3,7 @@
 
 #[cfg(test)]
 mod board {
+    mod alerts;
     mod best_of;
     mod dead_letters;
     mod deaths;
@@ -17,6 +18,7 @@ mod board {
     mod predicates;
     mod prefixes;
     mod reads;
+    mod receiver;
     mod redrive;
     mod regress;
     mod restart;

@@ -143,6 +143,8 @@ fn types() -> Vec<(&'static str, Schema)> {
         ("dead letter", of::<wire::DeadLetter>()),
         ("dead letter groups", of::<wire::DeadLetterGroups>()),
         ("dead letter group", of::<wire::DeadLetterGroup>()),
+        ("alerts", of::<wire::Alerts>()),
+        ("alert", of::<wire::Alert>()),
         ("operated", of::<wire::Operated>()),
         ("breakers", of::<wire::Breakers>()),
         ("breaker", of::<wire::Breaker>()),

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::board::EndAlert;
 use crate::content::{Content, Value};
 use crate::envelope::{Actor, Clause, Draft};
 use crate::event::{Metered, Pausable};
@@ -75,6 +76,8 @@ pub enum Request {
     CloseBreaker(Metered),
     /// Give what the board owes itself.
     Pay(Pay),
+    /// An alert of dead letters is not sent any more.
+    EndAlert(EndAlert),
     /// An irreversible step of an attempt is about to be done.
     IntendStep(IntendStep),
     /// An irreversible step of an attempt was not done after all.
@@ -115,6 +118,7 @@ impl Request {
             | Self::Resume(_)
             | Self::OpenBreaker(_)
             | Self::CloseBreaker(_)
+            | Self::EndAlert(_)
             | Self::IntendStep(_)
             | Self::WithdrawStep(_)
             | Self::Settle(_) => None,

@@ -78,6 +78,7 @@ impl Activations {
             | Event::Paused { .. }
             | Event::Resumed { .. }
             | Event::DebtPaid { .. }
+            | Event::AlertEnded { .. }
             | Event::PredicateFailed { .. }
             | Event::StepIntended { .. }
             | Event::StepWithdrawn { .. }
@@ -150,6 +151,7 @@ fn about(entry: &Entry) -> Option<ActivationId> {
         | Event::Paused { .. }
         | Event::Resumed { .. }
         | Event::DebtPaid { .. }
+        | Event::AlertEnded { .. }
         | Event::PredicateFailed { .. } => None,
     }
 }
@@ -187,6 +189,7 @@ pub(super) fn correlation(entry: &Entry, subjects: &Subjects) -> Option<Correlat
         | Event::Paused { .. }
         | Event::Resumed { .. }
         | Event::DebtPaid { .. }
+        | Event::AlertEnded { .. }
         | Event::PredicateFailed { .. } => {
             subjects.work.as_ref().map(|work| work.correlation).or(entry.correlation)
         }
@@ -288,6 +291,7 @@ pub(super) fn happened(event: &Event, agent: Option<String>, state: &State) -> w
         | Event::DeadLetterDropped { .. }
         | Event::CorrelationCancelled { .. }
         | Event::DebtPaid { .. }
+        | Event::AlertEnded { .. }
         | Event::StepIntended { .. }
         | Event::StepWithdrawn { .. }
         | Event::StepSettled { .. }
@@ -342,7 +346,8 @@ fn work(event: &Event, agent: Option<String>, state: &State) -> wire::Happened {
         }
         Event::CorrelationCancelled { .. } => wire::Happened::CorrelationCancelled {},
         Event::DebtPaid { debt } => wire::Happened::DebtPaid { debt: debt.0.get() },
-        Event::StepIntended { .. }
+        Event::AlertEnded { .. }
+        | Event::StepIntended { .. }
         | Event::StepWithdrawn { .. }
         | Event::StepSettled { .. }
         | Event::LimitReached { .. } => irreversible::tell(event, agent, state),
@@ -422,6 +427,7 @@ fn held_back(event: &Event, agent: Option<String>, state: &State) -> wire::Happe
         | Event::DeadLetterDropped { .. }
         | Event::CorrelationCancelled { .. }
         | Event::DebtPaid { .. }
+        | Event::AlertEnded { .. }
         | Event::StepIntended { .. }
         | Event::StepWithdrawn { .. }
         | Event::StepSettled { .. }

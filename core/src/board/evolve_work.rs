@@ -71,6 +71,7 @@ impl State {
                 Ok(())
             }
             Event::DebtPaid { debt } => self.forget_debt(*debt),
+            Event::AlertEnded { agent, alert, .. } => self.forget_alert(*agent, *alert),
             Event::BoardCreated { .. }
             | Event::OwnerChanged { .. }
             | Event::ClockJumped { .. }
@@ -331,6 +332,7 @@ impl State {
             death: self.death(closing, activation.agent),
         };
         changes.owed |= self.owe_notice(&closed);
+        changes.owed |= self.owe_alert(&closed);
         changes.rows.closed.push(closed);
         Ok(activation.agent)
     }

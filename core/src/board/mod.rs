@@ -8,6 +8,7 @@
 mod activation;
 mod admit;
 mod agenda;
+mod alert;
 mod beside;
 mod bucket;
 mod cancel;
@@ -49,6 +50,7 @@ mod timed;
 mod tests;
 
 pub use activation::{Activation, Phase, Running, Suspect};
+pub use alert::{Alert, EndAlert};
 pub use beside::{Beside, Recent};
 pub use bucket::Bucket;
 pub use changes::{Changes, Lease, Settled};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::activation::Activation;
+use super::alert::Alert;
 use super::correlation::{Correlation, Hour};
 use super::debt::Debt;
 use super::failing::Failing;
@@ -47,6 +48,8 @@ pub struct State {
     pub(super) paused_correlations: BTreeSet<CorrelationId>,
     /// What the board owes itself.
     pub(super) debts: BTreeMap<DebtId, Debt>,
+    /// The alerts that are not yet sent.
+    pub(super) alerts: BTreeMap<(AgentNo, DebtId), Alert>,
     #[serde(skip)]
     pub(super) index: Index,
 }

@@ -121,6 +121,7 @@ pub(super) fn agent(name: &str, on: &str) -> AgentDefinition {
         output_rules: Vec::new(),
         candidates: AgentDefinition::CANDIDATES,
         crash_loop: AgentDefinition::CRASH_LOOP,
+        alert_after: None,
     }
 }
 
