@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::board::EndAlert;
+pub use crate::board::{EndAlert, Pay};
 use crate::content::{Content, Value};
 use crate::envelope::{Actor, Clause, Draft};
 use crate::event::{Metered, Pausable};
@@ -212,15 +212,6 @@ pub struct Finish {
     pub report: Option<Content>,
     /// What the failure is grouped by, where it is one.
     pub fingerprint: Option<Fingerprint>,
-}
-
-/// What the board owes itself, made by a task of its owner.
-#[derive(Clone, Debug)]
-pub struct Pay {
-    /// Which debt.
-    pub debt: DebtId,
-    /// What was owed.
-    pub publish: Publish,
 }
 
 /// How an attempt ended, as its executor reports it.

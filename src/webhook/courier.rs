@@ -9,9 +9,9 @@ use futures_util::future::join_all;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use artel_core::board::{EndAlert, State};
+use artel_core::board::State;
 use artel_core::classify::chain_of;
-use artel_core::command::{Command, Rejection, Request};
+use artel_core::command::{Command, EndAlert, Rejection, Request};
 use artel_core::envelope::Actor;
 use artel_core::event::AlertEnd;
 use artel_core::ids::{AgentNo, DebtId};

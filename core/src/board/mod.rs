@@ -56,7 +56,7 @@ pub use bucket::Bucket;
 pub use changes::{Changes, Lease, Settled};
 pub use circuit::{Circuit, CircuitPhase};
 pub use correlation::{Correlation, Hour, OpenStatus};
-pub use debt::{DEAD_LETTER, Debt};
+pub use debt::{DEAD_LETTER, Debt, Pay};
 pub use decide::Decided;
 pub use encoding::{STATE_FORMAT, StateError};
 pub use evolve::Inconsistent;

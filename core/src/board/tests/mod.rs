@@ -1,6 +1,7 @@
 //! Tests of decisions: commands in, events and state out. Time and ids are plain numbers here.
 
 mod agenda;
+mod alerts;
 mod attempts;
 mod breakers;
 mod cancel;
