@@ -92,7 +92,7 @@ const ANSWERS: [(&str, &str); 29] = [
     ("breaker close", "turned"),
     ("dlq ls", "dead letters"),
     ("dlq groups", "dead letter groups"),
-    ("dlq show", "activation detail"),
+    ("dlq show", "dlq alerts", "activation detail"),
     ("dlq redrive", "operated"),
     ("dlq drop", "operated"),
     ("step settle", "operated"),

@@ -192,7 +192,7 @@ async fn an_alert_outlives_its_process() {
                 ended(&running).await
             };
             let ended = taking(&receiver, &taken, second).await;
-            let taken = taken.lock().unwrap();
+            let taken = taken.into_inner().unwrap();
             let died = Reader::of(running.log()).await.unwrap();
             let died = died.dead_letters(&DeadLetterFilter::default(), 9).await.unwrap();
             assert_eq!(ended.len(), died.activations.len(), "dies at {append}, {landed}");
@@ -280,7 +280,7 @@ async fn a_receiver_that_hangs_is_left() {
     die(&running, order(8)).await;
     let taken = Mutex::default();
     assert_eq!(taking(&receiver, &taken, ended(&running)).await.len(), 2);
-    let taken = taken.lock().unwrap();
+    let taken = taken.into_inner().unwrap();
     assert!(taken.iter().any(|taken| taken.id() == hangs.id()), "it is tried again");
     end(running).await;
 }

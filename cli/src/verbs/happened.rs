@@ -7,7 +7,7 @@ use artel::envelope::{Actor, Draft};
 use artel::event::{AttemptEnd, Closure, Event, Next, Pausable};
 use artel::fingerprint::Fingerprint;
 use artel::hash::Hash;
-use artel::ids::{ActivationId, AttemptId, CorrelationId};
+use artel::ids::{ActivationId, AttemptId, CorrelationId, TypeNo};
 use artel::state::State;
 use artel::time::Elapsed;
 use artel::{Entry, ReadError, Reader};
@@ -240,12 +240,7 @@ pub(super) fn happened(event: &Event, agent: Option<String>, state: &State) -> w
         },
         Event::ClockJumped { by_ms } => wire::Happened::ClockJumped { by_ms: *by_ms },
         Event::TypeRegistered { type_no, name, version, schema } => {
-            wire::Happened::TypeRegistered {
-                type_no: type_no.get(),
-                name: name.to_string(),
-                version: *version,
-                schema: describe::raw(schema.as_bytes()),
-            }
+            registered(*type_no, (name.to_string(), *version), schema)
         }
         Event::AgentDefined { agent, definition, subscriptions } => wire::Happened::AgentDefined {
             agent_no: agent.get(),
@@ -297,6 +292,11 @@ pub(super) fn happened(event: &Event, agent: Option<String>, state: &State) -> w
         | Event::StepSettled { .. }
         | Event::LimitReached { .. } => work(event, agent, state),
     }
+}
+
+fn registered(type_no: TypeNo, (name, version): (String, u32), schema: &str) -> wire::Happened {
+    let schema = describe::raw(schema.as_bytes());
+    wire::Happened::TypeRegistered { type_no: type_no.get(), name, version, schema }
 }
 
 fn work(event: &Event, agent: Option<String>, state: &State) -> wire::Happened {

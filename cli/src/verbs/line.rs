@@ -204,7 +204,7 @@ fn work(happened: &Happened) -> (&'static str, String) {
         Happened::CorrelationCancelled {} => ("correlation cancelled", String::new()),
         Happened::DebtPaid { debt } => ("debt paid", format!("for event {debt}")),
         Happened::AlertEnded { agent, deaths, tries, end, .. } => {
-            ("alert ended", format!("{agent} {deaths} dead letters, {end} at try {tries}"))
+            ("alert ended", format!("{agent} dead letters: {deaths}, {end} at try {tries}"))
         }
         Happened::StepIntended { .. }
         | Happened::StepWithdrawn { .. }

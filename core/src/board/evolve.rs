@@ -110,8 +110,7 @@ impl State {
                 Ok(())
             }
             Event::OwnerChanged { epoch, process, program } => {
-                self.header.epoch = *epoch;
-                self.header.owner = Some(*process);
+                (self.header.epoch, self.header.owner) = (*epoch, Some(*process));
                 self.header.program = Some(program.clone());
                 Ok(())
             }
