@@ -68,7 +68,7 @@ A reader that leaves early, such as `head`, is no error.
 ";
 
 /// Each verb, and what it answers.
-const ANSWERS: [(&str, &str); 29] = [
+const ANSWERS: [(&str, &str); 30] = [
     ("board show", "board"),
     ("board verify", "verified"),
     ("board hash", "board hash"),
@@ -92,7 +92,8 @@ const ANSWERS: [(&str, &str); 29] = [
     ("breaker close", "turned"),
     ("dlq ls", "dead letters"),
     ("dlq groups", "dead letter groups"),
-    ("dlq show", "dlq alerts", "activation detail"),
+    ("dlq show", "activation detail"),
+    ("dlq alerts", "alerts"),
     ("dlq redrive", "operated"),
     ("dlq drop", "operated"),
     ("step settle", "operated"),

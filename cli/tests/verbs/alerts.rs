@@ -46,7 +46,7 @@ async fn what_is_not_delivered_is_listed() {
     assert_eq!((&alert["deaths"], &alert["others"]), (&json!(1), &json!(0)));
     assert_eq!(alert["dead_letters"].as_array().unwrap().len(), 1);
     assert!(alert["overdue_ms"].is_u64());
-    let text = fixture.run(&["dlq", "alerts"]).out;
+    let text = fixture.text(&["dlq", "alerts"]);
     assert!(text.starts_with("ALERT  AGENT  COUNT  REASON"), "{text}");
     assert!(text.contains("packer  1  not-retryable"), "{text}");
 
