@@ -241,6 +241,7 @@ async fn register(
     });
     let agents = program.agents.values().map(|agent| agent.definition.clone());
     let dependencies = program.dependencies.values().cloned().collect();
+    warn_of_forgotten_alerts(committer, program).await?;
     let registration =
         Registration { types: types.collect(), dependencies, agents: agents.collect() };
     let request = Request::Register(registration);
@@ -252,6 +253,30 @@ async fn register(
     let numbered = program.clone();
     let number = move |state: &State| numbered.number(state);
     committer.look(number).await.map_err(stopped)
+}
+
+/// Alerts are forgotten that are still owed for agents which are declared without a webhook now.
+async fn warn_of_forgotten_alerts(
+    committer: &Committer,
+    program: &Arc<Program>,
+) -> Result<(), StartError> {
+    let program = program.clone();
+    let forgotten = committer.look(move |state: &State| {
+        let without = |agent| {
+            let known = state.agent(agent).map(|record| &record.definition.name);
+            let declared = known.and_then(|name| program.agents.get(name));
+            declared.is_some_and(|agent| agent.definition.alert_after.is_none())
+        };
+        state.alerts().filter(|(agent, ..)| without(*agent)).count()
+    });
+    let forgotten = forgotten.await.map_err(stopped)?;
+    if forgotten > 0 {
+        tracing::warn!(
+            forgotten,
+            "alerts of dead letters are forgotten: their agents have no webhook any more"
+        );
+    }
+    Ok(())
 }
 
 /// The older versions that a type can be made of.
