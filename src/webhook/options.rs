@@ -211,11 +211,15 @@ impl fmt::Debug for Place {
 
 impl Place {
     fn of(url: &str) -> Result<Self, String> {
+        let begins = "it begins with neither `https://` nor `http://`";
+        if !url.contains("://") {
+            return Err(begins.to_owned());
+        }
         let uri: Uri = url.parse().map_err(|error| format!("{error}"))?;
         let encrypted = match uri.scheme() {
             Some(scheme) if *scheme == Scheme::HTTPS => true,
             Some(scheme) if *scheme == Scheme::HTTP => false,
-            _ => return Err("it begins with neither `https://` nor `http://`".to_owned()),
+            _ => return Err(begins.to_owned()),
         };
         let authority = uri.authority().ok_or("it names no host")?;
         if authority.as_str().contains('@') {
@@ -284,8 +288,8 @@ mod tests {
         let refused = |webhook: Webhook| webhook.check().unwrap_err();
         let of = |url: &str| Webhook::new(url, SECRET);
         for (url, why) in [
-            ("", "empty string"),
-            ("hooks.example/path", "scheme"),
+            ("", "begins with neither"),
+            ("hooks.example/path", "begins with neither"),
             ("ftp://hooks.example/", "begins with neither"),
             ("/only/a/path", "begins with neither"),
             ("https://ann:pass@hooks.example/", "a user or a password"),
