@@ -86,6 +86,7 @@ fn agent(name: &str, on: &str, tag: Option<&str>) -> Arc<AgentDefinition> {
         output_rules: Vec::new(),
         candidates: AgentDefinition::CANDIDATES,
         crash_loop: AgentDefinition::CRASH_LOOP,
+        alert_after: None,
     })
 }
 

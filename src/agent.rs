@@ -360,6 +360,15 @@ impl<'a, T: Artifact, S: Send + Sync + 'static> Subscribed<'a, T, S> {
         self
     }
 
+    /// Has somebody told over HTTP of the agent's dead letters; see [`Webhook`](crate::Webhook). Without
+    /// it, whom the board says ([`BoardBuilder::alert_webhook`](crate::BoardBuilder::alert_webhook)),
+    /// or nobody.
+    #[cfg(feature = "webhooks")]
+    pub fn alert_webhook(mut self, webhook: crate::Webhook) -> Self {
+        self.options.webhook = Some(webhook);
+        self
+    }
+
     /// Shares a value with every attempt: the handler takes it as a third parameter, `Arc<S>`.
     pub fn state<U: Send + Sync + 'static>(self, state: U) -> Subscribed<'a, T, U> {
         self.shared_state(Arc::new(state))
@@ -387,6 +396,8 @@ impl<'a, T: Artifact, S: Send + Sync + 'static> Subscribed<'a, T, S> {
         let mut types = options.outputs.clone();
         types.push(descriptor::<T>());
         types.extend(options.without.iter().cloned());
+        #[cfg(feature = "webhooks")]
+        board.alert(&name, options.webhook.clone());
         let agent = define(&name, T::NAME, options).map(|definition| Agent {
             definition: Arc::new(definition),
             handler: erased,

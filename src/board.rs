@@ -38,6 +38,8 @@ const RESERVED: &str = "artel.";
 pub struct Board {
     pub(crate) setup: Setup,
     declared: Mutex<Declared>,
+    #[cfg(feature = "webhooks")]
+    webhook: Option<crate::webhook::Webhook>,
 }
 
 /// What a started board is made of.
@@ -60,6 +62,9 @@ pub(crate) struct Setup {
 struct Declared {
     program: Program,
     problems: Vec<String>,
+    /// Whom agents and groups alert, by name.
+    #[cfg(feature = "webhooks")]
+    webhooks: Vec<(SmolStr, crate::webhook::Webhook)>,
 }
 
 /// How a board is opened.
@@ -76,6 +81,8 @@ pub struct BoardBuilder {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     log: Option<Arc<dyn Log>>,
+    #[cfg(feature = "webhooks")]
+    webhook: Option<crate::webhook::Webhook>,
 }
 
 impl BoardBuilder {
@@ -91,6 +98,8 @@ impl BoardBuilder {
             clock: Arc::new(SystemClock::default()),
             entropy: Arc::new(OsEntropy),
             log: None,
+            #[cfg(feature = "webhooks")]
+            webhook: None,
         }
     }
 
@@ -140,6 +149,14 @@ impl BoardBuilder {
     /// `limit`, and an event that says so.
     pub const fn correlation_limit(mut self, artifacts: u32) -> Self {
         self.bounds.correlation_artifacts = artifacts;
+        self
+    }
+
+    /// Has somebody told over HTTP of the dead letters of every agent that names nobody itself; see
+    /// [`Webhook`](crate::Webhook).
+    #[cfg(feature = "webhooks")]
+    pub fn alert_webhook(mut self, webhook: crate::Webhook) -> Self {
+        self.webhook = Some(webhook);
         self
     }
 
@@ -200,7 +217,12 @@ impl BoardBuilder {
             dev,
             url,
         };
-        Ok(Board { setup, declared: Mutex::default() })
+        Ok(Board {
+            setup,
+            declared: Mutex::default(),
+            #[cfg(feature = "webhooks")]
+            webhook: self.webhook,
+        })
     }
 }
 
@@ -293,6 +315,8 @@ impl Board {
     /// Declares a group of agents that are one subscriber together; its members name it with
     /// [`exclusive`](crate::Subscribed::exclusive).
     pub fn group(&self, group: Group) {
+        #[cfg(feature = "webhooks")]
+        self.alert(group.name(), group.webhook());
         let mut declared = self.declared.lock().unwrap_or_else(PoisonError::into_inner);
         match group.define() {
             Err(problem) => declared.problems.push(problem),
@@ -321,6 +345,13 @@ impl Board {
     pub fn types(&self) -> Vec<TypeDescriptor> {
         let declared = self.declared.lock().unwrap_or_else(PoisonError::into_inner);
         declared.program.types.values().cloned().collect()
+    }
+
+    /// Whom an agent or a group alerts, where it says so.
+    #[cfg(feature = "webhooks")]
+    pub(crate) fn alert(&self, name: &SmolStr, webhook: Option<crate::webhook::Webhook>) {
+        let mut declared = self.declared.lock().unwrap_or_else(PoisonError::into_inner);
+        declared.webhooks.extend(webhook.map(|webhook| (name.clone(), webhook)));
     }
 
     pub(crate) fn declare(
@@ -356,6 +387,12 @@ impl Board {
         declared.problems.extend(too_wide);
         let groups = group::problems(&declared.program);
         declared.problems.extend(groups);
+        #[cfg(feature = "webhooks")]
+        {
+            let (own, of_board) = (std::mem::take(&mut declared.webhooks), self.webhook.as_ref());
+            let problems = crate::webhook::give(&mut declared.program, own, of_board);
+            declared.problems.extend(problems);
+        }
         if !declared.problems.is_empty() {
             return Err(StartError::Agents { problems: declared.problems });
         }

@@ -71,6 +71,14 @@ impl Group {
         self
     }
 
+    /// Has somebody told over HTTP of the group's dead letters; see [`Webhook`](crate::Webhook). Without
+    /// it, whom the board says, or nobody.
+    #[cfg(feature = "webhooks")]
+    pub fn alert_webhook(mut self, webhook: crate::Webhook) -> Self {
+        self.options.webhook = Some(webhook);
+        self
+    }
+
     /// 0 to 9, higher first; each step is worth 30 s of waiting. 5 unless it is set.
     pub const fn priority(mut self, priority: u8) -> Self {
         self.options.priority = priority;
@@ -127,6 +135,16 @@ impl Group {
         self
     }
 
+    #[cfg(feature = "webhooks")]
+    pub(crate) const fn name(&self) -> &SmolStr {
+        &self.name
+    }
+
+    #[cfg(feature = "webhooks")]
+    pub(crate) fn webhook(&self) -> Option<crate::Webhook> {
+        self.options.webhook.clone()
+    }
+
     /// Checks the options and makes the definition, with the types that it names.
     pub(crate) fn define(self) -> Result<(AgentDefinition, Vec<TypeDescriptor>), String> {
         let Self { name, options } = self;
@@ -168,6 +186,8 @@ impl Group {
             output_rules: Vec::new(),
             candidates: options.candidates,
             crash_loop: options.crash_loop,
+            // Set where its webhook is checked.
+            alert_after: None,
         };
         Ok((definition, options.without))
     }

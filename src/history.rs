@@ -254,6 +254,7 @@ impl ActivationView {
                 | Event::Paused { .. }
                 | Event::Resumed { .. }
                 | Event::DebtPaid { .. }
+                | Event::AlertEnded { .. }
                 | Event::PredicateFailed { .. }
                 | Event::StepIntended { .. }
                 | Event::StepWithdrawn { .. }

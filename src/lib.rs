@@ -41,6 +41,8 @@ mod submit;
 mod tasks;
 mod types;
 mod verify;
+#[cfg(feature = "webhooks")]
+mod webhook;
 
 pub use artel_core::artifact::{
     Artifact, Checked, ErasedArtifact, PayloadError, TypeDescriptor, UpcastError, Upcasters,
@@ -94,6 +96,8 @@ pub use sight::{Events, Seen};
 pub use stored::Stored;
 pub use types::{ReadAs, TypeCheck, TypeChecked, TypeFailure, TypeView, TypesChecked};
 pub use verify::{Verified, VerifiedStore, VerifyError};
+#[cfg(feature = "webhooks")]
+pub use webhook::Webhook;
 
 #[doc(hidden)]
 pub mod __private {

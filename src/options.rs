@@ -55,6 +55,8 @@ pub(crate) struct Options {
     pub(crate) rules: Vec<OutputRules>,
     pub(crate) candidates: u32,
     pub(crate) score: Option<Score>,
+    #[cfg(feature = "webhooks")]
+    pub(crate) webhook: Option<crate::webhook::Webhook>,
 }
 
 pub(crate) enum Key {
@@ -104,6 +106,8 @@ impl Default for Options {
             rules: Vec::new(),
             candidates: AgentDefinition::CANDIDATES,
             score: None,
+            #[cfg(feature = "webhooks")]
+            webhook: None,
         }
     }
 }
@@ -212,6 +216,8 @@ impl Options {
             ("after", self.after > 0),
             ("quiet", self.quiet.is_some()),
             ("older_than", self.older_than.is_some()),
+            #[cfg(feature = "webhooks")]
+            ("alert_webhook", self.webhook.is_some()),
         ];
         if let Some((option, _)) = said.into_iter().find(|(_, said)| *said) {
             return Err(format!(
@@ -320,6 +326,8 @@ pub(crate) fn define(
         output_rules,
         candidates: options.candidates,
         crash_loop: options.crash_loop,
+        // Set where its webhook is checked.
+        alert_after: None,
     })
 }
 

@@ -55,6 +55,9 @@ pub(crate) struct Program {
     pub(crate) groups: BTreeMap<AgentName, Arc<AgentDefinition>>,
     pub(crate) dependencies: BTreeMap<DependencyName, Arc<DependencyDefinition>>,
     pub(crate) types: BTreeMap<TypeName, TypeDescriptor>,
+    /// Who is told of the dead letters of an agent or a group.
+    #[cfg(feature = "webhooks")]
+    pub(crate) receivers: BTreeMap<AgentName, Arc<crate::webhook::Receiver>>,
     numbers: OnceLock<Numbers>,
 }
 
@@ -64,6 +67,8 @@ struct Numbers {
     functions: Vec<Functions>,
     /// By number: the type, and the version of it that the number means.
     types: Vec<Option<(TypeDescriptor, u32)>>,
+    #[cfg(feature = "webhooks")]
+    receivers: Vec<Option<Arc<crate::webhook::Receiver>>>,
 }
 
 impl std::fmt::Debug for Program {
@@ -78,6 +83,8 @@ impl Program {
         let mut numbers = Numbers::default();
         for (_, record) in state.agents() {
             numbers.agents.push(self.agents.get(&record.definition.name).cloned());
+            #[cfg(feature = "webhooks")]
+            numbers.receivers.push(self.receivers.get(&record.definition.name).cloned());
         }
         for (_, record) in state.types() {
             let known = self.types.get(&record.name).cloned();
@@ -101,6 +108,12 @@ impl Program {
 
     pub(crate) fn agent(&self, agent: AgentNo) -> Option<&Arc<Agent>> {
         self.numbers.get()?.agents.get(agent.get() as usize)?.as_ref()
+    }
+
+    /// Who is told of the dead letters of an agent or a group.
+    #[cfg(feature = "webhooks")]
+    pub(crate) fn receiver(&self, agent: AgentNo) -> Option<&Arc<crate::webhook::Receiver>> {
+        self.numbers.get()?.receivers.get(agent.get() as usize)?.as_ref()
     }
 
     /// The type that a number means, and which version of it. The type is of the newest version,

@@ -125,6 +125,7 @@ impl Sight {
             | Event::Paused { .. }
             | Event::Resumed { .. }
             | Event::DebtPaid { .. }
+            | Event::AlertEnded { .. }
             | Event::PredicateFailed { .. }
             | Event::StepIntended { .. }
             | Event::StepWithdrawn { .. }

@@ -14,6 +14,8 @@ use artel_core::command::{
 use artel_core::envelope::Actor;
 use artel_core::ids::ProcessId;
 use artel_core::log::Durability;
+#[cfg(feature = "webhooks")]
+use artel_core::names::BoardName;
 use artel_core::schema::{Changed, NoUpcaster};
 use artel_core::spawn::{Job, Spawn};
 use artel_core::time::Elapsed;
@@ -33,6 +35,8 @@ use crate::running::{Parts, Running};
 use crate::snapshotter;
 use crate::submit::Submitter;
 use crate::tasks::Tasks;
+#[cfg(feature = "webhooks")]
+use crate::webhook;
 
 /// Starts a board. In development mode a board of that mode whose schemas are not the program's is
 /// moved aside, once, and a new one begun.
@@ -72,6 +76,8 @@ pub(crate) async fn attend(setup: &Setup, program: &Arc<Program>) -> Result<Runn
 }
 
 async fn attempt(setup: &Setup, program: &Arc<Program>) -> Result<Running, StartError> {
+    #[cfg(feature = "webhooks")]
+    let client = alerts_client(program)?;
     let process = entropy::process_id(&*setup.entropy);
     let (parts, run) = wire(setup, program, process).await?;
     let tasks = &parts.tasks;
@@ -81,6 +87,8 @@ async fn attempt(setup: &Setup, program: &Arc<Program>) -> Result<Running, Start
         let _ = parts.committer.close().await;
         return Err(error);
     }
+    #[cfg(feature = "webhooks")]
+    spawn_courier(&parts, (run.clock.clone(), run.debts.clone()), run.board, client);
     spawn_timers(tasks, &parts.committer, run.clock, run.due, setup);
     let (payer, stop) = (parts.submitter.clone(), tasks.stopping().clone());
     let incarnation = parts.incarnation;
@@ -103,6 +111,9 @@ struct Run {
     due: watch::Receiver<Elapsed>,
     /// Told whenever the board owes itself something more.
     debts: watch::Receiver<()>,
+    /// What the board is called in its log.
+    #[cfg(feature = "webhooks")]
+    board: BoardName,
 }
 
 /// Takes the board over and wires its parts together; nothing runs yet.
@@ -144,7 +155,7 @@ async fn wire(
         process,
         program: setup.program.clone(),
         // A log keeps the name that it was made with, whatever it is opened by.
-        board: head.board,
+        board: head.board.clone(),
         session,
         endpoint: None,
     };
@@ -157,7 +168,14 @@ async fn wire(
         outlets: Arc::new(outlets),
     };
     let (clock, run) = committer::start(inbox, start).await?;
-    let run = Run { committer: Box::pin(run), clock, due: moments, debts };
+    let run = Run {
+        committer: Box::pin(run),
+        clock,
+        due: moments,
+        debts,
+        #[cfg(feature = "webhooks")]
+        board: head.board,
+    };
     let setup = setup.clone();
     let parts = Parts { setup, committer, submitter, hub, dispatcher, session, incarnation, tasks };
     Ok((parts, run))
@@ -183,6 +201,30 @@ fn spawn_timers(
     tasks.spawn("timers", Box::pin(timers));
 }
 
+/// What alerts are sent with, of which the machine may lack something.
+#[cfg(feature = "webhooks")]
+fn alerts_client(program: &Program) -> Result<webhook::Client, StartError> {
+    let client = webhook::Client::of(program.receivers.values());
+    client.map_err(|problem| StartError::Agents { problems: vec![problem] })
+}
+
+/// Starts what sends alerts, where an agent has somebody to be told.
+#[cfg(feature = "webhooks")]
+fn spawn_courier(
+    parts: &Parts,
+    (clock, news): (BoardClock, watch::Receiver<()>),
+    board: BoardName,
+    client: webhook::Client,
+) {
+    if parts.submitter.program.receivers.is_empty() {
+        return;
+    }
+    let of = webhook::Sender { board, incarnation: parts.incarnation };
+    let courier = webhook::Courier::new(parts.submitter.clone(), of, clock, client);
+    let stop = parts.tasks.stopping().clone();
+    parts.tasks.spawn("alerts", Box::pin(webhook::run(courier, news, stop)));
+}
+
 /// Makes the program's types and agents those of the board.
 async fn register(
     committer: &Committer,
@@ -198,6 +240,7 @@ async fn register(
     let groups = program.groups.values().cloned();
     let agents = groups.chain(program.agents.values().map(|agent| agent.definition.clone()));
     let dependencies = program.dependencies.values().cloned().collect();
+    warn_of_forgotten_alerts(committer, program).await?;
     let registration =
         Registration { types: types.collect(), dependencies, agents: agents.collect() };
     let request = Request::Register(registration);
@@ -209,6 +252,31 @@ async fn register(
     let numbered = program.clone();
     let number = move |state: &State| numbered.number(state);
     committer.look(number).await.map_err(stopped)
+}
+
+/// Alerts are forgotten that are still owed for agents which are declared without a webhook now.
+async fn warn_of_forgotten_alerts(
+    committer: &Committer,
+    program: &Arc<Program>,
+) -> Result<(), StartError> {
+    let program = program.clone();
+    let forgotten = committer.look(move |state: &State| {
+        let without = |agent| {
+            let known = state.agent(agent).map(|record| &record.definition.name);
+            let agent = known.and_then(|name| program.agents.get(name)).map(|it| &it.definition);
+            let declared = agent.or_else(|| known.and_then(|name| program.groups.get(name)));
+            declared.is_some_and(|definition| definition.alert_after.is_none())
+        };
+        state.alerts().filter(|(agent, ..)| without(*agent)).count()
+    });
+    let forgotten = forgotten.await.map_err(stopped)?;
+    if forgotten > 0 {
+        tracing::warn!(
+            forgotten,
+            "alerts of dead letters are forgotten: their agents have no webhook any more"
+        );
+    }
+    Ok(())
 }
 
 /// The older versions that a type can be made of.

@@ -3,6 +3,7 @@
 
 #[cfg(test)]
 mod board {
+    mod alerts;
     mod best_of;
     mod dead_letters;
     mod deaths;
@@ -18,6 +19,7 @@ mod board {
     mod predicates;
     mod prefixes;
     mod reads;
+    mod receiver;
     mod redrive;
     mod regress;
     mod restart;

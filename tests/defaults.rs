@@ -119,6 +119,10 @@ mod defaults {
                 "deaths in its own turn that make a dead letter (`crash_loop`)",
                 number(plain.crash_loop),
             ),
+            (
+                "who is alerted of dead letters (`alert_webhook`)",
+                or_none(plain.alert_after, time).replace("none", "nobody"),
+            ),
             ("candidates of an attempt (`best_of`)", number(plain.candidates)),
             (
                 "conditions on outputs (`output`)",

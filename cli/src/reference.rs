@@ -68,7 +68,7 @@ A reader that leaves early, such as `head`, is no error.
 ";
 
 /// Each verb, and what it answers.
-const ANSWERS: [(&str, &str); 29] = [
+const ANSWERS: [(&str, &str); 30] = [
     ("board show", "board"),
     ("board verify", "verified"),
     ("board hash", "board hash"),
@@ -93,6 +93,7 @@ const ANSWERS: [(&str, &str); 29] = [
     ("dlq ls", "dead letters"),
     ("dlq groups", "dead letter groups"),
     ("dlq show", "activation detail"),
+    ("dlq alerts", "alerts"),
     ("dlq redrive", "operated"),
     ("dlq drop", "operated"),
     ("step settle", "operated"),
@@ -143,6 +144,8 @@ fn types() -> Vec<(&'static str, Schema)> {
         ("dead letter", of::<wire::DeadLetter>()),
         ("dead letter groups", of::<wire::DeadLetterGroups>()),
         ("dead letter group", of::<wire::DeadLetterGroup>()),
+        ("alerts", of::<wire::Alerts>()),
+        ("alert", of::<wire::Alert>()),
         ("operated", of::<wire::Operated>()),
         ("breakers", of::<wire::Breakers>()),
         ("breaker", of::<wire::Breaker>()),

@@ -1,7 +1,7 @@
 //! The words for what the library has as values: the same in text and in JSON, and stable.
 
 use artel::envelope::Clause;
-use artel::event::{AttemptEnd, DeadReason, Mended, Next, Reached, SessionEnd, Tripped};
+use artel::event::{AlertEnd, AttemptEnd, DeadReason, Mended, Next, Reached, SessionEnd, Tripped};
 use artel::key::OnDead;
 use artel::log::{Durability, Outcome};
 use artel::{ErrorKind, Standing};
@@ -101,6 +101,13 @@ pub(crate) const fn session_end(reason: SessionEnd) -> &'static str {
     match reason {
         SessionEnd::Closed => "closed",
         SessionEnd::Lost => "lost",
+    }
+}
+
+pub(crate) const fn alert_end(end: AlertEnd) -> &'static str {
+    match end {
+        AlertEnd::Delivered => "delivered",
+        AlertEnd::GivenUp => "given-up",
     }
 }
 

@@ -4,6 +4,7 @@
 #[cfg(test)]
 mod verbs {
     mod activation;
+    mod alerts;
     mod artifact;
     mod bench;
     mod board;

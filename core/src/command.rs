@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+pub use crate::board::{EndAlert, Pay};
 use crate::content::{Content, Value};
 use crate::envelope::{Actor, Clause, Draft};
 use crate::event::{Metered, Pausable};
@@ -76,6 +77,8 @@ pub enum Request {
     CloseBreaker(Metered),
     /// Give what the board owes itself.
     Pay(Pay),
+    /// An alert of dead letters is not sent any more.
+    EndAlert(EndAlert),
     /// An irreversible step of an attempt is about to be done.
     IntendStep(IntendStep),
     /// An irreversible step of an attempt was not done after all.
@@ -116,6 +119,7 @@ impl Request {
             | Self::Resume(_)
             | Self::OpenBreaker(_)
             | Self::CloseBreaker(_)
+            | Self::EndAlert(_)
             | Self::IntendStep(_)
             | Self::WithdrawStep(_)
             | Self::Settle(_) => None,
@@ -209,15 +213,6 @@ pub struct Finish {
     pub report: Option<Content>,
     /// What the failure is grouped by, where it is one.
     pub fingerprint: Option<Fingerprint>,
-}
-
-/// What the board owes itself, made by a task of its owner.
-#[derive(Clone, Debug)]
-pub struct Pay {
-    /// Which debt.
-    pub debt: DebtId,
-    /// What was owed.
-    pub publish: Publish,
 }
 
 /// How an attempt ended, as its executor reports it.

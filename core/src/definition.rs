@@ -50,6 +50,8 @@ pub struct AgentDefinition {
     pub candidates: u32,
     /// How many processes may die in the own turn of an activation before it is a dead letter.
     pub crash_loop: u32,
+    /// For how long its deaths of one kind are gathered into one alert; none when nobody is alerted.
+    pub alert_after: Option<Duration>,
 }
 
 /// What the name of an agent stands for.

@@ -266,6 +266,28 @@ pub enum Event {
         /// What is allowed.
         bound: u64,
     },
+    /// An alert of dead letters is not sent any more.
+    AlertEnded {
+        /// Whose dead letters it is about.
+        agent: AgentNo,
+        /// Which alert.
+        alert: DebtId,
+        /// How many dead letters it is about.
+        deaths: u64,
+        /// How often it was sent by the process that sent it last.
+        tries: u32,
+        /// How it ended.
+        end: AlertEnd,
+    },
+}
+
+/// How an alert ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum AlertEnd {
+    /// Its receiver has it.
+    Delivered,
+    /// It was sent as often as it may, and its receiver did not take it.
+    GivenUp,
 }
 
 /// A limit that the outputs of an attempt may exceed.

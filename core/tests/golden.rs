@@ -19,8 +19,8 @@ use artel_core::definition::{
 };
 use artel_core::envelope::{Actor, Clause, Draft, Envelope, NotBefore, Producer, Verdicts};
 use artel_core::event::{
-    AttemptEnd, Closure, Counts, DeadReason, Event, LEVEL, Mended, Metered, Next, Pausable,
-    Reached, Redriven, SessionEnd, Tripped,
+    AlertEnd, AttemptEnd, Closure, Counts, DeadReason, Event, LEVEL, Mended, Metered, Next,
+    Pausable, Reached, Redriven, SessionEnd, Tripped,
 };
 use artel_core::fingerprint::Fingerprint;
 use artel_core::hash::Hash;
@@ -154,6 +154,7 @@ fn defined(no: u32, name: &str, subscription: u32) -> Event {
         }],
         candidates: 2,
         crash_loop: 7,
+        alert_after: Some(Duration::from_secs(60)),
     };
     let subscriptions = vec![SubscriptionNo(subscription)];
     Event::AgentDefined { agent: AgentNo(no), definition: Arc::new(definition), subscriptions }
@@ -317,7 +318,7 @@ fn work() -> Vec<Event> {
     ]
 }
 
-/// Two deaths that somebody wants to be told of, of which one is: events 44 to 48.
+/// Two deaths that somebody wants to be told of, of which one is, and an alert: events 44 to 49.
 fn owed() -> Vec<Event> {
     let Event::AgentDefined { definition, .. } = defined(2, "undertaker", 2) else {
         return Vec::new();
@@ -343,6 +344,13 @@ fn owed() -> Vec<Event> {
         dies(25, DeadReason::BadKey),
         dies(8, DeadReason::TotalTimeout),
         Event::DebtPaid { debt: DebtId(Seq(46)) },
+        Event::AlertEnded {
+            agent: AgentNo(0),
+            alert: DebtId(Seq(46)),
+            deaths: 1,
+            tries: 300,
+            end: AlertEnd::GivenUp,
+        },
     ]
 }
 
@@ -441,15 +449,16 @@ const fn kind(event: &Event) -> u8 {
         Event::StepWithdrawn { .. } => 26,
         Event::StepSettled { .. } => 27,
         Event::LimitReached { .. } => 28,
+        Event::AlertEnded { .. } => 29,
     }
 }
-const KINDS: u8 = 29;
+const KINDS: u8 = 30;
 
 fn place() -> Place {
     Place {
         epoch: Epoch(1),
         first: Seq(1),
-        last: Seq(51),
+        last: Seq(52),
         at: Timestamp(1_767_225_600_046),
         previous: genesis(Incarnation::new(uuid(1))),
     }

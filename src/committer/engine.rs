@@ -312,6 +312,7 @@ fn content_len(command: &Command) -> usize {
         | Request::OpenBreaker(_)
         | Request::CloseBreaker(_)
         | Request::Pay(_)
+        | Request::EndAlert(_)
         | Request::IntendStep(_)
         | Request::WithdrawStep(_) => 0,
     }

@@ -123,6 +123,7 @@ impl Payloads {
                 | Event::Paused { .. }
                 | Event::Resumed { .. }
                 | Event::DebtPaid { .. }
+                | Event::AlertEnded { .. }
                 | Event::PredicateFailed { .. }
                 | Event::StepIntended { .. }
                 | Event::StepWithdrawn { .. }

@@ -32,6 +32,16 @@ Examples:
   artel dlq show 43
   artel dlq show 43 --json | jq '.inputs[0].payload'")]
     Show(DlqShow),
+    /// Lists the alerts of dead letters that are not delivered yet
+    ///
+    /// An alert is sent when its dead letters have been gathered. One that is overdue has a receiver
+    /// that does not take it, or an agent that no program runs; the program's log says why, and
+    /// `event tail` shows those that were delivered or given up.
+    #[command(after_help = "\
+Examples:
+  artel dlq alerts
+  artel dlq alerts --json | jq '[.alerts[] | select(.overdue_ms > 0)] | length'")]
+    Alerts,
     /// Lets dead letters be tried again, with a new chain of attempts
     ///
     /// For a board that no process owns: the program becomes the owner for a moment and records

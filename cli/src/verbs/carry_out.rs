@@ -3,8 +3,8 @@
 use artel::TypeDescriptor;
 
 use super::{
-    activation, artifact, bench, board, correlation, dlq, event, operate, remove, settle, turn,
-    types, verify,
+    activation, alerts, artifact, bench, board, correlation, dlq, event, operate, remove, settle,
+    turn, types, verify,
 };
 use crate::args::{
     ActivationVerb, AgentVerb, ArtifactVerb, BoardVerb, BreakerVerb, CorrelationVerb, DlqVerb,
@@ -51,6 +51,7 @@ pub(crate) async fn carry_out(
         Noun::Breaker(BreakerVerb::Close(args)) => turn::breaker(false, &args, config, out).await,
         Noun::Dlq(DlqVerb::Ls(args)) => dlq::ls(&args, config, out).await,
         Noun::Dlq(DlqVerb::Groups(args)) => dlq::groups(&args, config, out).await,
+        Noun::Dlq(DlqVerb::Alerts) => alerts::ls(config, out).await,
         Noun::Dlq(DlqVerb::Show(args)) => dlq::show(&args, config, out).await,
         Noun::Dlq(DlqVerb::Redrive(args)) => operate::redrive(&args, config, out).await,
         Noun::Dlq(DlqVerb::Drop(args)) => operate::drop_dead(&args, config, out).await,

@@ -29,5 +29,6 @@ pub(super) fn tell(definition: &AgentDefinition) -> wire::AgentDefinition {
             Tenants::All => None,
         },
         crash_loop: definition.crash_loop,
+        alert_after_ms: definition.alert_after.map(millis),
     }
 }

@@ -7,7 +7,7 @@ use artel::envelope::{Actor, Draft};
 use artel::event::{AttemptEnd, Closure, Event, Next, Pausable};
 use artel::fingerprint::Fingerprint;
 use artel::hash::Hash;
-use artel::ids::{ActivationId, AttemptId, CorrelationId};
+use artel::ids::{ActivationId, AttemptId, CorrelationId, TypeNo};
 use artel::state::State;
 use artel::time::Elapsed;
 use artel::{Entry, ReadError, Reader};
@@ -78,6 +78,7 @@ impl Activations {
             | Event::Paused { .. }
             | Event::Resumed { .. }
             | Event::DebtPaid { .. }
+            | Event::AlertEnded { .. }
             | Event::PredicateFailed { .. }
             | Event::StepIntended { .. }
             | Event::StepWithdrawn { .. }
@@ -150,6 +151,7 @@ fn about(entry: &Entry) -> Option<ActivationId> {
         | Event::Paused { .. }
         | Event::Resumed { .. }
         | Event::DebtPaid { .. }
+        | Event::AlertEnded { .. }
         | Event::PredicateFailed { .. } => None,
     }
 }
@@ -187,6 +189,7 @@ pub(super) fn correlation(entry: &Entry, subjects: &Subjects) -> Option<Correlat
         | Event::Paused { .. }
         | Event::Resumed { .. }
         | Event::DebtPaid { .. }
+        | Event::AlertEnded { .. }
         | Event::PredicateFailed { .. } => {
             subjects.work.as_ref().map(|work| work.correlation).or(entry.correlation)
         }
@@ -237,12 +240,7 @@ pub(super) fn happened(event: &Event, agent: Option<String>, state: &State) -> w
         },
         Event::ClockJumped { by_ms } => wire::Happened::ClockJumped { by_ms: *by_ms },
         Event::TypeRegistered { type_no, name, version, schema } => {
-            wire::Happened::TypeRegistered {
-                type_no: type_no.get(),
-                name: name.to_string(),
-                version: *version,
-                schema: describe::raw(schema.as_bytes()),
-            }
+            registered(*type_no, (name.to_string(), *version), schema)
         }
         Event::AgentDefined { agent, definition, subscriptions } => wire::Happened::AgentDefined {
             agent_no: agent.get(),
@@ -289,11 +287,17 @@ pub(super) fn happened(event: &Event, agent: Option<String>, state: &State) -> w
         | Event::DeadLetterDropped { .. }
         | Event::CorrelationCancelled { .. }
         | Event::DebtPaid { .. }
+        | Event::AlertEnded { .. }
         | Event::StepIntended { .. }
         | Event::StepWithdrawn { .. }
         | Event::StepSettled { .. }
         | Event::LimitReached { .. } => work(event, agent, state),
     }
+}
+
+fn registered(type_no: TypeNo, (name, version): (String, u32), schema: &str) -> wire::Happened {
+    let schema = describe::raw(schema.as_bytes());
+    wire::Happened::TypeRegistered { type_no: type_no.get(), name, version, schema }
 }
 
 fn work(event: &Event, agent: Option<String>, state: &State) -> wire::Happened {
@@ -344,7 +348,8 @@ fn work(event: &Event, agent: Option<String>, state: &State) -> wire::Happened {
         }
         Event::CorrelationCancelled { .. } => wire::Happened::CorrelationCancelled {},
         Event::DebtPaid { debt } => wire::Happened::DebtPaid { debt: debt.0.get() },
-        Event::StepIntended { .. }
+        Event::AlertEnded { .. }
+        | Event::StepIntended { .. }
         | Event::StepWithdrawn { .. }
         | Event::StepSettled { .. }
         | Event::LimitReached { .. } => irreversible::tell(event, agent, state),
@@ -424,6 +429,7 @@ fn held_back(event: &Event, agent: Option<String>, state: &State) -> wire::Happe
         | Event::DeadLetterDropped { .. }
         | Event::CorrelationCancelled { .. }
         | Event::DebtPaid { .. }
+        | Event::AlertEnded { .. }
         | Event::StepIntended { .. }
         | Event::StepWithdrawn { .. }
         | Event::StepSettled { .. }

@@ -1,4 +1,5 @@
-//! What is told of steps that must not be done twice, and of limits that were reached.
+//! What is told of steps that must not be done twice, of limits that were reached, and of
+//! alerts that ended.
 
 use artel::event::Event;
 use artel::state::State;
@@ -6,7 +7,7 @@ use artel::state::State;
 use super::happened::happened;
 use crate::{describe, wire, words};
 
-/// What is told of steps that must not be done twice, and of limits.
+/// What is told of steps that must not be done twice, of limits, and of alerts.
 pub(super) fn tell(event: &Event, agent: Option<String>, state: &State) -> wire::Happened {
     match event {
         Event::StepIntended { attempt, step } => wire::Happened::StepIntended {
@@ -35,6 +36,13 @@ pub(super) fn tell(event: &Event, agent: Option<String>, state: &State) -> wire:
             limit: words::reached(*limit),
             value: *value,
             bound: *bound,
+        },
+        Event::AlertEnded { agent, alert, deaths, tries, end } => wire::Happened::AlertEnded {
+            agent: describe::agent(state, *agent),
+            alert: alert.0.get(),
+            deaths: *deaths,
+            tries: *tries,
+            end: words::alert_end(*end),
         },
         Event::BoardCreated { .. }
         | Event::OwnerChanged { .. }

@@ -58,7 +58,9 @@ fn paint(happened: &Happened) -> Option<Paint> {
             Some(Paint::Red)
         }
         Happened::AttemptEnded { end: "done", .. } => Some(Paint::Green),
-        Happened::BreakerOpened { .. } => Some(Paint::Red),
+        Happened::BreakerOpened { .. } | Happened::AlertEnded { end: "given-up", .. } => {
+            Some(Paint::Red)
+        }
         Happened::BreakerClosed { .. } | Happened::Resumed { .. } => Some(Paint::Green),
         Happened::AttemptEnded { .. }
         | Happened::BreakerHalfOpened { .. }
@@ -82,6 +84,7 @@ fn paint(happened: &Happened) -> Option<Paint> {
         | Happened::CorrelationCancelled {}
         | Happened::DependencyDefined { .. }
         | Happened::DebtPaid { .. }
+        | Happened::AlertEnded { .. }
         | Happened::StepIntended { .. }
         | Happened::StepWithdrawn { .. }
         | Happened::StepSettled { .. } => None,
@@ -136,6 +139,7 @@ fn board(happened: &Happened) -> (&'static str, String) {
         | Happened::DeadLetterDropped { .. }
         | Happened::CorrelationCancelled {}
         | Happened::DebtPaid { .. }
+        | Happened::AlertEnded { .. }
         | Happened::StepIntended { .. }
         | Happened::StepWithdrawn { .. }
         | Happened::StepSettled { .. }
@@ -202,6 +206,9 @@ fn work(happened: &Happened) -> (&'static str, String) {
         }
         Happened::CorrelationCancelled {} => ("correlation cancelled", String::new()),
         Happened::DebtPaid { debt } => ("debt paid", format!("for event {debt}")),
+        Happened::AlertEnded { agent, deaths, tries, end, .. } => {
+            ("alert ended", format!("{agent} dead letters: {deaths}, {end} at try {tries}"))
+        }
         Happened::StepIntended { .. }
         | Happened::StepWithdrawn { .. }
         | Happened::StepSettled { .. }
@@ -282,6 +289,7 @@ fn irreversible(happened: &Happened) -> (&'static str, String) {
         | Happened::Paused { .. }
         | Happened::Resumed { .. }
         | Happened::DebtPaid { .. }
+        | Happened::AlertEnded { .. }
         | Happened::PredicateFailed { .. } => work(happened),
     }
 }
@@ -331,6 +339,7 @@ fn held_back(happened: &Happened) -> (&'static str, String) {
         | Happened::DeadLetterDropped { .. }
         | Happened::CorrelationCancelled {}
         | Happened::DebtPaid { .. }
+        | Happened::AlertEnded { .. }
         | Happened::StepIntended { .. }
         | Happened::StepWithdrawn { .. }
         | Happened::StepSettled { .. }

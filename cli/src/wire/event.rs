@@ -331,6 +331,19 @@ pub(crate) enum Happened {
         /// The seq of that event.
         debt: u64,
     },
+    /// An alert of dead letters is not sent any more.
+    AlertEnded {
+        /// The agent.
+        agent: String,
+        /// The seq of the death that made it due.
+        alert: u64,
+        /// How many dead letters it is about.
+        deaths: u64,
+        /// How often it was sent.
+        tries: u32,
+        /// `delivered` or `given-up`.
+        end: &'static str,
+    },
     /// The predicate of a subscription could not say yes or no; told at most once a minute for each
     /// clause.
     PredicateFailed {
@@ -435,4 +448,6 @@ pub(crate) struct AgentDefinition {
     pub(crate) tenants: Option<Vec<String>>,
     /// How many processes may die of an activation before it is a dead letter.
     pub(crate) crash_loop: u32,
+    /// For how long its deaths of one kind are gathered into an alert; null when nobody is alerted.
+    pub(crate) alert_after_ms: Option<u64>,
 }

@@ -2,6 +2,7 @@
 //! what programs read. Field names are stable; fields may be added. `docs/cli.md` lists them all.
 
 mod activation;
+mod alert;
 mod artifact;
 mod bench;
 mod board;
@@ -16,6 +17,7 @@ pub(crate) use activation::{
     Activation, ActivationDetail, Activations, Attempt, DeadLetter, DeadLetterGroup,
     DeadLetterGroups, DeadLetters, Intervention, LimitReached, Operated, Subscription,
 };
+pub(crate) use alert::{Alert, Alerts};
 pub(crate) use artifact::{
     Artifact, ArtifactDetail, Artifacts, NotWoken, Trace, Visibility, Woken,
 };

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::beside::Beside;
 use super::evolve::Evolved;
 use super::state::State;
-use crate::command::{Pay, Rejection};
+use crate::command::{Publish, Rejection};
 use crate::event::Event;
 use crate::fingerprint::Fingerprint;
 use crate::ids::{AgentNo, CorrelationId, DebtId};
@@ -34,6 +34,15 @@ impl Debt {
             Self::DeadLetter(closed) => closed.correlation,
         }
     }
+}
+
+/// What the board owes itself, made by a task of its owner.
+#[derive(Clone, Debug)]
+pub struct Pay {
+    /// Which debt.
+    pub debt: DebtId,
+    /// What was owed.
+    pub publish: Publish,
 }
 
 /// How an activation is closed.

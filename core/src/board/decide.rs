@@ -145,6 +145,7 @@ impl State {
             Request::OpenBreaker(of) => self.decide_open_breaker(*of, events),
             Request::CloseBreaker(of) => self.decide_close_breaker(*of, events),
             Request::Pay(pay) => self.decide_pay(pay, now, beside, events),
+            Request::EndAlert(end) => self.decide_end_alert(end, events),
             Request::IntendStep(intend) => self.decide_intend_step(intend, events),
             Request::WithdrawStep(withdraw) => self.decide_withdraw_step(withdraw, events),
             Request::Settle(settle) => self.decide_settle(settle, beside, events),
@@ -274,6 +275,7 @@ impl State {
                 | Event::Paused { .. }
                 | Event::Resumed { .. }
                 | Event::DebtPaid { .. }
+                | Event::AlertEnded { .. }
                 | Event::StepIntended { .. }
                 | Event::StepWithdrawn { .. }
                 | Event::LimitReached { .. } => {}
@@ -355,7 +357,8 @@ impl State {
             | Request::Elapse
             | Request::IntendStep(_)
             | Request::WithdrawStep(_)
-            | Request::Pay(_) => Answer::Done,
+            | Request::Pay(_)
+            | Request::EndAlert(_) => Answer::Done,
         })
     }
 }
@@ -436,6 +439,7 @@ const fn content_of(request: &Request) -> Option<&crate::content::Content> {
         | Request::OpenBreaker(_)
         | Request::CloseBreaker(_)
         | Request::Pay(_)
+        | Request::EndAlert(_)
         | Request::IntendStep(_)
         | Request::WithdrawStep(_)
         | Request::Settle(_) => None,

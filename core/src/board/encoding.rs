@@ -47,7 +47,7 @@ impl State {
         let schemas: usize = self.types.iter().map(|record| record.schema.len()).sum();
         let registered = self.types.len() + self.agents.len() + self.subscriptions.len();
         let trees = self.correlations.len() + self.settled_hours.len();
-        let open = self.activations.len() + 2 * self.debts.len();
+        let open = self.activations.len() + 2 * (self.debts.len() + self.alerts.len());
         schemas + 256 * (1 + registered) + 64 * open + 32 * trees
     }
 

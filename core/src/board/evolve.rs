@@ -110,8 +110,7 @@ impl State {
                 Ok(())
             }
             Event::OwnerChanged { epoch, process, program } => {
-                self.header.epoch = *epoch;
-                self.header.owner = Some(*process);
+                (self.header.epoch, self.header.owner) = (*epoch, Some(*process));
                 self.header.program = Some(program.clone());
                 Ok(())
             }
@@ -168,7 +167,8 @@ impl State {
             | Event::ActivationRedriven(_)
             | Event::DeadLetterDropped { .. }
             | Event::CorrelationCancelled { .. }
-            | Event::DebtPaid { .. } => self.evolve_work(seq, event, changes),
+            | Event::DebtPaid { .. }
+            | Event::AlertEnded { .. } => self.evolve_work(seq, event, changes),
         }
     }
 
@@ -217,6 +217,9 @@ impl State {
             push_at(&mut self.subscriptions, no.get(), record, "subscription")?;
         }
         self.set_current(subscriptions, true)?;
+        if definition.alert_after.is_none() {
+            self.forget_alerts_of(agent);
+        }
         // Policies hold for waiting work too, so its timers and its agent's gates may move.
         self.rebuild_index();
         self.reconsider(Metered::Agent(agent));

@@ -93,6 +93,7 @@ impl State {
                 Ok(())
             }
             Event::DebtPaid { debt } => self.forget_debt(*debt),
+            Event::AlertEnded { agent, alert, .. } => self.forget_alert(*agent, *alert),
             Event::BoardCreated { .. }
             | Event::OwnerChanged { .. }
             | Event::ClockJumped { .. }
@@ -369,6 +370,7 @@ impl State {
             members: activation.members,
         };
         changes.owed |= self.owe_notice(&closed);
+        changes.owed |= self.owe_alert(&closed);
         changes.rows.closed.push(closed);
         Ok(())
     }

@@ -8,6 +8,7 @@
 mod activation;
 mod admit;
 mod agenda;
+mod alert;
 mod beside;
 mod bucket;
 mod cancel;
@@ -51,12 +52,13 @@ mod timed;
 mod tests;
 
 pub use activation::{Activation, Phase, Running, Suspect};
+pub use alert::{Alert, EndAlert};
 pub use beside::{Beside, Recent};
 pub use bucket::Bucket;
 pub use changes::{Changes, Lease, Settled};
 pub use circuit::{Circuit, CircuitPhase};
 pub use correlation::{Correlation, Hour, OpenStatus};
-pub use debt::{DEAD_LETTER, Debt};
+pub use debt::{DEAD_LETTER, Debt, Pay};
 pub use decide::Decided;
 pub use encoding::{STATE_FORMAT, StateError};
 pub use evolve::Inconsistent;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::activation::Activation;
+use super::alert::Alert;
 use super::correlation::{Correlation, Hour};
 use super::debt::Debt;
 use super::failing::Failing;
@@ -52,6 +53,8 @@ pub struct State {
     /// Matches that wait until they are old enough, and when an artifact that they are to wake without
     /// may be seen by their agent, if that is before.
     pub(super) reveals: BTreeMap<ActivationId, Elapsed>,
+    /// The alerts that are not yet sent.
+    pub(super) alerts: BTreeMap<(AgentNo, DebtId), Alert>,
     #[serde(skip)]
     pub(super) index: Index,
 }

@@ -46,5 +46,9 @@ pub const INBOX_LEN_MAX: usize = 4_096;
 pub const RECENT_LEN_MAX: usize = 65_536;
 /// Bytes of payloads and envelopes that are kept at hand for attempts.
 pub const CACHE_LEN_MAX: usize = 64 * 1024 * 1024;
+/// Alerts of one agent that wait to be delivered; further dead letters are counted into the newest.
+pub const ALERTS_MAX: usize = 64;
+/// Dead letters that an alert names.
+pub const ALERT_NAMES_MAX: usize = 10;
 /// Events after which there is a new snapshot.
 pub const SNAPSHOT_EVENTS: u64 = 250_000;

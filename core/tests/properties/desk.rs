@@ -120,6 +120,7 @@ pub(crate) fn agent(name: &str, on: &str) -> AgentDefinition {
         output_rules: Vec::new(),
         candidates: AgentDefinition::CANDIDATES,
         crash_loop: AgentDefinition::CRASH_LOOP,
+        alert_after: None,
     }
 }
 

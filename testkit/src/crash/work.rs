@@ -122,6 +122,7 @@ impl Work {
             | Event::Paused { .. }
             | Event::Resumed { .. }
             | Event::DebtPaid { .. }
+            | Event::AlertEnded { .. }
             | Event::PredicateFailed { .. }
             | Event::StepIntended { .. }
             | Event::StepWithdrawn { .. }

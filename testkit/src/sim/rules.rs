@@ -128,6 +128,7 @@ fn one(audit: &mut Audit, seq: Seq, event: &Event, (decision, reading): (&Decisi
         | Event::Paused { .. }
         | Event::Resumed { .. }
         | Event::DebtPaid { .. }
+        | Event::AlertEnded { .. }
         // Before the decision is folded in.
         | Event::PredicateFailed { .. } => {}
     }

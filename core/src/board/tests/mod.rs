@@ -1,6 +1,7 @@
 //! Tests of decisions: commands in, events and state out. Time and ids are plain numbers here.
 
 mod agenda;
+mod alerts;
 mod attempts;
 mod breakers;
 mod cancel;
@@ -125,6 +126,7 @@ pub(super) fn agent(name: &str, on: &str) -> AgentDefinition {
         output_rules: Vec::new(),
         candidates: AgentDefinition::CANDIDATES,
         crash_loop: AgentDefinition::CRASH_LOOP,
+        alert_after: None,
     }
 }
 
