@@ -74,14 +74,20 @@ impl Slots {
         change: impl FnOnce(&mut Slot, &mut Agenda),
     ) {
         let keys = self.0.entry(agent).or_default();
-        if !keys.contains_key(key) {
-            keys.insert(key.clone(), Slot::default());
-        }
-        let Some(slot) = keys.get_mut(key) else { return };
-        change(slot, agenda);
-        slot.settle(agent, agenda);
-        if slot.is_empty() {
-            keys.remove(key);
+        // Four times a hop: a key is looked for no more often than it has to be.
+        if let Some(slot) = keys.get_mut(key) {
+            change(slot, agenda);
+            slot.settle(agent, agenda);
+            if slot.is_empty() {
+                keys.remove(key);
+            }
+        } else {
+            let mut slot = Slot::default();
+            change(&mut slot, agenda);
+            slot.settle(agent, agenda);
+            if !slot.is_empty() {
+                keys.insert(key.clone(), slot);
+            }
         }
     }
 
@@ -93,9 +99,15 @@ impl Slots {
         rank: Rank,
         agenda: &mut Agenda,
     ) {
-        self.change(of, agenda, |slot, _| {
+        self.change(of, agenda, |slot, agenda| {
             slot.limit = limit;
-            slot.parked.insert(rank);
+            // Where there is room it need not be parked first.
+            if slot.parked.is_empty() && slot.queued.len() < slot.room() as usize {
+                agenda.put(of.0, rank);
+                slot.queued.insert(rank);
+            } else {
+                slot.parked.insert(rank);
+            }
         });
     }
 
