@@ -37,7 +37,6 @@ fn run(arguments: &[OsString]) -> Result<Vec<f64>, Error> {
             "fill-cut-off" => waiting::fill(url, size, false).await,
             "recover" => waiting::recover(url, size).await,
             "stall" => stall::measure(url, size).await,
-            "held-no" => holding::hops(url, size, holding::Held::No).await,
             "held-limits" => holding::hops(url, size, holding::Held::Limits).await,
             "held-keys" => holding::hops(url, size, holding::Held::Keys).await,
             "held-open" => holding::open(url, size).await,

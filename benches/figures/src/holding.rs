@@ -21,6 +21,8 @@ use crate::waiting::WAITING;
 
 /// How many hops a rate is measured over.
 const HOPS: u32 = 300_000;
+/// How often the two boards take turns.
+const ROUNDS: u32 = 20;
 /// How many keys there are.
 const KEYS: u32 = 1_000;
 /// Attempts at once: as many as the board runs.
@@ -71,25 +73,22 @@ pub(crate) fn keys(how: &How) -> Result<Run, Error> {
     beside("held-keys", how)
 }
 
-/// Hops a second of a part, beside those of a board that holds nothing back: that one, the part twice,
-/// that one again. A process that comes after another gets the memory that it gave back sooner or
-/// later than the one before it did, and a machine grows faster or slower: in this order both have
-/// their share of either.
-fn beside(part: &str, how: &How) -> Result<Run, Error> {
-    let seconds = |part| Ok::<_, Error>(1.0 / one(part, how.size(HOPS))?);
-    let first = seconds("held-no")?;
-    let held = seconds(part)? + seconds(part)?;
-    let free = first + seconds("held-no")?;
-    Ok(Run { value: 2.0 / held, baseline: Some(2.0 / free) })
-}
-
 pub(crate) fn breaker(how: &How) -> Result<Run, Error> {
-    Ok(Run { value: one("held-open", how.size(WAITING))?, baseline: None })
+    match part("held-open", how.size(WAITING))?[..] {
+        [percent] => Ok(Run { value: percent, baseline: None }),
+        _ => Err("it printed no number".into()),
+    }
 }
 
-fn one(part: &str, size: u32) -> Result<f64, Error> {
-    let numbers = child(&[part.to_owned(), size.to_string(), "memory:".to_owned()])?;
-    numbers.first().copied().ok_or_else(|| "it printed nothing".into())
+fn beside(name: &str, how: &How) -> Result<Run, Error> {
+    match part(name, how.size(HOPS))?[..] {
+        [held, free] => Ok(Run { value: held, baseline: Some(free) }),
+        _ => Err("it printed no two numbers".into()),
+    }
+}
+
+fn part(name: &str, size: u32) -> Result<Vec<f64>, Error> {
+    child(&[name.to_owned(), size.to_string(), "memory:".to_owned()])
 }
 
 async fn work(_: Context, input: Arc<Keyed>) -> Result<Made, Failed> {
@@ -115,19 +114,35 @@ fn declare(board: &Board, held: Held) {
     }
 }
 
-/// Whole hops a second, after a twentieth of them.
+/// Whole hops a second of a board that holds work back, and of one beside it that does not. They take
+/// turns, so that a machine that is slow for a while, or has no memory at hand, is so for both. The first
+/// round of each is not counted.
 pub(crate) async fn hops(url: &str, size: u32, held: Held) -> Result<Vec<f64>, Error> {
+    let boards = [start(url, held).await?, start(url, Held::No).await?];
+    let mut took = [Duration::ZERO; 2];
+    let each = (size / ROUNDS).max(1);
+    for round in 0..=ROUNDS {
+        // Who began the round before comes second in this one.
+        for turn in [round, round + 1] {
+            let turn = turn as usize % 2;
+            let began = Instant::now();
+            publish(&boards[turn], each, Keyed::numbered).await?;
+            boards[turn].idle().await?;
+            if round > 0 {
+                took[turn] += began.elapsed();
+            }
+        }
+    }
+    for board in boards {
+        stop(board).await?;
+    }
+    Ok(took.map(|took| f64::from(each * ROUNDS) / took.as_secs_f64()).to_vec())
+}
+
+async fn start(url: &str, held: Held) -> Result<Arc<Running>, Error> {
     let board = at(url).open().await?;
     declare(&board, held);
-    let running = Arc::new(board.start().await?);
-    publish(&running, size / 20, Keyed::numbered).await?;
-    running.idle().await?;
-    let began = Instant::now();
-    publish(&running, size, Keyed::numbered).await?;
-    running.idle().await?;
-    let seconds = began.elapsed().as_secs_f64();
-    stop(running).await?;
-    Ok(vec![f64::from(size) / seconds])
+    Ok(Arc::new(board.start().await?))
 }
 
 /// The share of one core's time, in hundredths, that this process takes while so many wait behind an
