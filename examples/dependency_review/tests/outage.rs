@@ -123,11 +123,11 @@ mod outage {
 
         fn take_in(&mut self, seq: Seq, event: &Event) {
             match event {
-                Event::AgentDefined { definition, subscriptions, .. } => {
-                    if ["licence", "bundled"].contains(&definition.name.as_str()) {
-                        assert_eq!(definition.dependencies.len(), 1, "both depend on it");
-                        self.subscriptions.extend(subscriptions);
-                    }
+                Event::AgentDefined { definition, subscriptions, .. }
+                    if ["licence", "bundled"].contains(&definition.name.as_str()) =>
+                {
+                    assert_eq!(definition.dependencies.len(), 1, "both depend on it");
+                    self.subscriptions.extend(subscriptions);
                 }
                 Event::ActivationCreated { subscription, .. }
                     if self.subscriptions.contains(subscription) =>
