@@ -4,7 +4,6 @@
 //! back. What is asked of it is one line of JSON, a list of texts; what it answers is one line, a list
 //! of SPDX ids for each text. A connection is for as many questions as somebody likes to ask.
 
-use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -51,15 +50,6 @@ impl Classifier {
     }
 }
 
-impl fmt::Display for Classifier {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Here => f.write_str("this program"),
-            Self::At(address) => write!(f, "{NAME} at {address}"),
-        }
-    }
-}
-
 fn all(texts: &[String]) -> Vec<Vec<String>> {
     texts.iter().map(|text| licence::recognise(text)).collect()
 }
@@ -88,7 +78,6 @@ fn line(value: &(impl serde::Serialize + ?Sized)) -> serde_json::Result<Vec<u8>>
 ///
 /// # Errors
 /// When it cannot listen there.
-#[expect(clippy::infinite_loop, reason = "a service ends with its process")]
 pub(crate) async fn serve(listen: SocketAddr) -> Result<std::convert::Infallible, Failure> {
     let listener = TcpListener::bind(listen)
         .await

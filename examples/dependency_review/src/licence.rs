@@ -138,7 +138,7 @@ pub(crate) fn bundled(dir: &Path, named: Option<&str>) -> io::Result<Vec<Text>> 
         let entry = entry?;
         let inside = entry.depth() > 1 && entry.file_type().is_file();
         if inside && is_licence_name(&entry.file_name().to_string_lossy()) {
-            let path = entry.path().strip_prefix(dir).unwrap_or(entry.path());
+            let path = entry.path().strip_prefix(dir).unwrap_or_else(|_| entry.path());
             paths.push(path.to_string_lossy().into_owned());
         }
     }
