@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use tokio::runtime::Builder;
 
 use crate::error::Error;
-use crate::{matching, stall, waiting};
+use crate::{holding, matching, stall, waiting};
 
 /// Carries out a part of a figure.
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "that is how it answers")]
@@ -37,6 +37,9 @@ fn run(arguments: &[OsString]) -> Result<Vec<f64>, Error> {
             "fill-cut-off" => waiting::fill(url, size, false).await,
             "recover" => waiting::recover(url, size).await,
             "stall" => stall::measure(url, size).await,
+            "held-limits" => holding::hops(url, size, holding::Held::Limits).await,
+            "held-keys" => holding::hops(url, size, holding::Held::Keys).await,
+            "held-open" => holding::open(url, size).await,
             "unrelated" => matching::measure(size, matching::Kind::Unrelated).await,
             "tag" => matching::measure(size, matching::Kind::Tag).await,
             "field" => matching::measure(size, matching::Kind::Field).await,

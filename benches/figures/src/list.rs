@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::options::How;
-use crate::{load, matching, stall, waiting};
+use crate::{holding, load, matching, stall, waiting};
 
 /// A figure.
 #[derive(Debug)]
@@ -153,6 +153,27 @@ pub(crate) const FIGURES: &[Figure] = &[
         unit: "us",
         target: Target::MoreAtMost(3.0),
         run: matching::cel,
+    },
+    Figure {
+        name: "policies.cost",
+        about: "whole hops in memory with every limit set and none reached, beside without any",
+        unit: "hops/s",
+        target: Target::TimesAtLeast(0.85),
+        run: holding::cost,
+    },
+    Figure {
+        name: "keys.hops",
+        about: "whole hops in memory of 1 000 ordering keys, beside without keys",
+        unit: "hops/s",
+        target: Target::AtLeast(100_000.0),
+        run: holding::keys,
+    },
+    Figure {
+        name: "breaker.held",
+        about: "time of a core that a board takes while 100 000 wait behind an open breaker",
+        unit: "%",
+        target: Target::AtMost(1.0),
+        run: holding::breaker,
     },
     Figure {
         name: "waiting.bytes",

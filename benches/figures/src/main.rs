@@ -7,6 +7,7 @@
 mod board;
 mod child;
 mod error;
+mod holding;
 mod list;
 mod load;
 mod matching;

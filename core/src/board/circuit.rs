@@ -98,10 +98,7 @@ impl Window {
 
     /// Begins the slice of this moment, and forgets what lies too far back.
     fn advance(&mut self, now: Elapsed, window: std::time::Duration) {
-        let current = now.as_millis() / slice_ms(window);
-        let gone = if self.slices.is_empty() { SLICES } else { current - self.newest.min(current) };
-        let kept = usize::try_from(SLICES - gone.min(SLICES)).unwrap_or(0);
-        let forgotten = self.slices.len() - kept.min(self.slices.len());
+        let (current, gone, forgotten) = self.moved(now, window);
         self.slices.drain(..forgotten);
         let begun = if self.slices.is_empty() { 1 } else { gone };
         for _ in 0..begun {
@@ -110,9 +107,28 @@ impl Window {
         self.newest = current;
     }
 
+    /// The number of this moment's slice, how many slices it lies behind the newest, and how many of the
+    /// oldest lie too far back by then.
+    fn moved(&self, now: Elapsed, window: std::time::Duration) -> (u64, u64, usize) {
+        let current = now.as_millis() / slice_ms(window);
+        let gone = if self.slices.is_empty() { SLICES } else { current - self.newest.min(current) };
+        let kept = usize::try_from(SLICES - gone.min(SLICES)).unwrap_or(0);
+        (current, gone, self.slices.len() - kept.min(self.slices.len()))
+    }
+
+    /// What counts at this moment. Asked after each attempt, so nothing is copied for it.
+    fn sums_at(&self, now: Elapsed, window: std::time::Duration) -> Counts {
+        let (.., forgotten) = self.moved(now, window);
+        Self::sum(self.slices.get(forgotten..).unwrap_or_default())
+    }
+
     fn sums(&self) -> Counts {
+        Self::sum(&self.slices)
+    }
+
+    fn sum(slices: &[(u32, u32)]) -> Counts {
         let mut counts = Counts::default();
-        for (ended, failures) in &self.slices {
+        for (ended, failures) in slices {
             counts.calls = counts.calls.saturating_add(*ended);
             counts.failures = counts.failures.saturating_add(*failures);
         }
@@ -177,9 +193,7 @@ impl Circuit {
                     (self.in_a_row >= failures).then(|| open(Tripped::InARow))
                 }
                 Trip::Rate { percent, calls_min, window } => {
-                    let mut seen = self.window.clone();
-                    seen.advance(now, window);
-                    let Counts { calls, failures } = seen.sums();
+                    let Counts { calls, failures } = self.window.sums_at(now, window);
                     let reached =
                         u64::from(failures) * 100 >= u64::from(calls) * u64::from(percent);
                     (calls >= calls_min && reached).then(|| open(Tripped::Rate))

@@ -206,8 +206,9 @@ impl State {
     fn turn_of(&self, of: Metered, now: Elapsed) -> Option<Event> {
         let (meter, limits) = self.meter(of)?;
         let (circuit, breaker) = (meter.circuit.as_ref()?, limits.breaker.as_ref()?);
+        let turn = circuit.turn(breaker, now)?;
         let counts = circuit.counts(breaker);
-        Some(match circuit.turn(breaker, now)? {
+        Some(match turn {
             Turn::Open { why, until } => Event::BreakerOpened { of, why, until, counts },
             Turn::HalfOpen => Event::BreakerHalfOpened { of },
             Turn::Close => Event::BreakerClosed { of, why: Mended::Probes, counts },

@@ -11,7 +11,12 @@ use crate::ids::AgentNo;
 use crate::names::OrderingKey;
 
 #[derive(Clone, Debug, Default)]
-pub(super) struct Slots(BTreeMap<AgentNo, BTreeMap<OrderingKey, Slot>>);
+pub(super) struct Slots {
+    agents: BTreeMap<AgentNo, BTreeMap<OrderingKey, Slot>>,
+    /// The key of which nothing was left last. It is forgotten when another one changes: what is leased
+    /// leaves the queue before it runs, and its key is mostly the next that changes.
+    emptied: Option<(AgentNo, OrderingKey)>,
+}
 
 /// How many slots attempts of one key may take at once.
 #[derive(Clone, Copy, Debug, Default)]
@@ -73,15 +78,28 @@ impl Slots {
         agenda: &mut Agenda,
         change: impl FnOnce(&mut Slot, &mut Agenda),
     ) {
-        let keys = self.0.entry(agent).or_default();
-        if !keys.contains_key(key) {
-            keys.insert(key.clone(), Slot::default());
+        let emptied = self.emptied.take();
+        let keys = self.agents.entry(agent).or_default();
+        // Four times a hop: a key is looked for no more often than it has to be.
+        if let Some(slot) = keys.get_mut(key) {
+            change(slot, agenda);
+            slot.settle(agent, agenda);
+            if slot.is_empty() {
+                self.emptied = Some((agent, key.clone()));
+            }
+        } else {
+            let mut slot = Slot::default();
+            change(&mut slot, agenda);
+            slot.settle(agent, agenda);
+            if !slot.is_empty() {
+                keys.insert(key.clone(), slot);
+            }
         }
-        let Some(slot) = keys.get_mut(key) else { return };
-        change(slot, agenda);
-        slot.settle(agent, agenda);
-        if slot.is_empty() {
-            keys.remove(key);
+        if let Some((of, emptied)) = emptied
+            && (of, &emptied) != (agent, key)
+            && let Some(keys) = self.agents.get_mut(&of)
+        {
+            keys.remove(&emptied);
         }
     }
 
@@ -93,9 +111,15 @@ impl Slots {
         rank: Rank,
         agenda: &mut Agenda,
     ) {
-        self.change(of, agenda, |slot, _| {
+        self.change(of, agenda, |slot, agenda| {
             slot.limit = limit;
-            slot.parked.insert(rank);
+            // Where there is room it need not be parked first.
+            if slot.parked.is_empty() && slot.queued.len() < slot.room() as usize {
+                agenda.put(of.0, rank);
+                slot.queued.insert(rank);
+            } else {
+                slot.parked.insert(rank);
+            }
         });
     }
 
@@ -132,7 +156,30 @@ impl Slots {
 
     /// Whether there is no room for another attempt of the key.
     pub(super) fn is_full(&self, (agent, key): (AgentNo, &OrderingKey)) -> bool {
-        let slot = self.0.get(&agent).and_then(|keys| keys.get(key));
+        let slot = self.agents.get(&agent).and_then(|keys| keys.get(key));
         slot.is_some_and(|slot| slot.room() == 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{ActivationId, Seq};
+
+    #[test]
+    fn of_keys_without_work_no_more_than_the_last_is_kept() {
+        let (mut slots, mut agenda) = (Slots::default(), Agenda::default());
+        let (agent, limit) = (AgentNo(1), KeyLimit { slots: 1, each: 1 });
+        for number in 0..10 {
+            let key = OrderingKey::new(format!("key-{number}")).unwrap();
+            let (of, rank) = ((agent, &key), (0, ActivationId(Seq(number))));
+            slots.put(of, limit, rank, &mut agenda);
+            slots.take_off(of, rank, &mut agenda);
+            slots.begin(of, limit, 1, &mut agenda);
+            assert!(slots.is_full(of), "{key:?} is worked on");
+            slots.end(of, 1, &mut agenda);
+            assert!(!slots.is_full(of));
+            assert_eq!(slots.agents[&agent].len(), 1, "those before {key:?} are forgotten");
+        }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! program ─Project─► scan ─Package*─┬─ used ───► licence ─LicenceFacts─► licence-policy ─┐
+//!                                   ├─ used ───► bundled ─BundledFacts─► bundled-policy ─┤
 //!                                   ├─ used ───► sources ─SourceFacts──► safety-policy ──┤
 //!                                   ├─ used ───► weight ──WeightFacts──► weight-policy ──┼─► Verdict
 //!                                   └─ not used ──────────────────────► unused ──────────┘      │
@@ -10,17 +11,21 @@
 //! ```
 //!
 //! Who judges does not know who else does, and nobody calls anybody: an agent knows the artifacts
-//! that it wakes on and those that it returns.
+//! that it wakes on and those that it returns. `licence` and `bundled` depend on the same classifier:
+//! where that is a service, one breaker keeps the calls of both from it while it is not well.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use artel::{Board, Context, Error, Query, Retry};
+use artel::{Board, Breaker, Context, Dependency, Error, Query, Retry};
 
 use crate::blocking::blocking;
+use crate::classifier::{self, Classifier};
 use crate::facts::{
-    LicenceFacts, Package, Project, Report, ReportRequest, SourceFacts, Verdict, WeightFacts,
+    BundledFacts, LicenceFacts, LicenceText, Package, Project, Report, ReportRequest, SourceFacts,
+    Verdict, WeightFacts,
 };
 use crate::ledger::Ledger;
 use crate::policy::Policy;
@@ -38,6 +43,8 @@ pub(crate) struct Config {
     pub(crate) scratch: Option<PathBuf>,
     /// How long the reading of one package's sources may take.
     pub(crate) patience: Duration,
+    /// Who says which licences a text contains.
+    pub(crate) classifier: Classifier,
 }
 
 /// Puts the agents on the board. What each publishes is what its handler returns.
@@ -54,7 +61,7 @@ pub(crate) fn enlist(board: &Board, config: &Arc<Config>, ledger: &Arc<Ledger>) 
         .matching(Package::fields().used.eq(false))
         .run(ledger.noting(unused));
 
-    board.agent("licence").on::<Package>().matching(used()).run(ledger.noting(licence));
+    enlist_classifying(board, &config(), ledger);
     board
         .agent("sources")
         .on::<Package>()
@@ -71,6 +78,11 @@ pub(crate) fn enlist(board: &Board, config: &Arc<Config>, ledger: &Arc<Ledger>) 
         .shared_state(config())
         .run(ledger.noting_with(judge_licence));
     board
+        .agent(judges::BUNDLED)
+        .on::<BundledFacts>()
+        .shared_state(config())
+        .run(ledger.noting_with(judge_bundled));
+    board
         .agent(judges::SAFETY)
         .on::<SourceFacts>()
         .shared_state(config())
@@ -82,6 +94,28 @@ pub(crate) fn enlist(board: &Board, config: &Arc<Config>, ledger: &Arc<Ledger>) 
         .run(ledger.noting_with(judge_weight));
 
     board.agent("report").on::<ReportRequest>().run(ledger.noting(report));
+}
+
+/// Puts those agents on the board that ask the classifier, and its breaker where it is a service. Five
+/// failures in a row are no accident; then two calls a second see whether it is back, and after each
+/// time that it is not, they wait longer.
+fn enlist_classifying(board: &Board, config: &Arc<Config>, ledger: &Arc<Ledger>) {
+    let away = matches!(config.classifier, Classifier::At(_));
+    if away {
+        let breaker = Breaker::consecutive(5)
+            .recovery(Duration::from_secs(1))
+            .recovery_backoff(2.0, Duration::from_secs(30))
+            .probes(2);
+        board.dependency(Dependency::new(classifier::NAME).breaker(breaker));
+    }
+    let classifying = |name| {
+        let retry = Retry::exponential(Duration::from_millis(200)).max_attempts(10);
+        let agent = board.agent(name).on::<Package>().matching(Package::fields().used.eq(true));
+        let agent = agent.retry(retry).concurrency(4).shared_state(Arc::clone(config));
+        if away { agent.depends_on(classifier::NAME) } else { agent }
+    };
+    classifying("licence").run(ledger.noting_with(licence));
+    classifying("bundled").run(ledger.noting_with(bundled));
 }
 
 async fn scan(
@@ -97,12 +131,39 @@ async fn unused(_cx: Context, package: Arc<Package>) -> Result<Verdict, Error> {
     Ok(Verdict::not_used_here(&package.id, UNUSED))
 }
 
-async fn licence(_cx: Context, package: Arc<Package>) -> Result<LicenceFacts, Error> {
-    let dir = folder(&package)?;
-    let named = package.licence_file.clone();
-    let texts = blocking(move || licence::texts(&dir, named.as_deref())).await??;
+async fn licence(
+    _cx: Context,
+    package: Arc<Package>,
+    config: Arc<Config>,
+) -> Result<LicenceFacts, Error> {
+    let texts = classified(&package, config.classifier, licence::texts).await?;
     let (package, expression) = (package.id.clone(), package.licence.clone());
     Ok(LicenceFacts { package, expression, texts })
+}
+
+async fn bundled(
+    _cx: Context,
+    package: Arc<Package>,
+    config: Arc<Config>,
+) -> Result<BundledFacts, Error> {
+    let texts = classified(&package, config.classifier, licence::bundled).await?;
+    Ok(BundledFacts { package: package.id.clone(), texts })
+}
+
+/// The texts that are found in the folder of a package, each with its licences.
+async fn classified(
+    package: &Package,
+    classifier: Classifier,
+    find: fn(&Path, Option<&str>) -> io::Result<Vec<licence::Text>>,
+) -> Result<Vec<LicenceText>, Error> {
+    let dir = folder(package)?;
+    let named = package.licence_file.clone();
+    let found = blocking(move || find(&dir, named.as_deref())).await??;
+    let (texts, places): (Vec<_>, Vec<_>) =
+        found.into_iter().map(|found| (found.text, (found.path, found.bytes))).unzip();
+    let recognised = classifier.recognise(texts).await?;
+    let classify = |((path, bytes), recognised)| LicenceText { path, bytes, recognised };
+    Ok(places.into_iter().zip(recognised).map(classify).collect())
 }
 
 async fn sources(_cx: Context, package: Arc<Package>) -> Result<SourceFacts, Error> {
@@ -132,6 +193,14 @@ async fn judge_licence(
     config: Arc<Config>,
 ) -> Result<Verdict, Error> {
     Ok(judges::licence(&config.policy.licence, &facts))
+}
+
+async fn judge_bundled(
+    _cx: Context,
+    facts: Arc<BundledFacts>,
+    config: Arc<Config>,
+) -> Result<Verdict, Error> {
+    Ok(judges::bundled(&config.policy.licence, &facts))
 }
 
 async fn judge_safety(

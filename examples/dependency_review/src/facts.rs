@@ -107,6 +107,16 @@ pub(crate) struct LicenceFacts {
     pub(crate) texts: Vec<LicenceText>,
 }
 
+/// The licence files of what a package carries along.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Artifact)]
+#[artifact(name = "review.BundledFacts")]
+pub(crate) struct BundledFacts {
+    /// Which package it is about.
+    pub(crate) package: PackageId,
+    /// The licence files further down in its folder, by name.
+    pub(crate) texts: Vec<LicenceText>,
+}
+
 /// A licence file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct LicenceText {

@@ -1,15 +1,19 @@
-//! The three judges. Each sees one kind of facts and its own part of the policy, and knows nothing
+//! The four judges. Each sees one kind of facts and a part of the policy, and knows nothing
 //! of the others.
 //!
 //! Called by the agents of the same names. Pure: the same facts and policy give the same verdict.
 
 use spdx::{Expression, LicenseReq, ParseMode};
 
-use crate::facts::{Finding, LicenceFacts, Severity, SourceFacts, Verdict, WeightFacts};
+use crate::facts::{
+    BundledFacts, Finding, LicenceFacts, Severity, SourceFacts, Verdict, WeightFacts,
+};
 use crate::policy::{Level, LicencePolicy, SafetyPolicy, WeightPolicy};
 
 /// The judge of licences.
 pub(crate) const LICENCE: &str = "licence-policy";
+/// The judge of the licences of what is carried along.
+pub(crate) const BUNDLED: &str = "bundled-policy";
 /// The judge of what code does.
 pub(crate) const SAFETY: &str = "safety-policy";
 /// The judge of what is carried along.
@@ -36,14 +40,17 @@ pub(crate) fn licence(policy: &LicencePolicy, facts: &LicenceFacts) -> Verdict {
     Verdict::new(&facts.package, LICENCE, findings.0)
 }
 
+fn allowed(policy: &LicencePolicy, wanted: &LicenseReq) -> bool {
+    policy.allowed.iter().any(|allowed| allowed.0.satisfies(wanted))
+}
+
 fn judge_expression(
     policy: &LicencePolicy,
     text: &str,
     expression: &Expression,
     findings: &mut Findings,
 ) {
-    let allowed = |wanted: &LicenseReq| policy.allowed.iter().any(|a| a.0.satisfies(wanted));
-    if let Err(refused) = expression.evaluate_with_failures(allowed) {
+    if let Err(refused) = expression.evaluate_with_failures(|wanted| allowed(policy, wanted)) {
         let mut refused: Vec<String> = refused.iter().map(|node| node.req.to_string()).collect();
         refused.sort();
         refused.dedup();
@@ -74,6 +81,24 @@ fn judge_texts(
             });
         }
     }
+}
+
+/// Judges the licences of what a package carries along: a text passes if one of its licences is allowed.
+pub(crate) fn bundled(policy: &LicencePolicy, facts: &BundledFacts) -> Verdict {
+    let mut findings = Findings::default();
+    let is_allowed = |id: &String| {
+        Expression::parse_mode(id, ParseMode::LAX)
+            .is_ok_and(|expression| expression.evaluate(|wanted| allowed(policy, wanted)))
+    };
+    for text in &facts.texts {
+        if !text.recognised.is_empty() && !text.recognised.iter().any(is_allowed) {
+            findings.add(policy.bundled_not_allowed.severity(), || {
+                let read = text.recognised.join(" and ");
+                format!("carries `{}`, which reads like {read}; not allowed", text.path)
+            });
+        }
+    }
+    Verdict::new(&facts.package, BUNDLED, findings.0)
 }
 
 /// Judges what the code of a package does.
@@ -193,6 +218,26 @@ mod tests {
             }],
         };
         assert_eq!(licence(&policy, &facts).ruling, Ruling::Passed);
+    }
+
+    #[test]
+    fn what_is_carried_along_is_under_an_allowed_licence() {
+        let text = |path: &str, ids: &[&str]| LicenceText {
+            path: path.to_owned(),
+            bytes: 1,
+            recognised: ids.iter().map(|&id| id.to_owned()).collect(),
+        };
+        let texts = vec![
+            text("a/LICENSE", &["MIT"]),
+            text("b/COPYING", &["GPL-2.0"]),
+            text("b/LICENSE", &["GPL-2.0", "Zlib"]),
+            text("c/LICENSE", &[]),
+        ];
+        let verdict = bundled(&policy().licence, &BundledFacts { package: id(), texts });
+        assert_eq!(
+            lines(&verdict),
+            ["Warn carries `b/COPYING`, which reads like GPL-2.0; not allowed"]
+        );
     }
 
     fn sources(unsafe_count: u64, build_script: bool, proc_macro: bool) -> SourceFacts {

@@ -1,14 +1,15 @@
 //! The licence files of a package, and which licences they are.
 //!
-//! Called by the agent `licence`. A text is recognised by sentences that its licence has and no
-//! other one: good enough to notice that a manifest says one thing and the files another, and no
-//! legal advice. Blocks: call it off the async threads.
+//! [`texts`] and [`bundled`] are called by the agents `licence` and `bundled`, [`recognise`] by whoever
+//! classifies. A text is recognised by sentences that its licence has and no other one: good enough to
+//! notice that a manifest says one thing and the files another, and no legal advice. Blocks: call it
+//! off the async threads.
 
 use std::fs;
 use std::io;
 use std::path::Path;
 
-use crate::facts::LicenceText;
+use walkdir::WalkDir;
 
 /// How the names of licence files begin.
 const NAMES: [&str; 5] = ["license", "licence", "copying", "copyright", "unlicense"];
@@ -80,11 +81,22 @@ const MARKS: [Mark; 19] = [
     },
 ];
 
+/// A licence file as it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Text {
+    /// Where it is, relative to the package's folder.
+    pub(crate) path: String,
+    /// How long it is.
+    pub(crate) bytes: u64,
+    /// What stands in it.
+    pub(crate) text: String,
+}
+
 /// Finds the licence files of the package in `dir`, the one that its manifest names included.
 ///
 /// # Errors
 /// When the folder or one of the files cannot be read.
-pub(crate) fn texts(dir: &Path, named: Option<&str>) -> io::Result<Vec<LicenceText>> {
+pub(crate) fn texts(dir: &Path, named: Option<&str>) -> io::Result<Vec<Text>> {
     let mut paths = Vec::new();
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
@@ -111,19 +123,43 @@ pub(crate) fn texts(dir: &Path, named: Option<&str>) -> io::Result<Vec<LicenceTe
     paths.into_iter().map(|path| read(dir, path)).collect()
 }
 
+/// Finds the licence files further down in `dir`: those of what the package carries along.
+///
+/// # Errors
+/// When the folder or one of the files cannot be read.
+pub(crate) fn bundled(dir: &Path, named: Option<&str>) -> io::Result<Vec<Text>> {
+    // What the package says of itself is no part of it, and neither is what cargo put there.
+    let walk = WalkDir::new(dir).into_iter().filter_entry(|entry| {
+        let its_own = |name| name == REUSE_FOLDER || name == "target" || name == ".git";
+        entry.depth() != 1 || !entry.file_name().to_str().is_some_and(its_own)
+    });
+    let mut paths = Vec::new();
+    for entry in walk {
+        let entry = entry?;
+        let inside = entry.depth() > 1 && entry.file_type().is_file();
+        if inside && is_licence_name(&entry.file_name().to_string_lossy()) {
+            let path = entry.path().strip_prefix(dir).unwrap_or_else(|_| entry.path());
+            paths.push(path.to_string_lossy().into_owned());
+        }
+    }
+    paths.retain(|path| Some(path.as_str()) != named);
+    paths.sort();
+    paths.into_iter().map(|path| read(dir, path)).collect()
+}
+
 fn is_licence_name(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     NAMES.iter().any(|beginning| name.starts_with(beginning)) && !name.ends_with(".rs")
 }
 
-fn read(dir: &Path, path: String) -> io::Result<LicenceText> {
+fn read(dir: &Path, path: String) -> io::Result<Text> {
     let bytes = fs::read(dir.join(&path))?;
-    let recognised = recognise(&String::from_utf8_lossy(&bytes));
-    Ok(LicenceText { path, bytes: bytes.len() as u64, recognised })
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    Ok(Text { path, bytes: bytes.len() as u64, text })
 }
 
 /// The SPDX ids of the licences that the text contains, each once, in a fixed order.
-fn recognise(text: &str) -> Vec<String> {
+pub(crate) fn recognise(text: &str) -> Vec<String> {
     let text = normal_form(text);
     let mut ids: Vec<String> = MARKS
         .iter()
@@ -204,10 +240,12 @@ mod tests {
         put("LICENSES/CC0-1.0.txt", "CC0 1.0 Universal");
         put("doc/terms.txt", "All rights reserved.");
 
+        put("vendor/zlib/LICENSE", "altered source versions must be plainly marked as such");
+
         let texts = texts(dir.path(), Some("doc/terms.txt")).unwrap();
         let found: Vec<_> = texts
             .iter()
-            .map(|text| (text.path.as_str(), text.bytes, text.recognised.join(" ")))
+            .map(|text| (text.path.as_str(), text.bytes, recognise(&text.text).join(" ")))
             .collect();
         assert_eq!(
             found,
@@ -218,6 +256,11 @@ mod tests {
                 ("doc/terms.txt", 20, String::new()),
             ]
         );
+        let [carried] = &bundled(dir.path(), Some("doc/terms.txt")).unwrap()[..] else {
+            panic!("one text lies further down")
+        };
+        assert_eq!(carried.path, "vendor/zlib/LICENSE");
+        assert_eq!(recognise(&carried.text), ["Zlib"]);
     }
 
     #[test]
@@ -225,5 +268,6 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         assert!(texts(dir.path(), Some("../LICENSE")).unwrap().is_empty());
         assert!(texts(&dir.path().join("gone"), None).is_err());
+        assert!(bundled(&dir.path().join("gone"), None).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! Reviews every dependency of a project: its licence, its sources, its weight.
+//! Reviews every dependency of a project: its licence, what it carries along, its sources, its weight.
 //!
 //! `dev/demo` builds this program, makes trouble for it, kills it half-way and starts it again. It
 //! may be killed at any moment and started again with the same arguments: the review goes on where
@@ -12,10 +12,12 @@
 
 mod agents;
 mod blocking;
+mod classifier;
 mod facts;
 mod judges;
 mod ledger;
 mod licence;
+mod outages;
 mod packages;
 mod policy;
 mod progress;
@@ -27,6 +29,7 @@ mod weight;
 use std::convert::Infallible;
 use std::error::Error;
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -35,9 +38,10 @@ use std::time::Duration;
 use artel::hash::Hash;
 use artel::ids::{CorrelationId, Seq};
 use artel::{Board, Query, Running, Status, Tail};
-use clap::Parser;
+use clap::{Parser, Subcommand};
 
 use agents::Config;
+use classifier::Classifier;
 use facts::{Package, Project, Report, ReportRequest, Verdict};
 use ledger::Ledger;
 use packages::Locked;
@@ -46,7 +50,10 @@ use progress::{Counts, Watcher};
 
 /// Reviews every dependency of a project, on a board that survives.
 #[derive(Debug, Parser)]
+#[command(args_conflicts_with_subcommands = true)]
 struct Args {
+    #[command(subcommand)]
+    part: Option<Part>,
     /// The folder of the project's Cargo.toml. It is never written to.
     #[arg(long, value_name = "DIR", default_value = ".")]
     project: PathBuf,
@@ -72,9 +79,30 @@ struct Args {
     /// artifacts that the board has acknowledged, and the state that it had then.
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
+    /// Let the classifier that listens at this address say which licences texts contain, instead of
+    /// this program itself.
+    #[arg(long, value_name = "ADDRESS")]
+    classifier: Option<SocketAddr>,
     /// Only list the packages that would be reviewed: name, version and folder, with tabs between.
     #[arg(long)]
     list: bool,
+}
+
+/// What else this program is.
+#[derive(Debug, Subcommand)]
+enum Part {
+    /// Is the classifier: a service that says which licences texts contain, until it is stopped.
+    Classifier {
+        /// Where to listen; with port 0 at one that is free. It says where when it does.
+        #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+        listen: SocketAddr,
+    },
+    /// Counts from the log of a board what became of calls to the classifier while it was away.
+    Outages {
+        /// The board.
+        #[arg(long, value_name = "URL", default_value = "sqlite:review.artel.db")]
+        board: String,
+    },
 }
 
 type Failure = Box<dyn Error + Send + Sync>;
@@ -98,6 +126,14 @@ async fn main() -> ExitCode {
 /// All that can be wrong with the arguments, the policy or the project is found before anything is
 /// published.
 async fn run(mut args: Args) -> Result<ExitCode, Failure> {
+    match args.part {
+        Some(Part::Classifier { listen }) => match classifier::serve(listen).await? {},
+        Some(Part::Outages { board }) => {
+            print!("{}", outages::read(&board).await?);
+            return Ok(ExitCode::SUCCESS);
+        }
+        None => {}
+    }
     args.project = packages::absolute(&args.project)?;
     args.scratch = args.scratch.as_deref().map(packages::absolute).transpose()?;
     let policy = match &args.policy {
@@ -122,6 +158,7 @@ async fn run(mut args: Args) -> Result<ExitCode, Failure> {
         policy: rules,
         scratch: args.scratch.clone(),
         patience: Duration::from_secs(args.patience),
+        classifier: args.classifier.map_or(Classifier::Here, Classifier::At),
     });
     let ledger = Arc::new(Ledger::open(args.ledger.as_deref())?);
     let board = Board::open(&args.board).await?;
@@ -243,9 +280,9 @@ fn fingerprint(args: &Args, lock: &str, policy: &str) -> String {
     Hash::of_parts(&hashes.each_ref().map(|hash| &hash[..])).to_string()
 }
 
-/// Three judges for each package that is used, and one verdict on each that is not.
+/// Four judges for each package that is used, and one verdict on each that is not.
 fn expected_verdicts(packages: &[Package]) -> u64 {
-    packages.iter().map(|package| if package.used { 3 } else { 1 }).sum()
+    packages.iter().map(|package| if package.used { 4 } else { 1 }).sum()
 }
 
 fn list(packages: &[Package]) {

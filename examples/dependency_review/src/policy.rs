@@ -45,6 +45,8 @@ pub(crate) struct LicencePolicy {
     pub(crate) text_missing: Level,
     /// A licence file is of a licence that the expression does not name.
     pub(crate) text_unexpected: Level,
+    /// Something that the package carries along is of a licence that may not be relied on.
+    pub(crate) bundled_not_allowed: Level,
 }
 
 /// A licence that may be relied on, with its exception where it has one.

@@ -5,7 +5,7 @@
 //! people as a bar, and to scripts as lines of a file:
 //!
 //! ```text
-//! seq=812 artifacts=245 verdicts=71 attempts=252 done=243 timed-out=1 lost=0 dead=1 repeated=0
+//! seq=812 artifacts=245 verdicts=71 attempts=252 done=243 timed-out=1 lost=0 dead=1 opened=0 closed=0 repeated=0
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,16 +41,21 @@ pub(crate) struct Counts {
     pub(crate) lost: u64,
     /// Activations that are dead letters.
     pub(crate) dead: u64,
+    /// How often a breaker opened.
+    pub(crate) opened: u64,
+    /// How often one closed.
+    pub(crate) closed: u64,
     /// Attempts that began although their activation was done: finished work that was repeated.
     pub(crate) repeated: u64,
 }
 
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seq, artifacts, verdicts, attempts, done, timed_out, lost, dead, repeated } =
-            self;
+        let Self { seq, artifacts, verdicts, attempts, done, .. } = self;
+        let Self { timed_out, lost, dead, opened, closed, repeated, .. } = self;
         write!(f, "seq={seq} artifacts={artifacts} verdicts={verdicts} attempts={attempts} ")?;
-        write!(f, "done={done} timed-out={timed_out} lost={lost} dead={dead} repeated={repeated}")
+        write!(f, "done={done} timed-out={timed_out} lost={lost} dead={dead} ")?;
+        write!(f, "opened={opened} closed={closed} repeated={repeated}")
     }
 }
 
@@ -92,6 +97,8 @@ impl Progress {
             Event::AttemptEnded { attempt, end, next, .. } => {
                 self.end_attempt(attempt.activation, *end, *next);
             }
+            Event::BreakerOpened { .. } => self.counts.opened += 1,
+            Event::BreakerClosed { .. } => self.counts.closed += 1,
             Event::ActivationRedriven(redriven) => {
                 self.dead.remove(&redriven.activation);
             }
@@ -317,7 +324,8 @@ mod tests {
         let counts = Counts { seq: Seq(9), artifacts: 4, timed_out: 1, ..Counts::default() };
         assert_eq!(
             counts.to_string(),
-            "seq=9 artifacts=4 verdicts=0 attempts=0 done=0 timed-out=1 lost=0 dead=0 repeated=0"
+            "seq=9 artifacts=4 verdicts=0 attempts=0 done=0 timed-out=1 lost=0 dead=0 \
+             opened=0 closed=0 repeated=0"
         );
     }
 

@@ -68,6 +68,9 @@ fn parts_that_are_processes_of_their_own_answer() {
     let names = [
         "matching.10k.alone",
         "matching.same.field",
+        "policies.cost",
+        "keys.hops",
+        "breaker.held",
         "recovery.100k",
         "recovery.100k.clean",
         "waiting.bytes",

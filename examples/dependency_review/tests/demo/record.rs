@@ -116,7 +116,7 @@ impl Record {
             let of = |[n, v, ..]: &&[String; 4]| (n, v) == (&name.0, &name.1);
             self.verdicts.iter().filter(of).count()
         };
-        assert_eq!(by(&trouble.broken), 2, "the other two judges have seen the broken package");
+        assert_eq!(by(&trouble.broken), 3, "the other three judges have seen the broken package");
         let timed_out = AttemptEnd::Failed(artel::ErrorKind::Timeout);
         assert!(self.attempts.values().any(|end| *end == Some(timed_out)), "the pipe was late");
     }
