@@ -10,8 +10,8 @@ use artel::event::{AlertEnd, Event};
 use artel::ids::{ActivationId, Seq};
 use artel::state::State;
 use artel::{
-    Board, Context, DeadLetterFilter, Error, MemoryStore, Publication, Reader, Running, StartError,
-    Status, Webhook,
+    Board, Context, DeadLetterFilter, Error, Group, MemoryStore, Publication, Reader, Running,
+    StartError, Status, Webhook,
 };
 use artel_testkit::{FaultyLog, SeededEntropy, VirtualClock};
 
@@ -329,6 +329,31 @@ async fn a_board_has_a_webhook_for_all() {
     assert_eq!(own.answer("200 OK").await.json()["agent"], "packer");
     ended(&running).await;
     end(running).await;
+}
+
+/// ALERT-1, GROUP-3: the `alert_webhook` of a group is told of what dies whichever member ran it. It is the
+/// group's to say: a member that names one is refused.
+#[tokio::test]
+async fn a_group_has_a_webhook() {
+    let receiver = Receiver::bind().await;
+    let (board, _) = memory().await;
+    board.group(Group::new("crew").alert_webhook(prompt(receiver.url())));
+    board.agent("packer").on::<Order>().exclusive("crew").run(fails);
+    let running = board.start().await.unwrap();
+    running.publish(order(7)).await.unwrap();
+    assert_eq!(receiver.answer("200 OK").await.json()["agent"], "crew");
+    assert_eq!(ended(&running).await, [(1, 1, AlertEnd::Delivered)]);
+    end(running).await;
+
+    let (board, _) = memory().await;
+    board.group(Group::new("crew").alert_webhook(Webhook::new("http://a.example", "short")));
+    let packer = board.agent("packer").on::<Order>().exclusive("crew");
+    packer.alert_webhook(prompt(receiver.url())).run(fails);
+    board.agent("painter").on::<Order>().exclusive("crew").run(fails);
+    let refused = board.start().await.unwrap_err().to_string();
+    for expected in ["to which `alert_webhook` is left", "group `crew`: the secret of its alert"] {
+        assert!(refused.contains(expected), "{refused}");
+    }
 }
 
 /// ALERT-1, ALERT-4: a webhook that cannot work is refused at the start, by name of its agent and without

@@ -6,8 +6,8 @@ use artel::event::{DeadReason, Reached};
 use artel::log::{Outcome, OutcomeFilter};
 use artel::state::Gate;
 use artel::{
-    ActivationFilter, Board, BoardBuilder, Context, Error, LimitView, Publication, Reader, Running,
-    Standing, StartError, Status,
+    ActivationFilter, Board, BoardBuilder, Context, Error, Group, LimitView, Publication, Reader,
+    Running, Standing, StartError, Status,
 };
 use artel_testkit::{SeededEntropy, VirtualClock};
 
@@ -62,6 +62,31 @@ async fn the_deaths_of_a_crash_loop_are_set() {
         "{dead:?}"
     );
     assert_eq!(reader.attempts(&dead[0]).await.unwrap().len(), 3);
+    end(running).await;
+}
+
+/// DEATH-2, GROUP-3: the deaths of a `crash_loop` are counted for the group, whichever member ran.
+#[tokio::test]
+async fn a_group_has_a_crash_loop() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = async || {
+        let board = Board::open(url(&folder)).await.unwrap();
+        board.group(Group::new("crew").crash_loop(1));
+        for name in ["one", "two"] {
+            board.agent(name).on::<Order>().exclusive("crew").run(hangs);
+        }
+        board.start().await.unwrap()
+    };
+    let mut correlation = None;
+    for _ in 0..2 {
+        let running = open().await;
+        let one = Publication::new(order(1)).idempotency_key("one");
+        correlation = Some(running.publish(one).await.unwrap().correlation);
+        die(running).await;
+    }
+    let running = open().await;
+    let status = running.settled(correlation.unwrap()).await.unwrap();
+    assert_eq!(status, Status::DeadLetters(1));
     end(running).await;
 }
 

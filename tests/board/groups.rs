@@ -175,38 +175,6 @@ async fn a_group_has_a_time_for_the_whole() {
     }
 }
 
-/// GROUP-3: the deaths of a `crash_loop` are counted for the group, whichever member ran.
-#[tokio::test]
-async fn a_group_has_a_crash_loop() {
-    async fn hangs(_: Context, _: Arc<Order>) -> Result<Part, Error> {
-        std::future::pending().await
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let url = format!("sqlite:{}", folder.path().join("test.db").display());
-    let open = async || {
-        let board = Board::open(&url).await.unwrap();
-        board.group(Group::new("crew").crash_loop(1));
-        for name in ["one", "two"] {
-            board.agent(name).on::<Order>().exclusive("crew").run(hangs);
-        }
-        board.start().await.unwrap()
-    };
-    let mut correlation = None;
-    for _ in 0..2 {
-        let running = open().await;
-        let one = Publication::new(order(1)).idempotency_key("one");
-        correlation = Some(running.publish(one).await.unwrap().correlation);
-        // The process dies: its session is still open in the log.
-        let log = running.log();
-        drop(running);
-        log.close().await;
-    }
-    let running = open().await;
-    let status = running.settled(correlation.unwrap()).await.unwrap();
-    assert_eq!(status, Status::DeadLetters(1));
-    end(running).await;
-}
-
 /// GROUP-5: `priority` is the group's.
 #[tokio::test(start_paused = true)]
 async fn a_group_has_a_priority() {

@@ -307,6 +307,7 @@ fn mutants_that_do_not_fit_are_found() {
             ("tests/mutants/core.toml", core.as_str()),
             ("tests/mutants/dead.toml", ""),
             ("tests/mutants/deaths.toml", ""),
+            ("tests/mutants/groups.toml", ""),
             ("tests/mutants/logs.toml", ""),
             ("tests/mutants/outputs.toml", ""),
             ("tests/mutants/owner.toml", ""),

@@ -9,7 +9,7 @@
 
 use std::collections::BTreeSet;
 
-use super::shared::{Shared, SharedLine, SharedNo};
+use super::member_lines::{MemberLine, MemberLineNo, MemberLines};
 use crate::ids::{ActivationId, AgentNo};
 use crate::policy::limits::PRIORITY_STEP_MS;
 use crate::time::Elapsed;
@@ -29,7 +29,7 @@ pub(super) enum LineOf {
     /// An agent's own.
     Agent(AgentNo),
     /// That of some members of a group.
-    Shared(SharedNo),
+    Members(MemberLineNo),
 }
 
 /// What is ready of an agent, or of some members of a group, by rank.
@@ -81,7 +81,7 @@ impl Heads {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Agenda {
     queues: Vec<Queue>,
-    shared: Shared,
+    member_lines: MemberLines,
     heads: Heads,
     /// All suspects that are open.
     suspects: BTreeSet<ActivationId>,
@@ -97,7 +97,7 @@ pub(super) struct Agenda {
 pub(super) struct Queue {
     line: Line,
     /// The lines that it shares with other members of its groups, and in how many of them something is.
-    shares: Vec<SharedNo>,
+    shares: Vec<MemberLineNo>,
     called: usize,
     pub(super) open: usize,
     pub(super) running: u32,
@@ -259,20 +259,20 @@ impl Agenda {
         if members.is_empty() {
             return LineOf::Agent(agent);
         }
-        let (no, forgotten) = self.shared.intern(agent, members);
+        let (no, forgotten) = self.member_lines.intern(agent, members);
         for (gone, line) in forgotten {
             for &member in &*line.members {
                 self.queue(member).shares.retain(|no| *no != gone);
             }
-            self.heads.settle(LineOf::Shared(gone), &mut Line::default(), false, false);
+            self.heads.settle(LineOf::Members(gone), &mut Line::default(), false, false);
         }
         if self.queue(members[0]).shares.contains(&no) {
-            return LineOf::Shared(no);
+            return LineOf::Members(no);
         }
         for &member in members {
             self.queue(member).shares.push(no);
         }
-        LineOf::Shared(no)
+        LineOf::Members(no)
     }
 
     pub(super) fn put(&mut self, of: LineOf, rank: Rank) {
@@ -285,8 +285,8 @@ impl Agenda {
 
     /// How many lines there are that members of groups share.
     #[cfg(test)]
-    pub(super) fn shared_lines(&self) -> usize {
-        self.shared.len()
+    pub(super) fn member_lines_len(&self) -> usize {
+        self.member_lines.len()
     }
 
     /// Puts something in a line, or takes it out, and says so to whom the line calls.
@@ -300,13 +300,13 @@ impl Agenda {
         let is_suspect = !self.suspects.is_empty() && self.suspects.contains(&rank.1);
         let runs = match of {
             LineOf::Agent(agent) => self.is_run(agent, &[]),
-            LineOf::Shared(no) => {
-                self.shared.get(no).is_some_and(|line| self.is_run(line.group, &line.members))
+            LineOf::Members(no) => {
+                self.member_lines.get(no).is_some_and(|line| self.is_run(line.group, &line.members))
             }
         };
         let line = match of {
             LineOf::Agent(agent) => &mut self.queue(agent).line,
-            LineOf::Shared(no) => match self.shared.get_mut(no) {
+            LineOf::Members(no) => match self.member_lines.get_mut(no) {
                 Some(shared) => &mut shared.line,
                 None => return,
             },
@@ -319,14 +319,14 @@ impl Agenda {
         }
         match of {
             LineOf::Agent(agent) => self.refresh(agent),
-            LineOf::Shared(no) if was_empty == is_empty => self.refresh_shared(no),
-            LineOf::Shared(no) => self.call(no, !is_empty),
+            LineOf::Members(no) if was_empty == is_empty => self.refresh_members(no),
+            LineOf::Members(no) => self.call(no, !is_empty),
         }
     }
 
     /// Something is in a line that was empty, or nothing any more: its members know.
-    fn call(&mut self, no: SharedNo, called: bool) {
-        let Some(line) = self.shared.get(no) else { return };
+    fn call(&mut self, no: MemberLineNo, called: bool) {
+        let Some(line) = self.member_lines.get(no) else { return };
         let members = line.members.clone();
         for &member in &*members {
             let queue = self.queue(member);
@@ -350,18 +350,18 @@ impl Agenda {
         heads.settle(LineOf::Agent(agent), &mut queue.line, open, full);
         for index in 0..queue.shares.len() {
             let no = self.queues[agent.get() as usize].shares[index];
-            self.refresh_shared(no);
+            self.refresh_members(no);
         }
     }
 
     /// Brings the entries of a line in line with whether one of those may run who share it.
-    fn refresh_shared(&mut self, no: SharedNo) {
-        let Some(SharedLine { group, members, .. }) = self.shared.get(no) else { return };
+    fn refresh_members(&mut self, no: MemberLineNo) {
+        let Some(MemberLine { group, members, .. }) = self.member_lines.get(no) else { return };
         let open = |agent| self.queue_of(agent).is_some_and(Queue::is_open);
         let is_open = open(*group) && members.iter().copied().any(open);
         let full = !is_open && self.is_run(*group, members);
-        let Some(SharedLine { line, .. }) = self.shared.get_mut(no) else { return };
-        self.heads.settle(LineOf::Shared(no), line, is_open, full);
+        let Some(MemberLine { line, .. }) = self.member_lines.get_mut(no) else { return };
+        self.heads.settle(LineOf::Members(no), line, is_open, full);
     }
 
     /// An agent that a rate limit held back until `now` or before.
@@ -397,8 +397,8 @@ impl Agenda {
     fn find_within(&self, heads: &BTreeSet<(Rank, LineOf)>, slots: u32) -> Option<Rank> {
         let fits = |of| match of {
             LineOf::Agent(agent) => self.queue_of(agent).is_some_and(|queue| queue.slots <= slots),
-            LineOf::Shared(no) => {
-                let members = self.shared.get(no).map(|line| &*line.members);
+            LineOf::Members(no) => {
+                let members = self.member_lines.get(no).map(|line| &*line.members);
                 members.is_some_and(|members| self.open_within(members, slots).next().is_some())
             }
         };
@@ -428,8 +428,9 @@ impl Agenda {
                 LineOf::Agent(agent) => {
                     (moves(agent), self.queue_of(agent).map(|queue| &queue.line))
                 }
-                LineOf::Shared(no) => {
-                    let Some(SharedLine { group, members, line }) = self.shared.get(no) else {
+                LineOf::Members(no) => {
+                    let Some(MemberLine { group, members, line }) = self.member_lines.get(no)
+                    else {
                         return 0;
                     };
                     let may_run = self.queue_of(*group).is_some_and(Queue::may_run);

@@ -115,7 +115,7 @@ impl Slots {
             slot.limit = limit;
             // Where there is room it need not be parked first.
             if slot.parked.is_empty() && slot.queued.len() < slot.room() as usize {
-                agenda.put(of.0, rank);
+                agenda.put(LineOf::Agent(of.0), rank);
                 slot.queued.insert(rank);
             } else {
                 slot.parked.insert(rank);

@@ -155,6 +155,29 @@ fn a_notice_makes_no_further_notice() {
     assert_eq!(owed(&board), []);
 }
 
+/// DEAD-3, GROUP-1: a group of which a member was woken by a notice makes no further one; what dies of other
+/// work of the group does.
+#[test]
+fn a_group_that_a_notice_woke_makes_no_further_notice() {
+    let mut crew = once("crew", "A");
+    crew.kind = AgentKind::Group;
+    crew.subscriptions[0].types.clear();
+    crew.concurrency = u32::MAX;
+    let member = |name: &str, on: &str| {
+        let mut member = once(name, on);
+        member.subscriptions[0].group = Some(crew.name.clone());
+        member
+    };
+    let mut board = board(&[crew.clone(), member("one", "A"), member("undertaker", DEAD_LETTER)]);
+    board.publish(&[new("A")]).unwrap();
+    die(&mut board);
+    let (debt, _) = owed(&board)[0];
+    let pay = payment(&mut board, debt);
+    board.ask(pay).unwrap();
+    die(&mut board);
+    assert_eq!(owed(&board), []);
+}
+
 /// DEAD-4: a notice is not refused for want of room, neither on the agendas nor in its tree of work.
 #[test]
 fn a_notice_needs_no_room() {

@@ -274,7 +274,7 @@ fn many_sets_of_members_are_kept_apart() {
         assert_eq!(agenda.open_within(&members, 1).count(), members.len());
         let again = agenda.line_of(crew, &members);
         agenda.take_off(again, rank(i64::from(mask)));
-        assert!(agenda.shared_lines() <= 129, "{}", agenda.shared_lines());
+        assert!(agenda.member_lines_len() <= 129, "{}", agenda.member_lines_len());
         assert_eq!((agenda.backlog(), agenda.first_within(1)), (1, Some(rank(1_000))));
     }
     agenda.begin(AgentNo(1), 1);

@@ -10,34 +10,34 @@ use crate::envelope::Members;
 use crate::ids::AgentNo;
 
 /// The number of such a line.
-pub(super) type SharedNo = u32;
+pub(super) type MemberLineNo = u32;
 
 /// How many lines there may be before those are forgotten in which nothing is.
 const LINES_KEPT: usize = 64;
 
 #[derive(Clone, Debug, Default)]
-pub(super) struct Shared {
-    lines: BTreeMap<SharedNo, SharedLine>,
-    numbers: BTreeMap<(AgentNo, Members), SharedNo>,
-    next: SharedNo,
+pub(super) struct MemberLines {
+    lines: BTreeMap<MemberLineNo, MemberLine>,
+    numbers: BTreeMap<(AgentNo, Members), MemberLineNo>,
+    next: MemberLineNo,
     /// How many lines there may be before the next look at which are empty.
     look_at: usize,
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct SharedLine {
+pub(super) struct MemberLine {
     pub(super) group: AgentNo,
     /// Who may run what is in it.
     pub(super) members: Members,
     pub(super) line: Line,
 }
 
-impl Shared {
-    pub(super) fn get(&self, no: SharedNo) -> Option<&SharedLine> {
+impl MemberLines {
+    pub(super) fn get(&self, no: MemberLineNo) -> Option<&MemberLine> {
         self.lines.get(&no)
     }
 
-    pub(super) fn get_mut(&mut self, no: SharedNo) -> Option<&mut SharedLine> {
+    pub(super) fn get_mut(&mut self, no: MemberLineNo) -> Option<&mut MemberLine> {
         self.lines.get_mut(&no)
     }
 
@@ -52,7 +52,7 @@ impl Shared {
         &mut self,
         group: AgentNo,
         members: &[AgentNo],
-    ) -> (SharedNo, Vec<(SharedNo, SharedLine)>) {
+    ) -> (MemberLineNo, Vec<(MemberLineNo, MemberLine)>) {
         let name = (group, Members::from(members));
         if let Some(no) = self.numbers.get(&name) {
             return (*no, Vec::new());
@@ -60,14 +60,14 @@ impl Shared {
         let forgotten = self.forget_empty();
         let no = self.next;
         self.next += 1;
-        self.lines.insert(no, SharedLine { group, members: name.1.clone(), line: Line::default() });
+        self.lines.insert(no, MemberLine { group, members: name.1.clone(), line: Line::default() });
         self.numbers.insert(name, no);
         (no, forgotten)
     }
 
     /// Forgets the lines in which nothing is, when there are many. Looked at again only when there are twice
     /// as many as are left, so that a look costs each line little.
-    fn forget_empty(&mut self) -> Vec<(SharedNo, SharedLine)> {
+    fn forget_empty(&mut self) -> Vec<(MemberLineNo, MemberLine)> {
         if self.lines.len() < self.look_at.max(LINES_KEPT) {
             return Vec::new();
         }
