@@ -37,35 +37,8 @@ impl State {
                 self.note_reveal(&draft.envelope);
                 self.count_failures(draft)
             }
-            Event::ActivationCreated {
-                subscription,
-                inputs,
-                correlation,
-                key,
-                not_before,
-                members,
-            } => {
-                let made = Made {
-                    inputs: inputs.clone(),
-                    correlation: *correlation,
-                    key: key.clone(),
-                    members: members.clone(),
-                };
-                let since = not_before.unwrap_or_default().max(self.header.elapsed);
-                self.create(ActivationId(seq), (*subscription, since), made)
-            }
-            Event::AttemptStarted { attempt, session, seed, deadline, slots, member } => {
-                let running = Running {
-                    attempt: attempt.attempt,
-                    session: *session,
-                    seed: *seed,
-                    started: self.header.elapsed,
-                    at: self.header.at,
-                    deadline: *deadline,
-                    slots: *slots,
-                    member: *member,
-                };
-                self.start_attempt(seq, attempt.activation, running)
+            Event::ActivationCreated { .. } | Event::AttemptStarted { .. } => {
+                self.begin_work(seq, event)
             }
             Event::AttemptEnded { attempt, end, next, fingerprint, .. } => {
                 self.end_attempt(seq, *attempt, (*end, *next, *fingerprint), changes)
@@ -110,6 +83,43 @@ impl State {
             | Event::Resumed { .. }
             | Event::PredicateFailed { .. } => self.evolve_at(seq, event, changes),
         }
+    }
+
+    /// Applies an event with which an activation or an attempt begins.
+    fn begin_work(&mut self, seq: Seq, event: &Event) -> Evolved {
+        if let Event::ActivationCreated {
+            subscription,
+            inputs,
+            correlation,
+            key,
+            not_before,
+            members,
+        } = event
+        {
+            let made = Made {
+                inputs: inputs.clone(),
+                correlation: *correlation,
+                key: key.clone(),
+                members: members.clone(),
+            };
+            let since = not_before.unwrap_or_default().max(self.header.elapsed);
+            return self.create(ActivationId(seq), (*subscription, since), made);
+        }
+        let Event::AttemptStarted { attempt, session, seed, deadline, slots, member } = event
+        else {
+            return Ok(());
+        };
+        let running = Running {
+            attempt: attempt.attempt,
+            session: *session,
+            seed: *seed,
+            started: self.header.elapsed,
+            at: self.header.at,
+            deadline: *deadline,
+            slots: *slots,
+            member: *member,
+        };
+        self.start_attempt(seq, attempt.activation, running)
     }
 
     fn commit(&mut self, draft: &Draft) {

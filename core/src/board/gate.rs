@@ -99,6 +99,14 @@ impl Gate {
 }
 
 impl State {
+    /// The one before an activation in the order of its key, which may be a dead letter that stops the
+    /// key; also where it waits at an earlier gate.
+    #[must_use]
+    pub fn behind(&self, id: ActivationId) -> Option<ActivationId> {
+        let (no, key) = self.lane_of(self.activations.get(&id)?)?;
+        self.index.lanes.before(no, &key, id)
+    }
+
     /// The first gate that holds a waiting activation, as of the last decision; none when it is
     /// not open or runs.
     #[must_use]
@@ -144,9 +152,7 @@ impl State {
         if let Some(since) = since {
             return Some(Gate::NotBefore(since));
         }
-        if let Some((no, key)) = self.lane_of(activation)
-            && let Some(before) = self.index.lanes.before(no, &key, id)
-        {
+        if let Some(before) = self.behind(id) {
             return Some(Gate::OrderingKey(before));
         }
         let gate = match &*activation.members {

@@ -16,6 +16,7 @@ use artel_core::time::Clock;
 use super::audit::{Audit, Auditor};
 use super::cases::Case;
 use super::charges::charge;
+use super::crew::Crew;
 use super::outputs::{self, Outputs};
 use super::policies::{self, Limits, Policies};
 use super::{rules, secrets, timed};
@@ -293,6 +294,8 @@ pub(super) fn declare(
     board.type_of::<Token>();
     board.type_of::<Leaf>();
     policies.declare(board);
+    let numbers: Vec<u32> = numbers.collect();
+    policies.crew.declare(board, numbers.iter().copied());
     for number in numbers {
         let name = name_of(number);
         let retry = match number % 3 {
@@ -306,11 +309,12 @@ pub(super) fn declare(
             Some(expression) => agent.cel(expression),
             None => agent.filter(move |token| takes(number, token.taste)),
         };
-        let agent = agent
-            .retry(retry)
-            .timeout(Duration::from_secs(5))
-            .concurrency(1 + number * 2)
-            .crash_loop(1 + number % 2);
+        let agent = agent.timeout(Duration::from_secs(5)).concurrency(1 + number * 2);
+        let agent = if policies.crew.has(number) {
+            Crew::join(agent)
+        } else {
+            agent.retry(retry).crash_loop(1 + number % 2)
+        };
         let agent = if number == 4 { agent.total_timeout(Duration::from_secs(60)) } else { agent };
         let (limits, depends) = policies.of(number);
         let Limits { breaker, rate, ordered, key_limit, .. } = limits;

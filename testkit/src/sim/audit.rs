@@ -24,6 +24,7 @@ use artel_core::time::{Elapsed, Timestamp};
 
 use super::agents::Returned;
 use super::cases::{Case, Cases};
+use super::crew;
 use super::deaths::Deaths;
 use super::failing::Failing;
 use super::held_back::HeldBack;
@@ -79,6 +80,7 @@ pub(super) struct Audit {
     pub(super) notices: Notices,
     pub(super) failing: Failing,
     pub(super) timed: Timed,
+    pub(super) crew: crew::Seen,
     pub(super) deaths: Deaths,
     pub(super) owner: Option<ProcessId>,
     /// Where each epoch begins.
@@ -127,6 +129,7 @@ impl Auditor {
             notices: Notices::default(),
             failing: Failing::default(),
             timed: Timed::default(),
+            crew: crew::Seen::default(),
             deaths: Deaths::default(),
             owner: None,
             epochs: BTreeMap::new(),

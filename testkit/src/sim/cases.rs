@@ -132,10 +132,15 @@ pub enum Case {
     WokeAfter,
     /// A handler was given what an upcaster made of an older version.
     Upcast,
+    /// A member of a group ran: another one than before, or the first.
+    MemberRan {
+        /// Whether another one ran before.
+        another: bool,
+    },
 }
 
 /// How many cases there are.
-const LEN: usize = 81;
+const LEN: usize = 83;
 
 impl Case {
     /// Every one.
@@ -221,6 +226,8 @@ impl Case {
         Self::WokeInTime { old: true },
         Self::WokeAfter,
         Self::Upcast,
+        Self::MemberRan { another: false },
+        Self::MemberRan { another: true },
     ];
 }
 
@@ -332,6 +339,7 @@ mod tests {
             Case::WokeInTime { .. } => (48, 2),
             Case::WokeAfter => (49, 1),
             Case::Upcast => (50, 1),
+            Case::MemberRan { .. } => (51, 2),
         }
     }
 

@@ -6,14 +6,14 @@ use std::time::Duration;
 use artel_core::board::{Activation, Running};
 use artel_core::envelope::Actor;
 use artel_core::event::{AttemptEnd, DeadReason, Next};
-use artel_core::ids::{ActivationId, AgentNo, AttemptId};
+use artel_core::ids::{ActivationId, AttemptId};
 use artel_core::policy::ErrorKind;
 use artel_core::record::Decision;
 
-use super::agents::{self, Returned};
+use super::agents::Returned;
 use super::audit::{Audit, Operated};
 use super::cases::Case;
-use super::{deaths, rules};
+use super::{crew, deaths, rules};
 
 /// Holds the end of an attempt to the rules. For one that is done: how many artifacts it owes.
 pub(super) fn end_of(
@@ -167,13 +167,8 @@ fn is_too_much(audit: &Audit, ended: &Ended, decision: &Decision) -> bool {
         return true;
     }
     let Some(Returned { tokens: (tokens, taste), .. }) = ended.returned else { return false };
-    let wakes = |(no, agent): &(AgentNo, &artel_core::board::AgentRecord)| {
-        let number = agents::number_of(agent.definition.name.as_str());
-        agent.registered
-            && *no != ended.activation.agent
-            && number.is_some_and(|number| agents::takes(number, taste))
-    };
-    let woken = tokens * audit.state.agents().filter(wakes).count();
+    let maker = ended.running.member.unwrap_or(ended.activation.agent);
+    let woken = tokens * crew::woken(&audit.state, taste, maker);
     tokens > rules::owed_max(audit, Some(ended.activation.agent))
         || woken.saturating_sub(1) > rules::owed_max(audit, None)
 }

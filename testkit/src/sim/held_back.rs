@@ -177,8 +177,14 @@ fn whose(audit: &Audit, id: ActivationId) -> Option<AgentNo> {
 fn start(audit: &mut Audit, attempt: AttemptId, now: Elapsed) {
     let id = attempt.activation;
     let Some(activation) = audit.state.activation(id) else { return };
-    let (agent, tree) = (activation.agent, activation.correlation);
-    let all = [Pausable::Board, Pausable::Agent(agent), Pausable::Correlation(tree)];
+    let tree = activation.correlation;
+    let agent = activation.runner().unwrap_or(activation.agent);
+    let all = [
+        Pausable::Board,
+        Pausable::Agent(agent),
+        Pausable::Agent(activation.agent),
+        Pausable::Correlation(tree),
+    ];
     if all.iter().any(|what| audit.held_back.paused.contains(what)) {
         audit.violated(format_args!("I9: {attempt} begins, and is paused"));
     }
@@ -222,7 +228,7 @@ fn fits(starts: &[u64], rate: &RateLimit, more: u64) -> bool {
 
 fn end_of(audit: &mut Audit, attempt: AttemptId, end: AttemptEnd, now: Elapsed) {
     let id = attempt.activation;
-    let Some(agent) = whose(audit, id) else { return };
+    let Some(agent) = audit.crew.runner(id).or_else(|| whose(audit, id)) else { return };
     for (of, limits) in metered(&audit.state, agent) {
         if limits.breaker.is_none() {
             continue;

@@ -14,6 +14,7 @@ mod bounds;
 mod cases;
 mod charges;
 mod clients;
+mod crew;
 mod deaths;
 mod ends;
 mod failing;

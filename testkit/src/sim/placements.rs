@@ -25,6 +25,9 @@ struct Agent {
     reads: bool,
     subscriptions: Vec<SubscriptionNo>,
     registered: bool,
+    is_group: bool,
+    /// Whether it is a member of the group.
+    is_member: bool,
 }
 
 /// What is known of a log while it is read.
@@ -107,7 +110,15 @@ impl Placements<'_> {
                     let number = agents::number_of(definition.name.as_str());
                     let subscriptions = subscriptions.clone();
                     let reads = definition.name.as_str() == versions::READER;
-                    let now = Agent { number, reads, subscriptions, registered: true };
+                    let mut wanted = definition.subscriptions.iter();
+                    let now = Agent {
+                        number,
+                        reads,
+                        subscriptions,
+                        registered: true,
+                        is_group: definition.is_group(),
+                        is_member: wanted.any(|it| it.group.is_some()),
+                    };
                     self.agents.insert(*agent, now);
                 }
                 Event::TypeRegistered { type_no, name, .. } if name.as_str() == versions::NOTE => {
@@ -122,7 +133,8 @@ impl Placements<'_> {
                     let notice = draft.envelope.producer == Producer::Board;
                     let note = self.notes.contains(&draft.envelope.type_no);
                     if notice || note {
-                        let all = self.agents.values().filter(|agent| agent.registered);
+                        let all = self.agents.values();
+                        let all = all.filter(|agent| agent.registered && !agent.is_group);
                         let told =
                             all.filter(|agent| agent.number.is_none() && agent.reads == note);
                         let told = told.flat_map(|agent| agent.subscriptions.iter().copied());
@@ -130,7 +142,7 @@ impl Placements<'_> {
                     }
                     if let Some(token) = self.tokens.get(&seq) {
                         let all = self.takers(token, &draft.envelope.producer);
-                        due.extend(all.map(|subscription| (seq, subscription)));
+                        due.extend(all.into_iter().map(|subscription| (seq, subscription)));
                     }
                 }
                 Event::ActivationCreated { subscription, inputs, .. } => {
@@ -144,19 +156,26 @@ impl Placements<'_> {
         (woken, due)
     }
 
-    fn takers(&self, token: &Token, producer: &Producer) -> impl Iterator<Item = SubscriptionNo> {
+    /// Who takes a token: each agent for itself, and the group for all of its members, of whom none made it.
+    fn takers(&self, token: &Token, producer: &Producer) -> BTreeSet<SubscriptionNo> {
         let maker = match producer {
             Producer::Agent { agent, .. } => Some(*agent),
             Producer::Program(_) | Producer::Operator(_) | Producer::Board => None,
         };
         let (taste, number, secrets) = (token.taste, token.number, self.secrets);
+        let by_member = maker.and_then(|maker| self.agents.get(&maker));
+        let by_member = by_member.is_some_and(|maker| maker.is_member);
         let takes = move |(no, agent): &(&AgentNo, &Agent)| {
             let takes = agent.number.is_some_and(|no| {
                 agents::takes(no, taste) && (!secrets || secrets::may_see(no, number))
             });
-            agent.registered && Some(**no) != maker && takes
+            agent.registered && Some(**no) != maker && !(agent.is_member && by_member) && takes
         };
-        let takers = self.agents.iter().filter(takes);
-        takers.flat_map(|(_, agent)| agent.subscriptions.iter().copied())
+        let group = self.agents.values().find(|agent| agent.is_group && agent.registered);
+        let takers = self.agents.iter().filter(takes).flat_map(|(_, agent)| {
+            let woken = if agent.is_member { group } else { Some(agent) };
+            woken.into_iter().flat_map(|agent| agent.subscriptions.iter().copied())
+        });
+        takers.collect()
     }
 }

@@ -7,6 +7,7 @@ use artel::{Board, Breaker, Dependency, RateLimit};
 use artel_core::key::OnDead;
 
 use super::agents::{AGENTS_MAX, Token};
+use super::crew::Crew;
 use super::timed::When;
 use crate::dice::Dice;
 
@@ -22,6 +23,7 @@ pub(super) struct Policies {
     service: Option<Limits>,
     /// When each agent wakes, by its number less one.
     whens: Vec<When>,
+    pub(super) crew: Crew,
 }
 
 /// What an agent, or the service, is limited by.
@@ -65,7 +67,7 @@ pub(super) fn draw(dice: &mut Dice) -> Policies {
         limits
     };
     let agents = (0..AGENTS_MAX).map(&mut agent).collect();
-    Policies { agents, service, whens: Vec::new() }
+    Policies { agents, service, ..Policies::default() }
 }
 
 fn limits(dice: &mut Dice, likely: u64) -> Limits {
@@ -100,7 +102,10 @@ impl Policies {
     /// The limits of the agent with this number, and what it depends on.
     pub(super) fn of(&self, number: u32) -> (Limits, Option<&'static str>) {
         let index = usize::try_from(number - 1).unwrap_or(usize::MAX);
-        let limits = self.agents.get(index).cloned().unwrap_or_default();
+        let mut limits = self.agents.get(index).cloned().unwrap_or_default();
+        if self.crew.has(number) {
+            (limits.ordered, limits.key_limit) = (None, None);
+        }
         let depends = limits.depends.then_some(SERVICE);
         (limits, depends)
     }
@@ -110,12 +115,18 @@ impl Policies {
         Self { whens, ..self }
     }
 
+    /// The same with a group, or without one.
+    pub(super) fn with(self, crew: Crew) -> Self {
+        Self { crew, ..self }
+    }
+
     /// When the agent with this number wakes. What is in an order is not held until there are more: the
     /// first of a key would hold back the others for ever.
     pub(super) fn when(&self, number: u32) -> When {
         let index = usize::try_from(number - 1).unwrap_or(usize::MAX);
         let when = self.whens.get(index).copied().unwrap_or_default();
         match when {
+            _ if self.crew.has(number) => When::AtOnce,
             When::After(_) if self.of(number).0.ordered.is_some() => When::AtOnce,
             when => when,
         }

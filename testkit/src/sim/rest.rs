@@ -133,10 +133,12 @@ fn stopped(state: &State) -> Vec<ActivationId> {
     if !state.is_idle() {
         return Vec::new();
     }
+    // What waits for a retry may be behind an older one that was redriven, and died again.
     let before = state.activations().filter_map(|(id, _)| match state.gate(id)? {
-        Gate::OrderingKey(before) if state.activation(before).is_none() => Some(before),
+        Gate::OrderingKey(_) | Gate::NotBefore(_) => state.behind(id),
         _ => None,
     });
+    let before = before.filter(|before| state.activation(*before).is_none());
     let all: std::collections::BTreeSet<_> = before.collect();
     all.into_iter().collect()
 }

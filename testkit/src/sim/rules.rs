@@ -14,7 +14,7 @@ use artel_core::record::Decision;
 
 use super::audit::{Audit, Operated};
 use super::cases::Case;
-use super::{deaths, ends, failing, held_back, notices, ordering, timed};
+use super::{crew, deaths, ends, failing, held_back, notices, ordering, timed};
 
 /// By how much agendas may pass their bounds for what the board owes itself.
 const OWED: usize = 2;
@@ -277,6 +277,7 @@ pub(super) const fn owed_max(audit: &Audit, agent: Option<AgentNo>) -> usize {
 /// Once the decision is folded in.
 pub(super) fn after(audit: &mut Audit, decision: &Decision) {
     held_back::after(audit, decision);
+    crew::after(audit, decision);
     ordering::after(audit, decision);
     notices::after(audit);
     let mut made: BTreeMap<AgentNo, usize> = BTreeMap::new();
@@ -354,12 +355,13 @@ fn running(audit: &mut Audit, attempt: AttemptId) {
     let Some(run) = activation.running().copied() else { return };
     let running = || audit.state.activations().filter_map(|(_, a)| Some((a, a.running()?)));
     let slots = |(_, run): (&Activation, &Running)| run.slots as usize;
-    let mine = running().filter(|(open, _)| open.agent == activation.agent);
+    let runner = activation.runner();
+    let mine = running().filter(|(open, _)| open.runner() == runner);
     let of_agent: usize = mine.map(slots).sum();
     let same = running().filter(|(_, other)| other.session == run.session);
     let of_session: usize = same.map(slots).sum();
     let all: usize = running().map(slots).sum();
-    let agent = audit.state.agent(activation.agent);
+    let agent = runner.and_then(|runner| audit.state.agent(runner));
     let concurrency = agent.map_or(0, |agent| agent.definition.concurrency) as usize;
     let slots = audit.state.sessions().find(|(id, _)| *id == run.session);
     let slots = slots.map_or(0, |(_, session)| session.slots) as usize;

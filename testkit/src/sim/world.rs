@@ -24,7 +24,7 @@ use super::policies::Policies;
 use super::run::Outcome;
 use super::trouble::{self, Fate};
 use super::verdict::{self, Seen};
-use super::{bounds, notices, outputs, policies, probe, rest, timed, versions};
+use super::{bounds, crew, notices, outputs, policies, probe, rest, timed, versions};
 use crate::dice::Dice;
 use crate::{FaultyLog, SeededEntropy, VirtualClock};
 
@@ -41,6 +41,7 @@ mod part {
     pub(super) const SECRETS: u64 = 9;
     pub(super) const WAKING: u64 = 10;
     pub(super) const VERSIONS: u64 = 11;
+    pub(super) const CREW: u64 = 12;
     pub(super) const CLIENTS: u64 = 100;
     pub(super) const PROCESSES: u64 = 1_000;
 }
@@ -96,7 +97,8 @@ pub(super) async fn run(seed: u64, auditor: Arc<Auditor>) -> Outcome {
         auditor: auditor.clone(),
         bounds: bounds(seed),
         policies: policies::draw(&mut Dice::part(seed, part::POLICIES))
-            .waking(timed::draw(&mut Dice::part(seed, part::WAKING))),
+            .waking(timed::draw(&mut Dice::part(seed, part::WAKING)))
+            .with(crew::draw(&mut Dice::part(seed, part::CREW))),
         outputs: outputs::draw(&mut Dice::part(seed, part::OUTPUTS)),
         lasting: dice.percent(50),
         slots: if dice.percent(30) { u32::try_from(1 + dice.below(6)).unwrap_or(1) } else { 256 },
