@@ -275,7 +275,12 @@ impl Index {
     }
 
     fn note_timed(&mut self, id: ActivationId, activation: &Activation, timed: Timed) {
-        if activation.attempts > 0 {
+        // What has a bad key waits for nothing, and takes nobody's place: it is closed at once.
+        let waits = match activation.phase {
+            Phase::Waiting { since } => since > activation.created,
+            Phase::Full { .. } | Phase::Running(_) => false,
+        };
+        if activation.attempts > 0 || !waits {
             return;
         }
         match timed {

@@ -3,6 +3,7 @@
 use super::super::Gate;
 use super::*;
 use crate::envelope::NotBefore;
+use crate::predicate::Path;
 
 fn names(board: &Board) -> Vec<String> {
     let name = |lease: &Lease| board.state.agent(lease.agent).unwrap().definition.name.to_string();
@@ -129,6 +130,22 @@ fn each_key_is_quiet_by_itself() {
     assert_eq!((board.leases.len(), expired(&board)), (2, 1));
     board.pass(Duration::from_secs(5));
     assert_eq!(board.leases.len(), 3);
+}
+
+/// QUIET-1: a match whose key cannot be worked out dies at once, and takes no part in what is quiet.
+#[test]
+fn what_has_a_bad_key_takes_nobodys_place() {
+    let mut agent = waking(Wakes::Quiet(Duration::from_secs(10)));
+    agent.subscriptions[0].key = KeyOf::Field { path: Path::default().then("k"), optional: true };
+    let mut board = Board::with(&[agent], 10);
+    let bad = New { payload: r#"{"k":""}"#, ..new("A") };
+    board.publish(&[new("A")]).unwrap();
+    board.publish(&[bad]).unwrap();
+    assert_eq!((board.closed.len(), expired(&board)), (1, 0));
+    board.publish(&[new("A")]).unwrap();
+    assert_eq!(expired(&board), 1, "the first one is still the one before");
+    board.pass(Duration::from_secs(10));
+    assert_eq!(board.leases.len(), 1);
 }
 
 /// QUIET-3: a match wakes the agent when it is old enough, unless an artifact of a named type has come to
