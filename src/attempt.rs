@@ -50,8 +50,8 @@ struct Reporting {
     attempt: AttemptId,
     agent: AgentNo,
     correlation: CorrelationId,
-    /// What the agent is called.
-    name: Option<AgentName>,
+    /// What whose activation it is is called: the agent, or its group.
+    owner: Option<AgentName>,
     /// Where its inputs belong in a distributed trace.
     trace: Option<TraceContext>,
     stop: Stop,
@@ -74,7 +74,7 @@ impl Runner for Attempts {
             attempt: lease.attempt,
             agent: lease.agent,
             correlation: lease.correlation,
-            name: None,
+            owner: None,
             trace: None,
             stop,
         };
@@ -84,7 +84,8 @@ impl Runner for Attempts {
             let failed = Failed::permanent("the program has no such agent");
             return Box::pin(self.failed(&reporting, &failed)).await;
         };
-        reporting.name = Some(agent.definition.name.clone());
+        let owner = self.host.submitter.catalogue.borrow().agent_name(lease.owner).cloned();
+        reporting.owner = owner;
         let span = tracing::info_span!(
             "attempt",
             agent = agent.definition.name.as_str(),
@@ -295,7 +296,7 @@ impl Attempts {
         report: &AttemptReport,
     ) -> Option<Fingerprint> {
         let AttemptOutcome::Failed(kind) = outcome else { return None };
-        let (name, message) = (reporting.name.as_ref()?, message_of(&report.error));
+        let (name, message) = (reporting.owner.as_ref()?, message_of(&report.error));
         Some(Fingerprint::of(self.host.incarnation, name, kind.as_str(), &message))
     }
 

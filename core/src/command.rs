@@ -374,6 +374,16 @@ pub enum Rejection {
         /// The group.
         group: AgentName,
     },
+    /// The name of an agent became that of a group, or the other way round.
+    #[error("`{name}` was {was} on this board and is {is} now; give it another name")]
+    KindChanged {
+        /// The name.
+        name: AgentName,
+        /// What it was.
+        was: &'static str,
+        /// What it is.
+        is: &'static str,
+    },
     /// An attempt would take more slots than there can be.
     #[error(
         "agent `{agent}` asks for the best of {candidates}, which take a slot each, and {what} \
@@ -452,6 +462,7 @@ impl Rejection {
             Self::UnknownType { .. } => "unknown-type",
             Self::UnknownDependency { .. } => "unknown-dependency",
             Self::UnknownGroup { .. } => "unknown-group",
+            Self::KindChanged { .. } => "kind-changed",
             Self::TooManyCandidates { .. } => "too-many-candidates",
             Self::UnknownAgent { .. } => "unknown-agent",
             Self::NoBreaker { .. } => "no-breaker",

@@ -188,7 +188,10 @@ impl Courier {
     /// Has recorded how an alert ended; says no when the board is stopped.
     async fn end(&mut self, owed: &Owed, tries: u32, end: AlertEnd) -> bool {
         let (agent, alert) = (owed.agent, owed.id);
-        self.tried.remove(&(agent, alert));
+        // What is given up and has grown meanwhile is tried again, and not at once.
+        if end == AlertEnd::Delivered {
+            self.tried.remove(&(agent, alert));
+        }
         let end = EndAlert { agent, alert, deaths: owed.alert.deaths, tries, end };
         let command = Command {
             id: entropy::command_id(&*self.submitter.entropy),

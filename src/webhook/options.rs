@@ -148,6 +148,13 @@ impl Webhook {
         };
         within("time for gathering", self.gather, Self::GATHER_MAX)?;
         within("time-out", self.timeout, Self::TIMEOUT_MAX)?;
+        if self.backoff.0.is_zero() || self.backoff.1.is_zero() {
+            return Err(
+                "the back-off of its alert webhook is zero, so that all tries would be over \
+                        at once; use at least 1 ms"
+                    .to_owned(),
+            );
+        }
         if self.attempts == 0 {
             return Err("its alert webhook is never tried; use at least 1 attempt".to_owned());
         }
@@ -313,6 +320,8 @@ mod tests {
         assert!(refused(long).contains("time for gathering"));
         assert!(refused(of("https://h").timeout(Duration::ZERO)).contains("time-out"));
         assert!(refused(of("https://h").attempts(0)).contains("at least 1"));
+        let hasty = of("https://h").backoff(Duration::ZERO, Duration::from_secs(1));
+        assert!(refused(hasty).contains("the back-off"));
         assert!(refused(of("https://h").label("")).contains("empty"));
     }
 

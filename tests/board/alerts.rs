@@ -310,6 +310,8 @@ async fn an_alert_tells_no_secret() {
         let text = String::from_utf8(delivery.body.clone()).unwrap();
         assert_eq!(text.contains("shelf"), told, "case {index}: {text}");
         assert_eq!(delivery.json()["message_withheld"], !told, "case {index}");
+        let fingerprint = &delivery.json()["fingerprint"];
+        assert_eq!(fingerprint.is_string(), told, "case {index}: it is made of the error");
         ended(&running).await;
         end(running).await;
     }

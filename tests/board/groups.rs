@@ -7,8 +7,8 @@ use artel::event::DeadReason;
 use artel::log::Outcome;
 use artel::state::Gate;
 use artel::{
-    ActivationFilter, ActivationView, Board, Context, Error, Group, Publication, Query, Reader,
-    Retry, Running, Standing, StartError, Status,
+    ActivationFilter, ActivationView, Board, Context, DeadLetterFilter, Error, Group, Publication,
+    Query, Reader, Retry, Running, Standing, StartError, Status,
 };
 
 use super::set_up::{Order, Part, SECOND, end, memory, order};
@@ -151,6 +151,12 @@ async fn a_group_says_what_becomes_of_failures() {
         assert_eq!(status, Status::DeadLetters(1));
         let (_, views) = views(&running).await;
         assert_eq!((views[0].attempts, views[0].queue.as_str()), (attempts, queue));
+        // Whoever fails: what is alike is one group of dead letters.
+        let again = running.publish(order(0)).await.unwrap();
+        running.settled(again.correlation).await.unwrap();
+        let (reader, _) = self::views(&running).await;
+        let groups = reader.dead_letter_groups(&DeadLetterFilter::default()).await.unwrap();
+        assert_eq!((groups.groups.len(), groups.groups[0].count), (1, 2));
         let names = begun.agents();
         assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "a retry may be another's");
         end(running).await;

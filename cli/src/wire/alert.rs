@@ -25,7 +25,7 @@ pub(crate) struct Alert {
     /// Why the first of them died.
     pub(crate) reason: &'static str,
     /// What the first of them is grouped by.
-    pub(crate) fingerprint: String,
+    pub(crate) fingerprint: Option<String>,
     /// The first of them, at most 10.
     pub(crate) dead_letters: Vec<u64>,
     /// When the first of them died.

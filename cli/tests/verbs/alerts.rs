@@ -24,7 +24,7 @@ async fn started(fixture: &Fixture, attempts: u32) -> Running {
     let webhook = Webhook::new(format!("http://{}/token", nobody()), [7; 32]).attempts(attempts);
     let builder = Board::builder(&*fixture.url).program(PROGRAM);
     let board = builder.alert_webhook(webhook.gather(Duration::ZERO)).open().await.unwrap();
-    board.agent("packer").on::<Package>().run(fails);
+    board.agent("packer").on::<Package>().label("pii").run(fails);
     board.start().await.unwrap()
 }
 
@@ -45,7 +45,7 @@ async fn what_is_not_delivered_is_listed() {
     assert_eq!((agent, reason), (&json!("packer"), &json!("not-retryable")));
     assert_eq!((&alert["deaths"], &alert["others"]), (&json!(1), &json!(0)));
     assert_eq!(alert["dead_letters"].as_array().unwrap().len(), 1);
-    assert!(alert["overdue_ms"].is_u64());
+    assert!(alert["overdue_ms"].is_u64() && alert["fingerprint"].is_string());
     let text = fixture.text(&["dlq", "alerts"]);
     assert!(text.starts_with("ALERT  AGENT  COUNT  REASON"), "{text}");
     assert!(text.contains("packer  1  not-retryable"), "{text}");
@@ -59,4 +59,19 @@ async fn what_is_not_delivered_is_listed() {
     let line = events.lines().find(|line| line.contains(ended)).unwrap_or(&events);
     assert!(line.contains("packer dead letters: 1, given-up at try 1"), "{line}");
     assert!(!events.contains("token"), "the URL is the program's alone");
+}
+
+/// ALERT-4: of what whoever asks may not see, the list tells no fingerprint: it is made of the error.
+#[tokio::test]
+async fn what_may_not_be_seen_has_no_fingerprint() {
+    let fixture = Fixture::new().await;
+    let running = started(&fixture, 1_000_000).await;
+    let secret = Publication::new(package("lamp")).labelled("pii");
+    let receipt = running.publish(secret).await.unwrap();
+    running.settled(receipt.correlation).await.unwrap();
+    let _ = running.shutdown().await;
+    let shown = |args: &[&str]| fixture.json(args)["alerts"][0]["fingerprint"].is_string();
+    assert!(!shown(&["dlq", "alerts"]));
+    assert!(shown(&["dlq", "alerts", "--label", "pii"]));
+    assert!(shown(&["dlq", "alerts", "--unrestricted"]));
 }

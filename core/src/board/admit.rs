@@ -131,7 +131,8 @@ impl State {
                 let not_before = not_before.max(wakes);
                 let activation = ActivationId(next(events));
                 if !bad {
-                    self.note_made(subscription, (key.clone(), correlation), activation, &mut made);
+                    let of = (subscription, verdicts.members(subscription));
+                    self.note_made(of, (key.clone(), correlation), activation, &mut made);
                 }
                 events.push(Event::ActivationCreated {
                     subscription,

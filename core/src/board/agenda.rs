@@ -82,6 +82,8 @@ impl Heads {
 pub(super) struct Agenda {
     queues: Vec<Queue>,
     member_lines: MemberLines,
+    /// Each group with each agent that is a member of it now.
+    memberships: BTreeSet<(AgentNo, AgentNo)>,
     heads: Heads,
     /// All suspects that are open.
     suspects: BTreeSet<ActivationId>,
@@ -194,7 +196,18 @@ impl Agenda {
     /// Whether a program runs what is an agent's, or, of a group, one of these members'.
     pub(super) fn is_run(&self, agent: AgentNo, members: &[AgentNo]) -> bool {
         let registered = |agent| self.queue_of(agent).is_some_and(|queue| queue.registered);
-        registered(agent) && (members.is_empty() || members.iter().copied().any(registered))
+        let runs = |member| self.is_member(agent, member) && registered(member);
+        registered(agent) && (members.is_empty() || members.iter().copied().any(runs))
+    }
+
+    /// From here on, until all is derived anew, an agent is a member of a group.
+    pub(super) fn join(&mut self, group: AgentNo, member: AgentNo) {
+        self.memberships.insert((group, member));
+    }
+
+    /// Whether an agent is a member of a group now. One that was recorded may have left.
+    pub(super) fn is_member(&self, group: AgentNo, member: AgentNo) -> bool {
+        self.memberships.contains(&(group, member))
     }
 
     /// Says what an agent may do from here on. Only for agents of which nothing is on the agenda
@@ -260,11 +273,11 @@ impl Agenda {
             return LineOf::Agent(agent);
         }
         let (no, forgotten) = self.member_lines.intern(agent, members);
-        for (gone, line) in forgotten {
-            for &member in &*line.members {
+        for (gone, mut shared) in forgotten {
+            for &member in &*shared.members {
                 self.queue(member).shares.retain(|no| *no != gone);
             }
-            self.heads.settle(LineOf::Members(gone), &mut Line::default(), false, false);
+            self.heads.settle(LineOf::Members(gone), &mut shared.line, false, false);
         }
         if self.queue(members[0]).shares.contains(&no) {
             return LineOf::Members(no);
@@ -283,10 +296,10 @@ impl Agenda {
         self.change(of, rank, |set| set.remove(&rank), false);
     }
 
-    /// How many lines there are that members of groups share.
+    /// How many lines there are that members of groups share, and how many lines of all are full.
     #[cfg(test)]
-    pub(super) fn member_lines_len(&self) -> usize {
-        self.member_lines.len()
+    pub(super) fn lines_len(&self) -> (usize, usize) {
+        (self.member_lines.len(), self.heads.full.len())
     }
 
     /// Puts something in a line, or takes it out, and says so to whom the line calls.
@@ -358,7 +371,7 @@ impl Agenda {
     fn refresh_members(&mut self, no: MemberLineNo) {
         let Some(MemberLine { group, members, .. }) = self.member_lines.get(no) else { return };
         let open = |agent| self.queue_of(agent).is_some_and(Queue::is_open);
-        let is_open = open(*group) && members.iter().copied().any(open);
+        let is_open = open(*group) && self.open_within(*group, members, u32::MAX).next().is_some();
         let full = !is_open && self.is_run(*group, members);
         let Some(MemberLine { line, .. }) = self.member_lines.get_mut(no) else { return };
         self.heads.settle(LineOf::Members(no), line, is_open, full);
@@ -398,22 +411,27 @@ impl Agenda {
         let fits = |of| match of {
             LineOf::Agent(agent) => self.queue_of(agent).is_some_and(|queue| queue.slots <= slots),
             LineOf::Members(no) => {
-                let members = self.member_lines.get(no).map(|line| &*line.members);
-                members.is_some_and(|members| self.open_within(members, slots).next().is_some())
+                let line = self.member_lines.get(no);
+                line.is_some_and(|line| {
+                    self.open_within(line.group, &line.members, slots).next().is_some()
+                })
             }
         };
         heads.iter().find(|(_, of)| fits(*of)).map(|(rank, _)| *rank)
     }
 
-    /// Those of some members of whom another attempt may begin that takes at most so many slots.
+    /// Those who are still members of a group, of whom another attempt may begin that takes at most so many
+    /// slots.
     pub(super) fn open_within(
         &self,
+        group: AgentNo,
         members: &[AgentNo],
         slots: u32,
     ) -> impl Iterator<Item = AgentNo> {
         let queue = |agent: &AgentNo| self.queue_of(*agent);
         let fits = move |agent: &AgentNo| {
-            queue(agent).is_some_and(|queue| queue.is_open() && queue.slots <= slots)
+            self.is_member(group, *agent)
+                && queue(agent).is_some_and(|queue| queue.is_open() && queue.slots <= slots)
         };
         members.iter().copied().filter(fits)
     }
@@ -434,7 +452,8 @@ impl Agenda {
                         return 0;
                     };
                     let may_run = self.queue_of(*group).is_some_and(Queue::may_run);
-                    (may_run && members.iter().copied().any(moves), Some(line))
+                    let moves = |&member: &AgentNo| self.is_member(*group, member) && moves(member);
+                    (may_run && members.iter().any(moves), Some(line))
                 }
             };
             if moving { 0 } else { line.map_or(0, |line| line.ready.len()) }

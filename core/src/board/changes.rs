@@ -34,6 +34,8 @@ pub struct Lease {
     pub session: SessionId,
     /// The agent to run: of a group's activation, the member that was chosen.
     pub agent: AgentNo,
+    /// Whose activation it is: that agent's own, or its group's.
+    pub owner: AgentNo,
     /// The subscription that was met.
     pub subscription: SubscriptionNo,
     /// The artifacts to work on.

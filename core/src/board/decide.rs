@@ -201,6 +201,7 @@ impl State {
             attempt: crate::ids::AttemptId { activation: id, attempt: running.attempt },
             session: running.session,
             agent: activation.runner()?,
+            owner: activation.agent,
             subscription: activation.subscription,
             inputs: activation.inputs.clone(),
             correlation: activation.correlation,

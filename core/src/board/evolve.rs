@@ -291,6 +291,9 @@ impl State {
                 index.dependents_mut(dependency).push(no);
             }
         }
+        for (group, member) in self.memberships() {
+            index.agenda.join(group, member);
+        }
         let agents = self.agents().map(|(no, record)| (Metered::Agent(no), &record.meter));
         let dependencies =
             self.dependencies().map(|(no, record)| (Metered::Dependency(no), &record.meter));

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::activation::Phase;
 use super::state::State;
 use crate::event::{Metered, Pausable};
-use crate::ids::ActivationId;
+use crate::ids::{ActivationId, AgentNo};
 use crate::time::Elapsed;
 
 /// Why a runnable activation waits.
@@ -132,7 +132,8 @@ impl State {
             return Some(Gate::Paused(what));
         }
         let members = &activation.members;
-        let gates = members.iter().filter_map(|&member| self.gate_of(member));
+        let of = |&member: &AgentNo| self.gate_of_member(activation.agent, member);
+        let gates = members.iter().filter_map(of);
         let shut: Vec<Gate> = gates.filter(|gate| gate.is_of_agent()).collect();
         if !agent.registered {
             return Some(Gate::Unregistered);
@@ -157,7 +158,7 @@ impl State {
         }
         let gate = match &*activation.members {
             [] => self.gate_of(activation.agent),
-            members => self.nearest_gate(members),
+            members => self.nearest_gate(activation.agent, members),
         };
         if gate.is_some() {
             return gate;

@@ -3,6 +3,8 @@
 //! back is the members' own, as for all their attempts; retries, the time for the whole activation and
 //! the dead letters are the group's.
 
+use smallvec::SmallVec;
+
 use super::circuit::Circuit;
 use super::gate::Gate;
 use super::meter::Holding;
@@ -13,14 +15,31 @@ use crate::log::ClosedActivation;
 use crate::names::AgentName;
 
 impl State {
-    /// Of some members, the one that has been idle longest of those of whom another attempt may begin that
-    /// takes at most so many slots. One that runs something is not idle, and comes after all that are.
-    pub(super) fn longest_idle(&self, members: &[AgentNo], slots: u32) -> Option<AgentNo> {
+    /// Those who are still members of a group, of whom another attempt may begin that takes at most so many
+    /// slots: the longest idle first. One that runs something is not idle, and comes after all that are.
+    pub(super) fn longest_idle(
+        &self,
+        group: AgentNo,
+        members: &[AgentNo],
+        slots: u32,
+    ) -> SmallVec<[AgentNo; 4]> {
         let idle = |agent: &AgentNo| {
             let (_, running) = self.index.load(*agent);
             (running > 0, self.agent(*agent).map(|record| record.moved), *agent)
         };
-        self.index.agenda.open_within(members, slots).min_by_key(idle)
+        let open = self.index.agenda.open_within(group, members, slots);
+        let mut open: SmallVec<[AgentNo; 4]> = open.collect();
+        open.sort_by_key(idle);
+        open
+    }
+
+    /// Each group with each of its members.
+    pub(super) fn memberships(&self) -> impl Iterator<Item = (AgentNo, AgentNo)> {
+        let current = self.subscriptions().filter(|(_, record)| record.current);
+        current.filter_map(|(_, record)| {
+            let (group, _) = self.agent_named(record.definition.group.as_ref()?)?;
+            Some((group, record.agent))
+        })
     }
 
     /// The subscriptions of the members of a group, by the group's name.
@@ -56,13 +75,22 @@ impl State {
     /// it.
     pub(super) fn may_run(&self, agent: AgentNo, members: &[AgentNo]) -> bool {
         let may = |no| self.agent(no).is_some_and(|record| record.registered && !record.paused);
-        may(agent) && (members.is_empty() || members.iter().copied().any(may))
+        let member_may = |no| self.index.agenda.is_member(agent, no) && may(no);
+        may(agent) && (members.is_empty() || members.iter().copied().any(member_may))
     }
 
     /// The gate of what one of several agents may run: that of the one which is nearest to running it.
-    pub(super) fn nearest_gate(&self, members: &[AgentNo]) -> Option<Gate> {
-        let gates = members.iter().map(|&member| self.gate_of(member));
+    pub(super) fn nearest_gate(&self, group: AgentNo, members: &[AgentNo]) -> Option<Gate> {
+        let gates = members.iter().map(|&member| self.gate_of_member(group, member));
         gates.max_by_key(|gate| gate.as_ref().map_or(u8::MAX, Gate::place)).flatten()
+    }
+
+    /// As [`gate_of`](Self::gate_of), of what a group was woken with: one that has left it is as good as gone.
+    pub(super) fn gate_of_member(&self, group: AgentNo, member: AgentNo) -> Option<Gate> {
+        if self.index.agenda.is_member(group, member) {
+            return self.gate_of(member);
+        }
+        Some(Gate::Unregistered)
     }
 
     /// What holds attempts of an agent back, whatever they work on; none when nothing does.

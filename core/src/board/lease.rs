@@ -3,7 +3,9 @@
 //! waits at the head of the agenda, and nothing overtakes it, so that it does not starve; only what no
 //! session is large enough for keeps nobody waiting. A suspect needs a permit of a session in which no
 //! other one runs; where there is none, others go before it. What a group was woken with, the member runs
-//! that has been idle longest of those whose gates are open.
+//! that has been idle longest of those whose gates are open and for whom there is room.
+
+use smallvec::{SmallVec, smallvec};
 
 use super::agenda::Rank;
 use super::beside::Beside;
@@ -52,51 +54,55 @@ impl State {
         let largest = largest.min(self.bounds().concurrency);
         let first = self.index.agenda.first_within(largest);
         let suspect = self.index.agenda.first_suspect_within(largest);
-        if let Some(rank) = suspect.filter(|rank| first.is_none_or(|first| *rank < first))
-            && let Some((suspect, slots)) = self.run_by(rank, largest)
-        {
+        if let Some(rank) = suspect.filter(|rank| first.is_none_or(|first| *rank < first)) {
             let in_turn = &self.index.in_turn;
-            let place = self.place(suspect, beside, |session| in_turn.of(session).is_none());
-            if place.is_some() || self.keeps_waiting(slots) {
+            let runners = self.runners(rank, largest);
+            let place =
+                self.place((rank.1, &runners), beside, |session| in_turn.of(session).is_none());
+            if place.is_some() || self.keeps_waiting(*runners.first()?) {
                 return place;
             }
         }
-        let (first, _) = self.run_by(first?, largest)?;
-        self.place(first, beside, |_| true)
+        let first = first?;
+        self.place((first.1, &self.runners(first, largest)), beside, |_| true)
     }
 
-    /// Who runs the head of a line, whose attempts take at most so many slots, and how many they take.
-    fn run_by(&self, (_, id): Rank, largest: u32) -> Option<((ActivationId, AgentNo), u32)> {
-        let activation = self.activations.get(&id)?;
-        let runner = match &*activation.members {
-            [] => activation.agent,
-            members => self.longest_idle(members, largest)?,
-        };
-        Some(((id, runner), self.agent(runner)?.definition.slots()))
+    /// Who may run the head of a line, of those whose attempts take at most so many slots: whoever should
+    /// comes first.
+    fn runners(&self, (_, id): Rank, largest: u32) -> SmallVec<[AgentNo; 4]> {
+        let Some(activation) = self.activations.get(&id) else { return SmallVec::new() };
+        match &*activation.members {
+            [] => smallvec![activation.agent],
+            members => self.longest_idle(activation.agent, members, largest),
+        }
     }
 
     /// Whether nothing overtakes a suspect that finds no place: it needs several slots, and a session has a
     /// turn for it, of which others would take the slots one by one.
-    fn keeps_waiting(&self, slots: u32) -> bool {
+    fn keeps_waiting(&self, runner: AgentNo) -> bool {
+        let slots = self.agent(runner).map_or(1, |record| record.definition.slots());
         let in_turn = &self.index.in_turn;
         let mut sessions = self.sessions.iter();
         slots > 1
             && sessions.any(|(&id, session)| session.slots >= slots && in_turn.of(id).is_none())
     }
 
-    /// Where an activation runs now that an agent is to run, of the sessions that will do.
+    /// Where an activation runs now, of the sessions that will do, and which of several agents runs it: the
+    /// first for whom there is room.
     fn place(
         &self,
-        (id, runner): (ActivationId, AgentNo),
+        (id, runners): (ActivationId, &[AgentNo]),
         beside: &Beside,
         will_do: impl Fn(SessionId) -> bool,
     ) -> Option<Place> {
-        let slots = self.agent(runner)?.definition.slots();
-        if self.index.used.saturating_add(slots) > self.bounds().concurrency {
-            return None;
-        }
-        let session = self.permit(slots, beside, will_do)?;
-        Some(Place { id, runner, session })
+        runners.iter().find_map(|&runner| {
+            let slots = self.agent(runner)?.definition.slots();
+            if self.index.used.saturating_add(slots) > self.bounds().concurrency {
+                return None;
+            }
+            let session = self.permit(slots, beside, &will_do)?;
+            Some(Place { id, runner, session })
+        })
     }
 
     /// Of the sessions that will do, the one with the most free slots, if those are enough.

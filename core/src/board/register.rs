@@ -44,6 +44,7 @@ impl State {
             self.check_dependencies(definition, registration)?;
             self.check_candidates(definition)?;
             check_groups(definition, registration)?;
+            self.check_kind(definition)?;
             named.insert(definition.name.clone());
             self.register_agent(definition, &mut numbers, events);
         }
@@ -145,6 +146,20 @@ impl State {
             }
         }
         Ok(())
+    }
+
+    /// What waits for an agent no group could run, and what waits for a group no agent.
+    fn check_kind(&self, definition: &AgentDefinition) -> Result<(), Rejection> {
+        let known = self.agent_named(&definition.name).map(|(_, record)| record.definition.kind);
+        if known.is_none_or(|known| known == definition.kind) {
+            return Ok(());
+        }
+        let what = |is_group| if is_group { "a group" } else { "an agent" };
+        Err(Rejection::KindChanged {
+            name: definition.name.clone(),
+            was: what(!definition.is_group()),
+            is: what(definition.is_group()),
+        })
     }
 
     fn check_types(

@@ -5,7 +5,7 @@
 use super::activation::{Activation, Phase};
 use super::state::{Header, State};
 use crate::definition::Wakes;
-use crate::envelope::Envelope;
+use crate::envelope::{Envelope, Members};
 use crate::event::{Closure, Event};
 use crate::ids::{ActivationId, AgentNo, CorrelationId, SubscriptionNo};
 use crate::names::OrderingKey;
@@ -16,7 +16,7 @@ use crate::visibility::Viewer;
 #[derive(Debug, Default)]
 pub(super) struct Made {
     quiet: Vec<(SubscriptionNo, Option<OrderingKey>, ActivationId)>,
-    aged: Vec<(SubscriptionNo, CorrelationId, ActivationId)>,
+    aged: Vec<(SubscriptionNo, Members, CorrelationId, ActivationId)>,
     expired: Vec<ActivationId>,
 }
 
@@ -30,12 +30,17 @@ impl Made {
 }
 
 impl State {
-    /// Whether the agent of a subscription may see an artifact at a moment of the wall clock.
-    fn may_see(&self, no: SubscriptionNo, envelope: &Envelope, at: Timestamp) -> bool {
+    /// Whether the agent of a subscription may see an artifact at a moment of the wall clock: of a group,
+    /// any of these members.
+    fn may_see(
+        &self,
+        (no, members): (SubscriptionNo, &[AgentNo]),
+        envelope: &Envelope,
+        at: Timestamp,
+    ) -> bool {
         if envelope.visibility.restriction().is_none() {
             return true;
         }
-        let Some(record) = self.subscription(no) else { return false };
         let sees = |agent: AgentNo| {
             self.agent(agent).is_some_and(|agent| {
                 let definition = &agent.definition;
@@ -43,11 +48,10 @@ impl State {
                 envelope.visibility.admits(&viewer, at)
             })
         };
-        let group = self.agent(record.agent).filter(|agent| agent.definition.is_group());
-        group.map_or_else(
-            || sees(record.agent),
-            |group| self.subscriptions_in(&group.definition.name).any(|(_, member)| sees(member)),
-        )
+        match members {
+            [] => self.subscription(no).is_some_and(|record| sees(record.agent)),
+            members => members.iter().copied().any(sees),
+        }
     }
 
     /// Lets expire what was to wake without an artifact like this.
@@ -63,22 +67,23 @@ impl State {
             return;
         };
         // What its agent may not see has not come for it.
-        let without = |no: SubscriptionNo| match self.wakes(no) {
+        let without = |no: SubscriptionNo, members: &[AgentNo]| match self.wakes(no) {
             Wakes::Aged { without, .. } => {
-                without.contains(name) && self.may_see(no, envelope, now.wall)
+                without.contains(name) && self.may_see((no, members), envelope, now.wall)
             }
             Wakes::AtOnce | Wakes::Quiet(_) => false,
         };
         let earlier = self.index.aged(tree).filter(|id| {
             let activation = self.activations.get(id);
-            activation.is_some_and(|it| waits(it, now.elapsed) && without(it.subscription))
+            activation
+                .is_some_and(|it| waits(it, now.elapsed) && without(it.subscription, &it.members))
         });
         for id in earlier {
             made.expire(id, events);
         }
         let mut here: Vec<_> = Vec::new();
-        made.aged.retain(|(no, of, id)| {
-            let expires = *of == tree && without(*no);
+        made.aged.retain(|(no, members, of, id)| {
+            let expires = *of == tree && without(*no, members);
             if expires {
                 here.push(*id);
             }
@@ -106,7 +111,7 @@ impl State {
             };
             let wanted = without.contains(name)
                 && waits(activation, seen)
-                && self.may_see(activation.subscription, envelope, from);
+                && self.may_see((activation.subscription, &activation.members), envelope, from);
             Some(*id).filter(|_| wanted)
         };
         let expire: Vec<_> =
@@ -163,7 +168,7 @@ impl State {
     /// Remembers what was made of a match that waits for a time.
     pub(super) fn note_made(
         &self,
-        no: SubscriptionNo,
+        (no, members): (SubscriptionNo, &[AgentNo]),
         (key, tree): (Option<OrderingKey>, CorrelationId),
         id: ActivationId,
         made: &mut Made,
@@ -171,7 +176,7 @@ impl State {
         match self.wakes(no) {
             Wakes::AtOnce => {}
             Wakes::Quiet(_) => made.quiet.push((no, key, id)),
-            Wakes::Aged { .. } => made.aged.push((no, tree, id)),
+            Wakes::Aged { .. } => made.aged.push((no, members.into(), tree, id)),
         }
     }
 

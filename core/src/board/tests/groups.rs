@@ -81,6 +81,15 @@ fn the_longest_idle_member_runs() {
     assert_eq!(names(&board), ["one", "two", "one"], "the fourth waits");
     assert_eq!(gate(&board), Gate::AgentConcurrency);
     assert_eq!(board.state.backlog(), 0, "it waits for members, not for the board");
+
+    let mut twice = member("one", "A");
+    twice.concurrency = 2;
+    let mut board = Board::with(&[group("crew"), twice, member("two", "A")], 10);
+    board.publish(&[new("A"), new("A")]).unwrap();
+    let (_, two) = (board.leased(), board.leased());
+    board.done(&two, &[]).unwrap();
+    board.publish(&[new("A")]).unwrap();
+    assert_eq!(names(&board), ["two"], "one began before two ended, and still runs");
 }
 
 /// GROUP-2: what holds a member back holds the group\'s work back only where it holds all members that
@@ -251,6 +260,43 @@ fn members_come_and_go() {
     assert!(matches!(refused, Rejection::UnknownGroup { .. }), "{refused}");
 }
 
+/// GROUP-1: one that has left its group works for it no more, whatever it does now, and a name does not
+/// turn from an agent's into a group's, whose work it would lose.
+#[test]
+fn who_has_left_works_no_more() {
+    let mut board = crew(1);
+    board.publish(&[new("A"), new("A")]).unwrap();
+    let lease = board.leased();
+    board.register(&[group("crew"), agent("one", "C"), member("two", "A")]).unwrap();
+    board.done(&lease, &[]).unwrap();
+    assert_eq!(names(&board), ["two"], "one is idle and is no member");
+    let lease = board.leased();
+    board.publish(&[new("A"), new("C")]).unwrap();
+    board.register(&[group("crew"), agent("one", "C"), agent("two", "C")]).unwrap();
+    board.done(&lease, &[]).unwrap();
+    assert_eq!((names(&board), gate(&board)), (vec!["one".to_owned()], Gate::Unregistered));
+
+    for (before, after) in
+        [(agent("crew", "A"), group("crew")), (group("crew"), agent("crew", "A"))]
+    {
+        let mut board = Board::with(&[before], 1);
+        let refused = board.register(&[after]).unwrap_err();
+        assert!(matches!(refused, Rejection::KindChanged { .. }), "{refused}");
+    }
+}
+
+/// GROUP-2: a member that takes more slots than are free is passed over for one that does not.
+#[test]
+fn a_large_member_keeps_no_small_one_waiting() {
+    let mut large = member("one", "A");
+    (large.candidates, large.concurrency) = (4, 4);
+    let agents = [group("crew"), large, member("two", "A"), agent("busy", "B")];
+    let mut board = Board::with(&agents, 4);
+    board.publish(&[new("B")]).unwrap();
+    board.publish(&[new("A"), new("B")]).unwrap();
+    assert_eq!(names(&board), ["busy", "two", "busy"]);
+}
+
 /// GROUP-2: lines of members that nothing waits in are forgotten, and what waits in the others is found all
 /// the same.
 #[test]
@@ -260,7 +306,10 @@ fn many_sets_of_members_are_kept_apart() {
     for no in 0..=10 {
         let standing = Standing { registered: true, paused: false, concurrency: 1, slots: 1 };
         agenda.stand(AgentNo(no), standing);
+        agenda.join(crew, AgentNo(no));
     }
+    // All but two are full, so that lines without those are, too.
+    (3..=10).for_each(|no| agenda.begin(AgentNo(no), 1));
     let rank = |no: i64| (no, ActivationId(Seq(no.unsigned_abs())));
     let waits = [AgentNo(1), AgentNo(2)];
     let line = agenda.line_of(crew, &waits);
@@ -270,11 +319,14 @@ fn many_sets_of_members_are_kept_apart() {
             (1..=10).filter(|no| mask & (1 << (no - 1)) != 0).map(AgentNo).collect();
         let line = agenda.line_of(crew, &members);
         agenda.put(line, rank(i64::from(mask)));
-        assert_eq!(agenda.first_within(1), Some(rank(i64::from(mask))));
-        assert_eq!(agenda.open_within(&members, 1).count(), members.len());
+        let open = members.iter().filter(|member| member.get() < 3).count();
+        let first = if open > 0 { i64::from(mask) } else { 1_000 };
+        assert_eq!(agenda.first_within(1), Some(rank(first)));
+        assert_eq!(agenda.open_within(crew, &members, 1).count(), open);
         let again = agenda.line_of(crew, &members);
         agenda.take_off(again, rank(i64::from(mask)));
-        assert!(agenda.member_lines_len() <= 129, "{}", agenda.member_lines_len());
+        let (lines, full) = agenda.lines_len();
+        assert!(lines <= 129 && full <= 8 + lines, "{lines}, {full}");
         assert_eq!((agenda.backlog(), agenda.first_within(1)), (1, Some(rank(1_000))));
     }
     agenda.begin(AgentNo(1), 1);
@@ -282,7 +334,7 @@ fn many_sets_of_members_are_kept_apart() {
     agenda.begin(AgentNo(2), 1);
     assert_eq!((agenda.first_within(1), agenda.backlog()), (None, 0));
     agenda.end(AgentNo(1), 1);
-    assert_eq!(agenda.open_within(&waits, 1).collect::<Vec<_>>(), [AgentNo(1)]);
+    assert_eq!(agenda.open_within(crew, &waits, 1).collect::<Vec<_>>(), [AgentNo(1)]);
     let line = agenda.line_of(crew, &waits);
     agenda.take_off(line, rank(1_000));
     assert!(agenda.is_quiet());

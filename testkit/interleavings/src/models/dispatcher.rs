@@ -58,6 +58,7 @@ fn lease() -> Lease {
         attempt: ATTEMPT,
         session: SessionId::new(Uuid::from_u128(2)),
         agent: AgentNo(0),
+        owner: AgentNo(0),
         subscription: SubscriptionNo(0),
         inputs: smallvec![Seq(1)],
         correlation: CorrelationId::new(Uuid::from_u128(3)),
