@@ -168,8 +168,7 @@ async fn show_tells_what_an_artifact_was_made_from() {
     assert_eq!((&by_seq["producer"], &by_seq["attempt"]), (&json!("judge"), &json!("10/1")));
     let made_from = &by_seq["made_from"][0];
     assert_eq!((&made_from["seq"], &made_from["type"]), (&json!(9), &json!("Package")));
-    let woken =
-        json!([{ "subscription": 2, "agent": "scribe", "activation": 14, "standing": "done" }]);
+    let woken = json!([{ "subscription": 2, "agent": "scribe", "members": [], "activation": 14, "standing": "done" }]);
     assert_eq!(by_seq["woken"], woken);
     let text = fixture.text(&["artifact", "show", "13"]);
     assert!(text.contains("producer  judge, attempt 10/1\n"), "{text}");
