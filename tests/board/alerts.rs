@@ -244,7 +244,10 @@ async fn a_receiver_that_was_down_is_told() {
     let running = board.start().await.unwrap();
     die(&running, order(7)).await;
     let receiver = Receiver::at(address).await;
-    let refused = receiver.answer("500 Internal Server Error").await;
+    let refused = tokio::select! {
+        refused = receiver.answer("500 Internal Server Error") => refused,
+        ended = ended(&running) => panic!("given up while nobody was there: {ended:?}"),
+    };
     let again = receiver.answer("200 OK").await;
     assert_eq!((refused.id(), &refused.body), (again.id(), &again.body));
     let ended = ended(&running).await;
