@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use artel::Reader;
-use artel::event::{AttemptEnd, Event, Mended, Metered, Tripped};
+use artel::event::{AttemptEnd, Event, Mended, Metered, Next, Tripped};
 use artel::ids::{ActivationId, DependencyNo, Seq, SubscriptionNo};
 use artel::time::Timestamp;
 
@@ -46,6 +46,8 @@ struct Call {
     failed: u32,
     running: bool,
     done: bool,
+    /// Whether it is closed, done or not.
+    over: bool,
     held: bool,
 }
 
@@ -85,7 +87,11 @@ impl Outages {
                 self.calls.insert(ActivationId(seq), Call { held, ..Call::default() });
             }
             Event::AttemptStarted { attempt, .. } => self.begin(attempt.activation),
-            Event::AttemptEnded { attempt, end, .. } => self.end(attempt.activation, *end),
+            Event::AttemptEnded { attempt, end, next, .. } => {
+                self.end(attempt.activation, (*end, *next));
+            }
+            Event::ActivationClosed { activation, .. } => self.over(*activation, true),
+            Event::ActivationRedriven(redriven) => self.over(redriven.activation, false),
             Event::BreakerOpened { of: Metered::Dependency(of), why, counts, .. }
                 if Some(*of) == self.dependency =>
             {
@@ -128,12 +134,19 @@ impl Outages {
         }
     }
 
-    fn end(&mut self, activation: ActivationId, end: AttemptEnd) {
+    fn over(&mut self, activation: ActivationId, over: bool) {
+        if let Some(call) = self.calls.get_mut(&activation) {
+            call.over = over;
+        }
+    }
+
+    fn end(&mut self, activation: ActivationId, (end, next): (AttemptEnd, Next)) {
         let Some(call) = self.calls.get_mut(&activation) else { return };
         call.running = false;
         call.done = end == AttemptEnd::Done;
         call.failed += u32::from(matches!(end, AttemptEnd::Failed(_)));
-        call.held |= !call.done && self.phase != Phase::Closed;
+        call.over = matches!(next, Next::Closed | Next::Dead(_));
+        call.held |= !call.over && self.phase != Phase::Closed;
     }
 
     fn turn(&mut self, phase: Phase, at: Timestamp, what: String) {
@@ -141,7 +154,7 @@ impl Outages {
         self.turns.push((at, what));
         if phase == Phase::Open {
             for call in self.calls.values_mut() {
-                call.held |= !call.done && !call.running;
+                call.held |= !call.over && !call.running;
             }
         }
     }
