@@ -18,7 +18,8 @@ use artel_core::command::{
 };
 use artel_core::content::Content;
 use artel_core::definition::{
-    AgentDefinition, AgentKind, Clearance, Filter, Limits, SubscriptionDefinition, Wakes,
+    AgentDefinition, AgentKind, Clearance, DeadLetterKeeping, Filter, Limits,
+    SubscriptionDefinition, Wakes,
 };
 use artel_core::envelope::{Actor, Draft, Envelope, Producer, Verdicts};
 use artel_core::hash::Salt;
@@ -80,6 +81,7 @@ fn agent(name: &str, on: &str, tag: Option<&str>) -> Arc<AgentDefinition> {
         concurrency: 256,
         key_concurrency: None,
         dead_letter_queue: QueueName::new(name).unwrap(),
+        dead_letters: DeadLetterKeeping::default(),
         limits: Limits::default(),
         dependencies: Vec::new(),
         clearance: Clearance::default(),

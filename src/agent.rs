@@ -360,6 +360,23 @@ impl<'a, T: Artifact, S: Send + Sync + 'static> Subscribed<'a, T, S> {
         self
     }
 
+    /// How long a dead letter is kept that nobody redrives or drops, at least an hour; 90 days unless it
+    /// is set. The board drops it within the hour after. It keeps what a person has to decide on: what is
+    /// [in doubt](crate::event::DeadReason::InDoubt), and what stops its key because the agent is
+    /// [ordered strictly](Self::ordered_strictly).
+    pub const fn dead_letters_kept(mut self, time: Duration) -> Self {
+        self.options.dead_letters.time = time;
+        self
+    }
+
+    /// Whether what went wrong is kept: the errors and the log lines of attempts that failed; they are
+    /// unless it is set. Without them a dead letter, a notice of it and an alert say reason, kind and
+    /// fingerprint. For agents whose errors repeat what nobody else should read.
+    pub const fn dead_letter_trace(mut self, kept: bool) -> Self {
+        self.options.dead_letters.trace = kept;
+        self
+    }
+
     /// Has somebody told over HTTP of the agent's dead letters; see [`Webhook`](crate::Webhook). Without
     /// it, whom the board says ([`BoardBuilder::alert_webhook`](crate::BoardBuilder::alert_webhook)),
     /// or nobody.

@@ -71,6 +71,20 @@ impl Group {
         self
     }
 
+    /// How long a dead letter of the group is kept that nobody redrives or drops, at least an hour; 90 days
+    /// unless it is set. See [`dead_letters_kept`](crate::Subscribed::dead_letters_kept).
+    pub const fn dead_letters_kept(mut self, time: Duration) -> Self {
+        self.options.dead_letters.time = time;
+        self
+    }
+
+    /// Whether what went wrong is kept, whichever member failed; it is unless it is set. See
+    /// [`dead_letter_trace`](crate::Subscribed::dead_letter_trace).
+    pub const fn dead_letter_trace(mut self, kept: bool) -> Self {
+        self.options.dead_letters.trace = kept;
+        self
+    }
+
     /// Has somebody told over HTTP of the group's dead letters; see [`Webhook`](crate::Webhook). Without
     /// it, whom the board says, or nobody.
     #[cfg(feature = "webhooks")]
@@ -180,6 +194,7 @@ impl Group {
             concurrency: u32::MAX,
             key_concurrency: None,
             dead_letter_queue: QueueName::new(queue).map_err(bad)?,
+            dead_letters: options.dead_letters,
             limits: Limits::default(),
             dependencies: Vec::new(),
             clearance: Clearance::default(),

@@ -16,6 +16,7 @@ mod debts;
 mod dependency;
 mod entropy;
 mod error;
+mod expiry;
 mod group;
 mod handler;
 mod history;

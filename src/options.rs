@@ -7,7 +7,8 @@ use smol_str::SmolStr;
 use artel_core::artifact::TypeDescriptor;
 use artel_core::classify::Classifier;
 use artel_core::definition::{
-    AgentDefinition, AgentKind, Clearance, Filter, Limits, SubscriptionDefinition, Wakes,
+    AgentDefinition, AgentKind, Clearance, DeadLetterKeeping, Filter, Limits,
+    SubscriptionDefinition, Wakes,
 };
 use artel_core::key::{KeyOf, OnDead};
 use artel_core::names::{
@@ -45,6 +46,7 @@ pub(crate) struct Options {
     pub(crate) total_timeout: Option<Duration>,
     pub(crate) concurrency: u32,
     pub(crate) queue: Option<SmolStr>,
+    pub(crate) dead_letters: DeadLetterKeeping,
     pub(crate) limits: Limits,
     pub(crate) dependencies: Vec<SmolStr>,
     pub(crate) labels: Vec<SmolStr>,
@@ -96,6 +98,7 @@ impl Default for Options {
             total_timeout: None,
             concurrency: AgentDefinition::CONCURRENCY,
             queue: None,
+            dead_letters: DeadLetterKeeping::default(),
             limits: Limits::default(),
             dependencies: Vec::new(),
             labels: Vec::new(),
@@ -153,6 +156,14 @@ impl Options {
                     .to_owned(),
             );
         }
+        let kept = self.dead_letters.time;
+        if kept < DeadLetterKeeping::TIME_MIN {
+            return Err(format!(
+                "its dead letters are kept for {kept:?}, too short for anybody to look at them; keep \
+                 them for at least {:?}",
+                DeadLetterKeeping::TIME_MIN
+            ));
+        }
         if self.timeout.is_zero() {
             return Err("the time-out is zero, so every attempt would fail".to_owned());
         }
@@ -205,10 +216,13 @@ impl Options {
     /// What a member of a group leaves to it.
     fn check_member(&self) -> Result<(), String> {
         let Some(group) = &self.group else { return Ok(()) };
+        let kept = &self.dead_letters;
         let said = [
             ("retry", self.retry != Retry::default()),
             ("total_timeout", self.total_timeout.is_some()),
             ("dead_letter_queue", self.queue.is_some()),
+            ("dead_letters_kept", kept.time != DeadLetterKeeping::default().time),
+            ("dead_letter_trace", !kept.trace),
             ("crash_loop", self.crash_loop != AgentDefinition::CRASH_LOOP),
             ("priority", self.priority != SubscriptionDefinition::PRIORITY),
             ("ordered", self.ordered.is_some()),
@@ -320,6 +334,7 @@ pub(crate) fn define(
         concurrency: options.concurrency,
         key_concurrency: options.key_concurrency,
         dead_letter_queue: QueueName::new(queue).map_err(bad)?,
+        dead_letters: options.dead_letters,
         limits: options.limits,
         dependencies: parse_all(options.dependencies, DependencyName::new).map_err(bad)?,
         clearance,

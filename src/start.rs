@@ -30,6 +30,7 @@ use crate::context::Host;
 use crate::debts;
 use crate::entropy;
 use crate::error::{StartError, TakeOverError};
+use crate::expiry;
 use crate::program::Program;
 use crate::running::{Parts, Running};
 use crate::snapshotter;
@@ -93,6 +94,8 @@ async fn attempt(setup: &Setup, program: &Arc<Program>) -> Result<Running, Start
     let (payer, stop) = (parts.submitter.clone(), tasks.stopping().clone());
     let incarnation = parts.incarnation;
     tasks.spawn("debts", Box::pin(debts::run(payer, incarnation, run.debts, stop)));
+    let (submitter, stop) = (parts.submitter.clone(), tasks.stopping().clone());
+    tasks.spawn("expiry", Box::pin(expiry::run(submitter, stop)));
     if setup.log.describe().durability > Durability::Nothing {
         let (log, hub) = (setup.log.clone(), parts.hub.clone());
         let snapshots = snapshotter::run(log, hub, tasks.clone(), setup.bounds.snapshot_events);

@@ -11,6 +11,7 @@ mod board {
     mod groups;
     mod handlers;
     mod irreversible;
+    mod kept;
     mod load;
     mod options;
     mod outages;

@@ -46,6 +46,9 @@ mod defaults {
     fn time(time: Duration) -> String {
         let ms = time.as_millis();
         match ms {
+            _ if ms >= 86_400_000 && ms.is_multiple_of(86_400_000) => {
+                format!("{} days", ms / 86_400_000)
+            }
             _ if ms >= 60_000 && ms.is_multiple_of(60_000) => format!("{} min", ms / 60_000),
             _ if ms.is_multiple_of(1_000) => format!("{} s", ms / 1_000),
             _ => format!("{ms} ms"),
@@ -114,6 +117,11 @@ mod defaults {
                 } else {
                     plain.dead_letter_queue.to_string()
                 },
+            ),
+            ("how long dead letters are kept (`dead_letters_kept`)", time(plain.dead_letters.time)),
+            (
+                "whether their errors and log lines are kept (`dead_letter_trace`)",
+                if plain.dead_letters.trace { "yes" } else { "no" }.to_owned(),
             ),
             (
                 "deaths in its own turn that make a dead letter (`crash_loop`)",

@@ -37,6 +37,8 @@ pub struct AgentDefinition {
     pub key_concurrency: Option<u32>,
     /// Where its dead letters are listed.
     pub dead_letter_queue: QueueName,
+    /// What is kept of its dead letters.
+    pub dead_letters: DeadLetterKeeping,
     /// What holds its attempts back.
     pub limits: Limits,
     /// What its attempts depend on, sorted: what holds those back holds these back too.
@@ -52,6 +54,27 @@ pub struct AgentDefinition {
     pub crash_loop: u32,
     /// For how long its deaths of one kind are gathered into one alert; none when nobody is alerted.
     pub alert_after: Option<Duration>,
+}
+
+/// What is kept of an agent's dead letters, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeadLetterKeeping {
+    /// How long one is kept that nobody redrives or drops: the board drops it then.
+    pub time: Duration,
+    /// Whether what went wrong is kept: the errors and the log lines of attempts that failed.
+    pub trace: bool,
+}
+
+impl DeadLetterKeeping {
+    /// The shortest time for which dead letters are kept.
+    pub const TIME_MIN: Duration = Duration::from_secs(60 * 60);
+}
+
+impl Default for DeadLetterKeeping {
+    /// 90 days, with what went wrong.
+    fn default() -> Self {
+        Self { time: Duration::from_secs(90 * 24 * 60 * 60), trace: true }
+    }
 }
 
 /// What the name of an agent stands for.

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use artel_core::board::{Changes, State};
 use artel_core::definition::{
-    AgentDefinition, AgentKind, Clearance, DependencyDefinition, Filter, Limits,
+    AgentDefinition, AgentKind, Clearance, DeadLetterKeeping, DependencyDefinition, Filter, Limits,
     SubscriptionDefinition, Wakes,
 };
 use artel_core::envelope::{Actor, Clause, Draft, Envelope, NotBefore, Producer, Verdicts};
@@ -140,6 +140,7 @@ fn defined(no: u32, name: &str, subscription: u32) -> Event {
         concurrency: 4,
         key_concurrency: Some(3),
         dead_letter_queue: QueueName::new(name).unwrap(),
+        dead_letters: DeadLetterKeeping { time: Duration::from_secs(86_400), trace: false },
         limits: limits(),
         dependencies: vec![DependencyName::new("bank").unwrap()],
         clearance: Clearance {

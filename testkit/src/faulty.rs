@@ -89,6 +89,7 @@ struct Plan {
     away: u32,
     gone: bool,
     snapshots_refused: u32,
+    listings_refused: u32,
     read_from: Option<Seq>,
     appends: u64,
     largest: usize,
@@ -180,6 +181,11 @@ impl FaultyLog {
     /// The next snapshots, so many, cannot be kept.
     pub fn refuse_snapshots(&self, count: u32) {
         self.plan().snapshots_refused = count;
+    }
+
+    /// The next lists of what is over, so many, cannot be read.
+    pub fn refuse_listings(&self, count: u32) {
+        self.plan().listings_refused = count;
     }
 
     /// The lowest seq that batches were read from; none when no batch was read.
@@ -454,6 +460,13 @@ impl Log for FaultyLog {
         &self,
         query: &ActivationQuery,
     ) -> Result<Page<ClosedActivation>, Error> {
+        {
+            let mut plan = self.plan();
+            if plan.listings_refused > 0 {
+                plan.listings_refused -= 1;
+                return Err(Self::away_from("list what is over in"));
+            }
+        }
         self.inner()?.closed_activations(query).await
     }
 

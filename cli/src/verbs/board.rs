@@ -239,10 +239,9 @@ fn agents(state: &State, dead: &BTreeMap<String, u64>) -> Vec<wire::Agent> {
 
 /// The members of a group.
 fn members(state: &State, definition: &artel::definition::AgentDefinition) -> Vec<String> {
-    let current = state.subscriptions().filter(|(_, record)| record.current);
     let group = Some(&definition.name).filter(|_| definition.is_group());
-    let mine = current.filter(|(_, it)| group.is_some() && it.definition.group.as_ref() == group);
-    mine.map(|(_, record)| describe::agent(state, record.agent)).collect()
+    let members = group.into_iter().flat_map(|group| state.subscriptions_in(group));
+    members.map(|(_, member)| describe::agent(state, member)).collect()
 }
 
 /// The predicates that failed, with what went wrong the last time that it was told.

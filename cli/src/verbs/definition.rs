@@ -18,6 +18,8 @@ pub(super) fn tell(definition: &AgentDefinition) -> wire::AgentDefinition {
         concurrency: definition.concurrency,
         key_concurrency: definition.key_concurrency,
         queue: definition.dead_letter_queue.to_string(),
+        dead_letters_kept_ms: millis(definition.dead_letters.time),
+        dead_letter_trace: definition.dead_letters.trace,
         breaker: definition.limits.breaker.as_ref().map(describe::breaker),
         rate_limit: definition.limits.rate.as_ref().map(describe::rate_limit),
         dependencies: describe::texts(&definition.dependencies),

@@ -432,6 +432,10 @@ pub(crate) struct AgentDefinition {
     pub(crate) key_concurrency: Option<u32>,
     /// Where its dead letters are listed.
     pub(crate) queue: String,
+    /// How long one is kept that nobody redrives or drops.
+    pub(crate) dead_letters_kept_ms: u64,
+    /// Whether the errors and the log lines of attempts that failed are kept.
+    pub(crate) dead_letter_trace: bool,
     /// How its circuit breaker is set.
     pub(crate) breaker: Option<BreakerOptions>,
     /// How often its attempts may begin.

@@ -2,6 +2,7 @@
 //! Gates only look; a permit and a slot are taken together, with the lease.
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use super::activation::Phase;
 use super::state::State;
@@ -133,14 +134,14 @@ impl State {
         }
         let members = &activation.members;
         let of = |&member: &AgentNo| self.gate_of_member(activation.agent, member);
-        let gates = members.iter().filter_map(of);
-        let shut: Vec<Gate> = gates.filter(|gate| gate.is_of_agent()).collect();
+        let gates: SmallVec<[Option<Gate>; 4]> = members.iter().map(of).collect();
         if !agent.registered {
             return Some(Gate::Unregistered);
         }
         // Of a group, one member will do.
-        if !members.is_empty() && shut.len() == members.len() {
-            return shut.into_iter().min_by_key(Gate::place);
+        let is_shut = |gate: &Option<Gate>| gate.as_ref().is_some_and(Gate::is_of_agent);
+        if !gates.is_empty() && gates.iter().all(is_shut) {
+            return gates.into_iter().flatten().min_by_key(Gate::place);
         }
         if let Some(record) = self.subscription(activation.subscription)
             && record.holds()
@@ -156,10 +157,7 @@ impl State {
         if let Some(before) = self.behind(id) {
             return Some(Gate::OrderingKey(before));
         }
-        let gate = match &*activation.members {
-            [] => self.gate_of(activation.agent),
-            members => self.nearest_gate(activation.agent, members),
-        };
+        let gate = if gates.is_empty() { self.gate_of(activation.agent) } else { nearest(gates) };
         if gate.is_some() {
             return gate;
         }
@@ -173,4 +171,9 @@ impl State {
         }
         Some(Gate::Permit)
     }
+}
+
+/// The gate of the one of several agents that is nearest to running; none when one may run.
+fn nearest(gates: impl IntoIterator<Item = Option<Gate>>) -> Option<Gate> {
+    gates.into_iter().max_by_key(|gate| gate.as_ref().map_or(u8::MAX, Gate::place)).flatten()
 }

@@ -43,7 +43,7 @@ impl State {
     }
 
     /// The subscriptions of the members of a group, by the group's name.
-    pub(crate) fn subscriptions_in<'a>(
+    pub fn subscriptions_in<'a>(
         &'a self,
         group: &'a AgentName,
     ) -> impl Iterator<Item = (SubscriptionNo, AgentNo)> {
@@ -77,12 +77,6 @@ impl State {
         let may = |no| self.agent(no).is_some_and(|record| record.registered && !record.paused);
         let member_may = |no| self.index.agenda.is_member(agent, no) && may(no);
         may(agent) && (members.is_empty() || members.iter().copied().any(member_may))
-    }
-
-    /// The gate of what one of several agents may run: that of the one which is nearest to running it.
-    pub(super) fn nearest_gate(&self, group: AgentNo, members: &[AgentNo]) -> Option<Gate> {
-        let gates = members.iter().map(|&member| self.gate_of_member(group, member));
-        gates.max_by_key(|gate| gate.as_ref().map_or(u8::MAX, Gate::place)).flatten()
     }
 
     /// As [`gate_of`](Self::gate_of), of what a group was woken with: one that has left it is as good as gone.

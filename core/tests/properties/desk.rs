@@ -17,7 +17,7 @@ use artel_core::command::{
 };
 use artel_core::content::Content;
 use artel_core::definition::{
-    AgentDefinition, AgentKind, Clearance, DependencyDefinition, Filter, Limits,
+    AgentDefinition, AgentKind, Clearance, DeadLetterKeeping, DependencyDefinition, Filter, Limits,
     SubscriptionDefinition, Wakes,
 };
 use artel_core::envelope::{Actor, Draft, Envelope, Producer};
@@ -114,6 +114,7 @@ pub(crate) fn agent(name: &str, on: &str) -> AgentDefinition {
         concurrency: AgentDefinition::CONCURRENCY,
         key_concurrency: None,
         dead_letter_queue: QueueName::new(name).unwrap(),
+        dead_letters: DeadLetterKeeping::default(),
         limits: Limits::default(),
         dependencies: Vec::new(),
         clearance: Clearance::default(),

@@ -39,7 +39,7 @@ use crate::command::{
 };
 use crate::content::Content;
 use crate::definition::{
-    AgentDefinition, AgentKind, Clearance, DependencyDefinition, Filter, Limits,
+    AgentDefinition, AgentKind, Clearance, DeadLetterKeeping, DependencyDefinition, Filter, Limits,
     SubscriptionDefinition, Wakes,
 };
 use crate::envelope::{Actor, Clause, Draft, Envelope, Producer};
@@ -125,6 +125,7 @@ pub(super) fn agent(name: &str, on: &str) -> AgentDefinition {
         clearance: Clearance::default(),
         output_rules: Vec::new(),
         candidates: AgentDefinition::CANDIDATES,
+        dead_letters: DeadLetterKeeping::default(),
         crash_loop: AgentDefinition::CRASH_LOOP,
         alert_after: None,
     }
