@@ -193,9 +193,14 @@ pub(super) async fn come_to(running: &Running, auditor: &Auditor) {
                 Some(Gate::After(_)) => true,
                 // Its time has not come either, and then the first is still before it.
                 Some(Gate::NotBefore(_)) if one.full => !one.has_room,
-                // It may wait for one of its key that waits for room.
+                // It may wait for one of its key that waits for room, whose time may not have come either.
                 _ => all.iter().any(|other| {
-                    one.lane.is_some() && other.lane == one.lane && other.gate == Some(Gate::Room)
+                    let waits = match other.gate {
+                        Some(Gate::Room) => true,
+                        Some(Gate::NotBefore(_)) => other.full,
+                        _ => false,
+                    };
+                    one.lane.is_some() && other.lane == one.lane && waits
                 }),
             };
             auditor.expect(full, format_args!("I2: the board is idle, and {one:?} is open"));
