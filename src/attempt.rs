@@ -274,12 +274,8 @@ impl Attempts {
     ) -> impl Future<Output = Result<(), Failure>> + Send + use<'_> {
         let entropy = &*self.host.submitter.entropy;
         let fingerprint = self.fingerprint(reporting, &outcome, report);
-        let mut report = report.clone();
-        if matches!(outcome, AttemptOutcome::Failed(_)) && !self.keeps_trace(reporting) {
-            report.forget_trace();
-        }
         let report = (!report.is_empty())
-            .then(|| Content::new(entropy::salt(entropy), report.encode().into()));
+            .then(|| Content::new(entropy::salt(entropy), report.clone().encode().into()));
         let finish = Finish { attempt: reporting.attempt, outcome, report, fingerprint };
         let command = Command {
             id: entropy::command_id(entropy),
@@ -290,13 +286,6 @@ impl Attempts {
             request: Request::Finish(finish),
         };
         self.host.submitter.committer.owed(command).map_ok(drop)
-    }
-
-    /// Whether what went wrong is kept, as whose activation it is says.
-    fn keeps_trace(&self, reporting: &Reporting) -> bool {
-        let program = &self.host.submitter.program;
-        let owner = reporting.owner.as_ref().and_then(|name| program.definition(name));
-        owner.is_none_or(|definition| definition.dead_letters.trace)
     }
 
     /// What a failure is grouped by: the text goes no further than the report, which can be erased.

@@ -122,6 +122,13 @@ impl BoardBuilder {
         self
     }
 
+    /// How many slots attempts of the board take at once, whichever process runs them; 256 unless it is set.
+    /// An agent's own [`concurrency`](crate::Subscribed::concurrency) is part of it.
+    pub const fn concurrency(mut self, slots: u32) -> Self {
+        self.bounds.concurrency = slots;
+        self
+    }
+
     /// How long handlers may go on at a shutdown that were asked to come to an end; 10 s unless it is
     /// set, and never more than the 30 s that a shutdown has in all.
     pub const fn wind_down(mut self, time: Duration) -> Self {

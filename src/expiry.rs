@@ -1,6 +1,10 @@
 //! Dead letters whose time is over: a task of the owner that looks, each hour, and drops what nobody redrove
 //! or dropped while it was kept. What a person has to decide on is kept until they do.
 //!
+//! Nothing brings a dead letter back that was dropped, so that a wall clock which is wrong for a while must
+//! drop none: a look does nothing where the clock has gone on by more than the time since the look before,
+//! and the first comes some minutes after the start, when a machine's clock has been set.
+//!
 //! The state does not know dead letters, of which there is no bound: they are read from the log, when the
 //! oldest of them is due, a page at a time.
 
@@ -26,9 +30,12 @@ use crate::submit::Submitter;
 
 /// How often it looks whether one is due: nothing is kept for less.
 const EVERY: Duration = DeadLetterKeeping::TIME_MIN;
-/// How many dead letters one command drops, and how many are read at a time.
-const PART: usize = 100;
-const PAGE: u32 = 1_000;
+/// When it looks first.
+const FIRST: Duration = Duration::from_secs(5 * 60);
+/// By how much the wall clock may go on faster than the time.
+const JUMP: Duration = Duration::from_secs(60);
+/// How many dead letters are read at a time, and dropped by one command.
+const PAGE: u32 = 100;
 
 /// Why dead letters could not be looked through.
 #[derive(Debug, thiserror::Error)]
@@ -50,9 +57,9 @@ struct Kept {
 impl Kept {
     fn of(state: &State) -> Self {
         let agents = state.agents().map(|(no, it)| (no, it.definition.dead_letters.time));
-        let strict = state
-            .subscriptions()
-            .filter(|(_, record)| record.definition.ordered == Some(OnDead::Stop));
+        let strict = state.subscriptions().filter(|(_, record)| {
+            record.current && record.definition.ordered == Some(OnDead::Stop)
+        });
         Self { agents: agents.collect(), strict: strict.map(|(no, _)| no).collect() }
     }
 
@@ -68,15 +75,41 @@ impl Kept {
 
 /// Drops what is due, until `stop`.
 pub(crate) async fn run(submitter: Submitter, stop: CancellationToken) {
-    let mut seen = Kept::default();
-    let mut next = Timestamp(i64::MIN);
-    loop {
-        let Ok(kept) = submitter.committer.look(Kept::of).await else {
-            return;
-        };
-        let now = submitter.clock.wall();
-        if kept != seen || next <= now {
-            match sweep(&submitter, &kept, now).await {
+    let works = Expiry { submitter }.run();
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => {}
+        () = works => {}
+    }
+}
+
+struct Expiry {
+    submitter: Submitter,
+}
+
+impl Expiry {
+    /// Looks again and again. May be dropped at any time: what is dropped by then is, and the rest is found
+    /// by the next look.
+    async fn run(self) {
+        let (mut seen, mut next) = (Kept::default(), Timestamp(i64::MIN));
+        let mut pause = FIRST;
+        loop {
+            let clock = &*self.submitter.clock;
+            let (wall, monotonic) = (clock.wall(), clock.monotonic());
+            tokio::time::sleep(pause).await;
+            pause = EVERY;
+            let now = clock.wall();
+            if now.since(wall) > clock.monotonic().saturating_sub(monotonic) + JUMP {
+                tracing::warn!(
+                    "the wall clock has jumped; no dead letter is dropped before the next look"
+                );
+                continue;
+            }
+            let Ok(kept) = self.submitter.committer.look(Kept::of).await else { return };
+            if kept == seen && next > now {
+                continue;
+            }
+            match self.sweep(&kept, now).await {
                 Ok(due) => (seen, next) = (kept, due),
                 Err(unswept) => {
                     let error = chain_of(&unswept).join(": ");
@@ -84,84 +117,68 @@ pub(crate) async fn run(submitter: Submitter, stop: CancellationToken) {
                 }
             }
         }
-        let goes_on = tokio::select! {
-            biased;
-            () = stop.cancelled() => false,
-            () = tokio::time::sleep(EVERY) => true,
-        };
-        if !goes_on {
-            return;
-        }
     }
-}
 
-/// Drops the dead letters that are due, and says when there may be one again.
-async fn sweep(submitter: &Submitter, kept: &Kept, now: Timestamp) -> Result<Timestamp, Unswept> {
-    // What is to die yet is kept from then on.
-    let shortest = kept.agents.values().min().copied().unwrap_or(EVERY);
-    let mut next = after(now, shortest);
-    let mut query = ActivationQuery {
-        outcomes: vec![OutcomeFilter::Dead],
-        limit: PAGE,
-        ..ActivationQuery::default()
-    };
-    loop {
-        let as_of = submitter.committer.look(State::seq).await.map_err(Unswept::Drop)?;
-        let page = submitter.log.closed_activations(&query).await.map_err(Unswept::Read)?;
-        let mut due = Vec::new();
-        for closed in page.items {
-            match kept.until(&closed) {
-                Some(until) if until <= now => due.push(closed),
-                Some(until) => next = next.min(until),
-                None => {}
+    /// Drops the dead letters that are due, and says when there may be one again.
+    async fn sweep(&self, kept: &Kept, now: Timestamp) -> Result<Timestamp, Unswept> {
+        // What is to die yet is kept from then on.
+        let shortest = kept.agents.values().min().copied().unwrap_or(EVERY);
+        let mut next = after(now, shortest);
+        let mut query = ActivationQuery {
+            outcomes: vec![OutcomeFilter::Dead],
+            limit: PAGE,
+            ..ActivationQuery::default()
+        };
+        loop {
+            // Before the page is read: what is touched after this is touched since.
+            let as_of = self.submitter.committer.look(State::seq).await.map_err(Unswept::Drop)?;
+            let page = self.submitter.log.closed_activations(&query).await;
+            let page = page.map_err(Unswept::Read)?;
+            let mut due = Vec::new();
+            for closed in page.items {
+                match kept.until(&closed) {
+                    Some(until) if until <= now => due.push(closed),
+                    Some(until) => next = next.min(until),
+                    None => {}
+                }
             }
-        }
-        for part in due.chunks(PART) {
-            if !drop_part(submitter, part, as_of).await.map_err(Unswept::Drop)? {
+            if !self.drop_these(due, as_of).await.map_err(Unswept::Drop)? {
+                // Somebody touched one of them meanwhile.
                 next = now;
             }
+            let Some(cursor) = page.next else { return Ok(next) };
+            query.cursor = Some(cursor);
         }
-        let Some(cursor) = page.next else { return Ok(next) };
-        query.cursor = Some(cursor);
     }
-}
 
-/// Drops these, apart from those that somebody else touches meanwhile; says whether none is left over.
-async fn drop_part(
-    submitter: &Submitter,
-    part: &[ClosedActivation],
-    as_of: Seq,
-) -> Result<bool, Failure> {
-    let letter = |closed: &ClosedActivation| DeadLetterRef {
-        closed: closed.clone(),
-        as_of,
-        out_of_order: false,
-    };
-    let mut letters: Vec<_> = part.iter().map(letter).collect();
-    while !letters.is_empty() {
+    /// Drops these; says whether none is left over.
+    async fn drop_these(&self, due: Vec<ClosedActivation>, as_of: Seq) -> Result<bool, Failure> {
+        let letter = |closed| DeadLetterRef { closed, as_of, out_of_order: false };
+        let letters: Vec<_> = due.into_iter().map(letter).collect();
+        let dropped = letters.len();
+        if dropped == 0 {
+            return Ok(true);
+        }
+        let entropy = &*self.submitter.entropy;
         let command = Command {
-            id: entropy::command_id(&*submitter.entropy),
+            id: entropy::command_id(entropy),
             actor: Actor::Board,
             correlation: None,
             trace: None,
-            seed: entropy::seed(&*submitter.entropy),
-            request: Request::DropDead(letters.clone()),
+            seed: entropy::seed(entropy),
+            request: Request::DropDead(letters),
         };
-        match submitter.committer.owed(command).await {
+        match self.submitter.committer.owed(command).await {
             Ok(_) => {
-                let dropped = letters.len();
                 tracing::info!(dropped, "dead letters were kept for their time and are dropped");
-                return Ok(true);
+                Ok(true)
             }
-            Err(Failure::Rejected(Rejection::NotDead { activation, .. })) => {
-                letters.retain(|letter| letter.closed.activation != activation);
+            Err(Failure::Rejected(Rejection::NotDead { .. } | Rejection::StaleLookUp { .. })) => {
+                Ok(false)
             }
-            // The next look finds them again, as they are then.
-            Err(Failure::Rejected(Rejection::StaleLookUp { .. })) => return Ok(false),
-            Err(failure) => return Err(failure),
+            Err(failure) => Err(failure),
         }
     }
-    Ok(true)
 }
 
 /// A moment of the wall clock, some time after another.

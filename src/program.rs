@@ -110,12 +110,6 @@ impl Program {
         self.numbers.get()?.agents.get(agent.get() as usize)?.as_ref()
     }
 
-    /// What is declared of an agent or a group.
-    pub(crate) fn definition(&self, name: &AgentName) -> Option<&AgentDefinition> {
-        let agent = self.agents.get(name).map(|agent| &agent.definition);
-        agent.or_else(|| self.groups.get(name)).map(|definition| &**definition)
-    }
-
     /// Who is told of the dead letters of an agent or a group.
     #[cfg(feature = "webhooks")]
     pub(crate) fn receiver(&self, agent: AgentNo) -> Option<&Arc<crate::webhook::Receiver>> {

@@ -76,15 +76,6 @@ impl AttemptReport {
             && self.candidates.is_empty()
     }
 
-    /// Takes out what errors and log lines say.
-    pub(crate) fn forget_trace(&mut self) {
-        self.error.clear();
-        self.log.clear();
-        for candidate in &mut self.candidates {
-            candidate.error.clear();
-        }
-    }
-
     /// The bytes that are stored. Texts past their limit are cut, and say so.
     pub(crate) fn encode(mut self) -> Vec<u8> {
         let mut left = limits::ERROR_TEXT_LEN_MAX;

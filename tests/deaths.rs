@@ -1,25 +1,37 @@
-//! A program that dies of one of its inputs, again and again, and the inputs that it works on beside it.
-//! Each life is a process of its own: this test starts itself.
+//! A program that dies of one of its inputs, again and again, and the inputs that it works on beside it; and
+//! one that is killed while its breaker is open. Each life is a process of its own: this test starts itself.
 
 #![expect(clippy::unwrap_used, reason = "test code: a failed expectation is a failed test")]
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use artel::event::DeadReason;
+use artel::event::{DeadReason, Metered};
+use artel::ids::AgentNo;
 use artel::log::{Outcome, OutcomeFilter};
+use artel::state::{CircuitPhase, Gate, State};
 use artel::{
-    ActivationFilter, Artifact, Board, Context, Error, Publication, Query, Reader, Standing, Status,
+    ActivationFilter, Artifact, Board, Breaker, Context, Error, Publication, Query, Reader, Retry,
+    Running, Standing, Status,
 };
 
 /// A file in the folder of the board; only a process that this test started runs in that folder.
 const MARK: &str = "this-is-a-life";
 
 const BOARD: &str = "sqlite:test.db";
+
+/// As [`MARK`], of a life whose service is away.
+const UNWELL: &str = "this-is-a-life-without-its-service";
+
+/// What a life says before the moment until which its breaker is open, in milliseconds.
+const OPEN_UNTIL: &str = "open until ";
 
 /// How many inputs there are, and which of them the program dies of.
 const INPUTS: u32 = 51;
@@ -105,4 +117,81 @@ async fn a_program_dies_of_an_input_so_often_and_no_more() {
     numbers.sort_unstable();
     assert_eq!(numbers, (0..INPUTS).filter(|number| *number != POISON).collect::<Vec<_>>());
     reader.close().await;
+}
+
+async fn call(_: Context, _: Arc<Input>, calls: Arc<AtomicU32>) -> Result<Output, Error> {
+    calls.fetch_add(1, Ordering::SeqCst);
+    Err(Error::transient("the service is away"))
+}
+
+async fn with_breaker(url: &str, calls: &Arc<AtomicU32>) -> Running {
+    let board = Board::open(url).await.unwrap();
+    let breaker = Breaker::consecutive(2).recovery(Duration::from_secs(60 * 60));
+    let retry = Retry::fixed(Duration::from_millis(1)).max_attempts(50);
+    let caller = board.agent("caller").on::<Input>().breaker(breaker).retry(retry);
+    caller.shared_state(calls.clone()).run(call);
+    board.start().await.unwrap()
+}
+
+/// Until when the breaker is open, in milliseconds of the board's life; none while it is not.
+async fn open_until(running: &Running) -> Option<u64> {
+    let until = |state: &State| {
+        let circuit = state.meter(Metered::Agent(AgentNo(0)))?.0.circuit.as_ref()?;
+        match circuit.phase {
+            CircuitPhase::Open { until } => Some(until.as_millis()),
+            _ => None,
+        }
+    };
+    running.look(until).await.unwrap()
+}
+
+/// One life whose service is away, in a process that the test below starts, and kills.
+#[tokio::test]
+async fn one_life_without_its_service() {
+    if !Path::new(UNWELL).exists() {
+        return;
+    }
+    let running = with_breaker(BOARD, &Arc::default()).await;
+    running.publish(Input { number: 1 }).await.unwrap();
+    let until = loop {
+        if let Some(until) = open_until(&running).await {
+            break until;
+        }
+        tokio::task::yield_now().await;
+    };
+    println!("{OPEN_UNTIL}{until}");
+    std::future::pending::<()>().await;
+}
+
+/// BREAKER-7, I9: a breaker that was open when its process was killed is open in the next one, until the same
+/// moment, and lets nothing through.
+#[tokio::test]
+async fn a_breaker_is_open_after_a_kill_for_the_time_that_remains() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join(UNWELL), "").unwrap();
+    let mut life = Command::new(std::env::current_exe().unwrap());
+    life.args(["--exact", "one_life_without_its_service", "--nocapture"]).stdout(Stdio::piped());
+    let mut life = life.current_dir(folder.path()).stderr(Stdio::null()).spawn().unwrap();
+    let lines = BufReader::new(life.stdout.take().unwrap()).lines();
+    let said = lines.map_while(Result::ok).find_map(|line| {
+        line.find(OPEN_UNTIL).map(|at| line[at + OPEN_UNTIL.len()..].trim().parse().unwrap())
+    });
+    life.kill().unwrap();
+    assert_eq!(life.wait().unwrap().code(), None, "it is killed");
+    let until: u64 = said.unwrap();
+
+    let calls = Arc::new(AtomicU32::new(0));
+    let url = format!("sqlite:{}", folder.path().join("test.db").display());
+    let running = with_breaker(&url, &calls).await;
+    assert_eq!(open_until(&running).await, Some(until));
+    running.publish(Input { number: 2 }).await.unwrap();
+    let waits = |state: &State| {
+        let gates = state.activations().filter_map(|(id, _)| state.gate(id));
+        gates.collect::<Vec<_>>()
+    };
+    let gates = running.look(waits).await.unwrap();
+    let held = |gate: &Gate| matches!(gate, Gate::Breaker { until: Some(at), .. } if at.as_millis() == until);
+    assert!(gates.len() == 2 && gates.iter().all(held), "{gates:?}");
+    assert_eq!(calls.load(Ordering::SeqCst), 0);
+    running.shutdown().await;
 }

@@ -160,6 +160,10 @@ pub enum Event {
     DeadLetterDropped {
         /// Which one.
         activation: ActivationId,
+        /// Whose it was.
+        subscription: SubscriptionNo,
+        /// What it was ordered or counted by.
+        key: Option<OrderingKey>,
     },
     /// A tree of work was cancelled; what was open of it has ended in the same batch.
     CorrelationCancelled {
@@ -184,10 +188,12 @@ pub enum Event {
         /// What it had counted.
         counts: Counts,
     },
-    /// A circuit breaker lets a few attempts through, to see how they end.
+    /// A circuit breaker lets a few attempts through, to see how they end, because its time is over.
     BreakerHalfOpened {
         /// Whose breaker.
         of: Metered,
+        /// How often it opened since it was last closed.
+        openings: u32,
     },
     /// A circuit breaker lets all attempts through again.
     BreakerClosed {

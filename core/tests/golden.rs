@@ -174,7 +174,7 @@ fn held_back() -> Vec<Event> {
     let opened = |of, why, until| Event::BreakerOpened { of, why, until, counts };
     vec![
         opened(agent, Tripped::Rate, Elapsed(41)),
-        Event::BreakerHalfOpened { of: agent },
+        Event::BreakerHalfOpened { of: agent, openings: 3 },
         Event::BreakerClosed { of: agent, why: Mended::Probes, counts },
         opened(bank, Tripped::Operator, Elapsed::NEVER),
         Event::Paused { what: Pausable::Board },
@@ -302,7 +302,11 @@ fn work() -> Vec<Event> {
             activation: ActivationId(Seq(14)),
             why: Closure::Dead(DeadReason::TotalTimeout),
         },
-        Event::DeadLetterDropped { activation: ActivationId(Seq(14)) },
+        Event::DeadLetterDropped {
+            activation: ActivationId(Seq(14)),
+            subscription: SubscriptionNo(2),
+            key: Some(OrderingKey::new("lane").unwrap()),
+        },
         Event::CorrelationCancelled { correlation: correlation(8) },
         Event::ClockJumped { by_ms: -90_000 },
         defined(1, "billing", 1),

@@ -83,7 +83,7 @@ impl Part {
                     self.contents.push((seq, *hash))
                 }
                 Event::StepSettled { result: Some(hash), .. } => self.contents.push((seq, *hash)),
-                Event::DeadLetterDropped { activation } => self.drop_dead(*activation, seq),
+                Event::DeadLetterDropped { activation, .. } => self.drop_dead(*activation, seq),
                 _ => {}
             }
         }

@@ -3,8 +3,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use artel::envelope::Actor;
 use artel::event::Event;
-use artel::ids::Seq;
+use artel::ids::{CorrelationId, Seq};
 use artel::log::{ActivationQuery, Log, OutcomeFilter};
 use artel::{
     Board, Context, DeadLetter, DeadLetterFilter, Error, Group, Reader, Retry, Running, StartError,
@@ -15,6 +16,7 @@ use artel_testkit::{FaultyLog, SeededEntropy, VirtualClock};
 use super::prefixes::store;
 use super::set_up::{Order, Part, SECOND, end, memory, on, order};
 
+const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -42,10 +44,14 @@ async fn pass(running: &Running, time: Duration) {
 }
 
 async fn one_dies(board: Board) -> Running {
+    dies(board).await.0
+}
+
+async fn dies(board: Board) -> (Running, CorrelationId) {
     let running = board.start().await.unwrap();
     let receipt = running.publish(order(7)).await.unwrap();
     assert_eq!(running.settled(receipt.correlation).await.unwrap(), Status::DeadLetters(1));
-    running
+    (running, receipt.correlation)
 }
 
 /// DLQ-4: `dead_letters_kept` says when the board drops a dead letter: not before, and within the hour
@@ -60,18 +66,22 @@ async fn a_dead_letter_is_dropped_when_its_time_is_over() {
             None => agent,
         };
         agent.run(fails);
-        let running = one_dies(board).await;
+        let (running, correlation) = dies(board).await;
         pass(&running, time - SECOND).await;
         assert_eq!(dead(&*running.log()).await, 1, "{kept:?}");
         pass(&running, HOUR + SECOND).await;
         assert_eq!(dead(&*running.log()).await, 0, "{kept:?}");
         let reader = Reader::of(running.log()).await.unwrap();
         let mut tail = reader.tail(Seq(1));
-        let mut dropped = 0;
+        let mut dropped = Vec::new();
         while let Some(entry) = tail.next().await.unwrap() {
-            dropped += u32::from(matches!(entry.event, Event::DeadLetterDropped { .. }));
+            if matches!(entry.event, Event::DeadLetterDropped { .. }) {
+                dropped.push(entry.actor.clone());
+            }
         }
-        assert_eq!(dropped, 1);
+        assert_eq!(dropped, [Actor::Board]);
+        let left = running.settled(correlation).await.unwrap();
+        assert_eq!(left, Status::Done, "its tree of work has no dead letter any more");
         end(running).await;
     }
 }
@@ -95,8 +105,47 @@ async fn a_dead_letter_ages_while_nothing_runs() {
         let board = open().await;
         board.agent("packer").on::<Order>().dead_letters_kept(kept).run(fails);
         let running = board.start().await.unwrap();
-        pass(&running, SECOND).await;
+        pass(&running, MINUTE * 6).await;
         assert_eq!(dead(&*running.log()).await, left, "{kept:?}");
+        end(running).await;
+    }
+}
+
+/// DLQ-4: however many are due.
+#[tokio::test(start_paused = true)]
+async fn all_that_are_due_are_dropped() {
+    let (board, _) = memory().await;
+    let agent = board.agent("packer").on::<Order>().retry(Retry::never());
+    agent.dead_letters_kept(HOUR).run(fails);
+    let running = board.start().await.unwrap();
+    running.publish_many((0..250).map(order)).await.unwrap();
+    running.idle().await.unwrap();
+    assert_eq!(dead(&*running.log()).await, 250);
+    pass(&running, HOUR * 3).await;
+    assert_eq!(dead(&*running.log()).await, 0);
+    end(running).await;
+}
+
+/// DLQ-4: a wall clock that jumps ahead takes nothing away while it may come back; where it stays ahead, the
+/// look after that believes it.
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_jumps_drops_nothing() {
+    for stays in [false, true] {
+        let (store, clock) = (store(), Arc::new(VirtualClock::default()));
+        let builder = Board::builder("memory:").log(store.open()).clock(clock.clone());
+        let board = builder.entropy(Arc::new(SeededEntropy::new(7))).open().await.unwrap();
+        board.agent("packer").on::<Order>().retry(Retry::never()).run(fails);
+        let running = one_dies(board).await;
+        pass(&running, HOUR * 2).await;
+        let year = 365 * 24 * 60 * 60 * 1_000;
+        clock.jump(year);
+        pass(&running, HOUR).await;
+        assert_eq!(dead(&*running.log()).await, 1);
+        if !stays {
+            clock.jump(-year);
+        }
+        pass(&running, HOUR * 2).await;
+        assert_eq!(dead(&*running.log()).await, usize::from(!stays));
         end(running).await;
     }
 }
@@ -181,6 +230,29 @@ async fn note(
 ) -> Result<(), Error> {
     told.lock().unwrap().push(DeadLetter::clone(&letter));
     Ok(())
+}
+
+async fn loops(cx: Context, _: Arc<Order>) -> Result<Order, Error> {
+    cx.log("round and round");
+    Ok(order(1))
+}
+
+/// DLQ-5: nothing is kept either of what the board fails, because it returned too much.
+#[tokio::test(start_paused = true)]
+async fn what_the_board_fails_leaves_nothing_either() {
+    for trace in [true, false] {
+        let board = Board::builder("memory:").depth_limit(2).open().await.unwrap();
+        let agent = board.agent("loops").on::<Order>().self_trigger();
+        agent.dead_letter_trace(trace).run(loops);
+        let running = board.start().await.unwrap();
+        let receipt = running.publish(order(1)).await.unwrap();
+        running.settled(receipt.correlation).await.unwrap();
+        let reader = Reader::of(running.log()).await.unwrap();
+        let found = reader.dead_letters(&DeadLetterFilter::default(), 9).await.unwrap();
+        let report = reader.last_report(&found.activations[0]).await.unwrap();
+        assert_eq!(report.is_some_and(|report| report.log.contains("round")), trace);
+        end(running).await;
+    }
 }
 
 /// DLQ-5: `dead_letter_trace` says whether errors and log lines of what fails are kept, of an agent and of a

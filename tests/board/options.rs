@@ -26,12 +26,20 @@ async fn crowd(_: Context, _: Arc<Order>, most: Arc<(AtomicU32, AtomicU32)>) -> 
     Ok(())
 }
 
-/// `concurrency` and `slots`: how many attempts run at once; 16 and 256 unless they are set.
+/// `concurrency` of an agent, `slots` of a program and `concurrency` of a board: how many attempts run at
+/// once; 16, 256 and 256 unless they are set.
 #[tokio::test(start_paused = true)]
 async fn concurrency_and_slots_bound_what_runs() {
-    for (concurrency, slots, expected) in [(None, None, 16), (Some(3), None, 3), (None, Some(2), 2)]
-    {
+    for (concurrency, slots, all, expected) in [
+        (None, None, None, 16),
+        (Some(3), None, None, 3),
+        (None, Some(2), None, 2),
+        (None, None, Some(4), 4),
+    ] {
         let mut builder = Board::builder("memory:");
+        if let Some(all) = all {
+            builder = builder.concurrency(all);
+        }
         if let Some(slots) = slots {
             builder = builder.slots(slots);
         }

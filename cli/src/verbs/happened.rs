@@ -131,7 +131,7 @@ fn about(entry: &Entry) -> Option<ActivationId> {
         | Event::StepWithdrawn { attempt, .. }
         | Event::LimitReached { attempt, .. } => Some(attempt.activation),
         Event::ActivationClosed { activation, .. }
-        | Event::DeadLetterDropped { activation }
+        | Event::DeadLetterDropped { activation, .. }
         | Event::StepSettled { activation, .. } => Some(*activation),
         Event::ActivationRedriven(redriven) => Some(redriven.activation),
         Event::BoardCreated { .. }
@@ -343,7 +343,7 @@ fn work(event: &Event, agent: Option<String>, state: &State) -> wire::Happened {
             out_of_order: redriven.out_of_order,
             attempts: redriven.attempts,
         },
-        Event::DeadLetterDropped { activation } => {
+        Event::DeadLetterDropped { activation, .. } => {
             wire::Happened::DeadLetterDropped { activation: describe::number(*activation), agent }
         }
         Event::CorrelationCancelled { .. } => wire::Happened::CorrelationCancelled {},
@@ -389,8 +389,9 @@ fn held_back(event: &Event, agent: Option<String>, state: &State) -> wire::Happe
             failures: counts.failures,
             calls: counts.calls,
         },
-        Event::BreakerHalfOpened { of } => {
-            wire::Happened::BreakerHalfOpened { of: describe::metered(state, *of) }
+        Event::BreakerHalfOpened { of, openings } => {
+            let of = describe::metered(state, *of);
+            wire::Happened::BreakerHalfOpened { of, openings: *openings }
         }
         Event::BreakerClosed { of, why, counts } => wire::Happened::BreakerClosed {
             of: describe::metered(state, *of),

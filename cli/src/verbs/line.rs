@@ -310,7 +310,13 @@ fn held_back(happened: &Happened) -> (&'static str, String) {
             };
             ("breaker opened", format!("{}: {why}", named(of)))
         }
-        Happened::BreakerHalfOpened { of } => ("breaker half-open", named(of)),
+        Happened::BreakerHalfOpened { of, openings } => {
+            let why = match *openings {
+                1 => "its time is over".to_owned(),
+                openings => format!("its time is over, for the {openings}. time in a row"),
+            };
+            ("breaker half-open", format!("{}: {why}", named(of)))
+        }
         Happened::BreakerClosed { of, why, calls, .. } => {
             let why = match *why {
                 "operator" => "by hand".to_owned(),

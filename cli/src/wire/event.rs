@@ -300,10 +300,12 @@ pub(crate) enum Happened {
         /// Of how many attempts.
         calls: u32,
     },
-    /// A circuit breaker lets a few attempts through, to see how they end.
+    /// A circuit breaker lets a few attempts through, to see how they end, because its time is over.
     BreakerHalfOpened {
         /// Whose breaker.
         of: Metered,
+        /// How often it opened since it was last closed.
+        openings: u32,
     },
     /// A circuit breaker lets all attempts through again.
     BreakerClosed {

@@ -56,7 +56,8 @@ impl State {
     ) -> Result<(), Rejection> {
         self.check_letters(letters, beside)?;
         for letter in letters {
-            events.push(Event::DeadLetterDropped { activation: letter.closed.activation });
+            let ClosedActivation { activation, subscription, key, .. } = letter.closed.clone();
+            events.push(Event::DeadLetterDropped { activation, subscription, key });
         }
         Ok(())
     }

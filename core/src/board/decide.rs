@@ -252,7 +252,7 @@ impl State {
                 Event::ActivationRedriven(redriven) => {
                     beside.recent.remember_closed(seq, redriven.activation);
                 }
-                Event::DeadLetterDropped { activation } => {
+                Event::DeadLetterDropped { activation, .. } => {
                     beside.recent.remember_closed(seq, *activation);
                     changes.rows.closed.extend(dropped(&command.request, *activation, seq));
                 }

@@ -147,7 +147,7 @@ impl State {
             Event::BreakerOpened { of, why, until, .. } => {
                 self.turn_circuit(*of, |circuit| circuit.open(*why, *until))
             }
-            Event::BreakerHalfOpened { of } => self.turn_circuit(*of, Circuit::half_open),
+            Event::BreakerHalfOpened { of, .. } => self.turn_circuit(*of, Circuit::half_open),
             Event::BreakerClosed { of, .. } => self.turn_circuit(*of, Circuit::close),
             Event::Paused { what } => self.pause(*what, true),
             Event::Resumed { what } => self.pause(*what, false),

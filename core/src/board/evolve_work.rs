@@ -57,8 +57,8 @@ impl State {
                 self.close(seq, *activation, &closing, changes)
             }
             Event::ActivationRedriven(redriven) => self.redrive(seq, redriven, changes),
-            Event::DeadLetterDropped { activation } => {
-                self.forget_dead(*activation);
+            Event::DeadLetterDropped { activation, subscription, key } => {
+                self.forget_dead_of(*subscription, key.as_ref(), *activation);
                 Ok(())
             }
             Event::CorrelationCancelled { correlation } => {

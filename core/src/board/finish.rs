@@ -51,7 +51,8 @@ impl State {
                 (AttemptEnd::Released, Next::Retry { not_before: now.elapsed, counted: false })
             }
         };
-        let report = finish.report.as_ref().map(crate::content::Content::hash);
+        let report = finish.report.as_ref().filter(|_| self.keeps_trace(activation, ended.0));
+        let report = report.map(crate::content::Content::hash);
         // What the board decides against has no text of its own.
         let grouped = !matches!(finish.outcome, AttemptOutcome::Done(_));
         let left = (report, finish.fingerprint.filter(|_| grouped));
@@ -64,6 +65,12 @@ impl State {
             }
         }
         Ok(())
+    }
+
+    /// Whether what an attempt left is kept, which may be left out of those that fail.
+    fn keeps_trace(&self, activation: &Activation, end: AttemptEnd) -> bool {
+        let kept = self.agent(activation.agent).is_none_or(|it| it.definition.dead_letters.trace);
+        kept || !matches!(end, AttemptEnd::Failed(_))
     }
 
     /// The activation whose current attempt this is.

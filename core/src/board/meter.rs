@@ -210,7 +210,7 @@ impl State {
         let counts = circuit.counts(breaker);
         Some(match turn {
             Turn::Open { why, until } => Event::BreakerOpened { of, why, until, counts },
-            Turn::HalfOpen => Event::BreakerHalfOpened { of },
+            Turn::HalfOpen => Event::BreakerHalfOpened { of, openings: circuit.openings },
             Turn::Close => Event::BreakerClosed { of, why: Mended::Probes, counts },
         })
     }

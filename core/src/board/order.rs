@@ -135,18 +135,4 @@ impl State {
         self.index.lanes.change(no, key, |lane| lane.go_on(id));
         self.settle_lane(Some((no, key.clone())));
     }
-
-    /// A dead letter was given up.
-    pub(super) fn forget_dead(&mut self, id: ActivationId) {
-        let has = |(no, keys): (
-            &SubscriptionNo,
-            &std::collections::BTreeMap<OrderingKey, super::state::DeadKey>,
-        )| {
-            let (key, _) = keys.iter().find(|(_, letters)| letters.dead.contains(&id))?;
-            Some((*no, key.clone()))
-        };
-        if let Some((no, key)) = self.dead_keys.iter().find_map(has) {
-            self.forget_dead_of(no, Some(&key), id);
-        }
-    }
 }

@@ -157,7 +157,7 @@ impl Model {
                     self.not_before.remove(&redriven.activation);
                     self.key(redriven.activation).redriven(redriven)?;
                 }
-                Event::DeadLetterDropped { activation } => {
+                Event::DeadLetterDropped { activation, .. } => {
                     self.key(*activation).dead.remove(activation);
                 }
                 _ => {}

@@ -101,7 +101,7 @@ impl Story {
                 assert_eq!(work.place, Place::Dead, "DLQ-2: only a dead letter is redriven");
                 work.place = Place::Waiting;
             }
-            Event::DeadLetterDropped { activation } => {
+            Event::DeadLetterDropped { activation, .. } => {
                 let work = self.work.get_mut(activation).unwrap();
                 assert_eq!(work.place, Place::Dead, "DLQ-2: only a dead letter is dropped");
                 work.place = Place::Dropped;

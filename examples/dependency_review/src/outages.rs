@@ -103,7 +103,7 @@ impl Outages {
                 };
                 self.turn(Phase::Open, at, why);
             }
-            Event::BreakerHalfOpened { of: Metered::Dependency(of) }
+            Event::BreakerHalfOpened { of: Metered::Dependency(of), .. }
                 if Some(*of) == self.dependency =>
             {
                 self.turn(Phase::HalfOpen, at, "half-open: a few calls may see".to_owned());

@@ -102,7 +102,7 @@ impl Progress {
             Event::ActivationRedriven(redriven) => {
                 self.dead.remove(&redriven.activation);
             }
-            Event::DeadLetterDropped { activation } => {
+            Event::DeadLetterDropped { activation, .. } => {
                 self.dead.remove(activation);
             }
             _ => {}
@@ -204,7 +204,7 @@ mod tests {
     use artel::envelope::{Draft, Envelope, Producer, Verdicts};
     use artel::event::DeadReason;
     use artel::hash::Hash;
-    use artel::ids::{ArtifactId, AttemptId, AttemptNo, CorrelationId, SessionId};
+    use artel::ids::{ArtifactId, AttemptId, AttemptNo, CorrelationId, SessionId, SubscriptionNo};
     use artel::time::Elapsed;
     use artel::visibility::Visibility;
 
@@ -313,7 +313,11 @@ mod tests {
         let events = [
             started(7, 1),
             ended(7, 1, failed, Next::Dead(DeadReason::NotRetryable)),
-            Event::DeadLetterDropped { activation: ActivationId(Seq(7)) },
+            Event::DeadLetterDropped {
+                activation: ActivationId(Seq(7)),
+                subscription: SubscriptionNo(0),
+                key: None,
+            },
         ];
         assert_eq!(fold(&events[..2]).dead, 1);
         assert_eq!(fold(&events).dead, 0);

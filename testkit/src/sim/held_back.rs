@@ -127,7 +127,7 @@ pub(super) fn after(audit: &mut Audit, decision: &Decision) {
             Event::BreakerOpened { of, why, until, .. } => {
                 opened(audit, *of, (*why, *until), decision);
             }
-            Event::BreakerHalfOpened { of } => half_opened(audit, *of, now),
+            Event::BreakerHalfOpened { of, .. } => half_opened(audit, *of, now),
             Event::BreakerClosed { of, why, .. } => closed(audit, *of, *why, decision),
             Event::Paused { what } | Event::Resumed { what } => {
                 let pauses = matches!(event, Event::Paused { .. });

@@ -83,7 +83,7 @@ fn one(audit: &mut Audit, seq: Seq, event: &Event, (decision, reading): (&Decisi
             ordering::redriven(audit, redriven);
             operated(audit, Operated::Redriven(id), decision);
         }
-        Event::DeadLetterDropped { activation } => {
+        Event::DeadLetterDropped { activation, .. } => {
             if !audit.dead.remove(activation) {
                 audit.violated(format_args!("I2: {activation} is dropped and was not dead"));
             }

@@ -125,7 +125,7 @@ fn it_closes_once_its_probes_have_ended_well() {
     assert_eq!(board.leases, []);
     assert!(!board.state.is_idle(), "it will go on by itself");
     board.pass(Duration::from_secs(1));
-    assert_eq!(turns(&board)[1..], [Event::BreakerHalfOpened { of: AGENT }]);
+    assert_eq!(turns(&board)[1..], [Event::BreakerHalfOpened { of: AGENT, openings: 1 }]);
     assert_eq!(board.leases.len(), 2, "two probes and no more");
     let held = Gate::Breaker { of: AGENT, until: None };
     assert_eq!(waiting.iter().filter(|id| board.state.gate(**id) == Some(held)).count(), 3);
@@ -154,10 +154,14 @@ fn a_probe_that_fails_opens_it_again() {
     board.fail(&first, ErrorKind::Transient).unwrap();
     board.fail(&late, ErrorKind::Transient).unwrap();
     assert_eq!(turns(&board).len(), 1);
-    for seconds in [1, 2, 3, 3] {
+    for (openings, seconds) in (1..).zip([1, 2, 3, 3]) {
         board.pass(Duration::from_secs(seconds));
         let of = AGENT;
-        assert_eq!(turns(&board).pop(), Some(Event::BreakerHalfOpened { of }), "{opened}");
+        assert_eq!(
+            turns(&board).pop(),
+            Some(Event::BreakerHalfOpened { of, openings }),
+            "{opened}"
+        );
         let probe = board.leased();
         opened = board.now.elapsed;
         board.fail(&probe, ErrorKind::Transient).unwrap();
