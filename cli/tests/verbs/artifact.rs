@@ -63,6 +63,36 @@ async fn what_not_everybody_may_see_is_asked_for() {
     assert!(error["hint"].as_str().unwrap().contains("--unrestricted"), "{error}");
 }
 
+/// VIS-6: what may not be seen takes no place on a page, and is counted.
+#[tokio::test]
+async fn ls_goes_on_past_what_may_not_be_seen() {
+    let fixture = Fixture::new().await;
+    let running = start(&fixture.url, true).await;
+    for name in ["one", "two", "three"] {
+        running.publish(Publication::new(package(name)).labelled("pii")).await.unwrap();
+    }
+    let last = running.publish(package("last")).await.unwrap().seq.get();
+    running.idle().await.unwrap();
+    let _ = running.shutdown().await;
+    let args = ["--type", "Package", "--after", "22", "--limit", "1"];
+    assert_eq!(seqs(&fixture, &args), [last]);
+    let page = fixture.json(&[&["artifact", "ls"], &args[..]].concat());
+    assert_eq!((&page["withheld"], &page["next"]), (&json!(3), &json!(null)));
+    let text = fixture.text(&[&["artifact", "ls"], &args[..]].concat());
+    let said = "\n3 artifacts are not shown: --as AGENT, --label, --tenant or --unrestricted";
+    assert!(text.contains(said), "{text}");
+    let page = fixture.json(&["artifact", "ls", "--type", "Package", "--limit", "3"]);
+    assert_eq!((&page["withheld"], &page["next"]), (&json!(0), &json!(22)), "one follows");
+    let page = fixture.json(&["artifact", "ls", "--label", "pii", "--limit", "1", "--newest"]);
+    assert_eq!(page["withheld"], 0);
+    let until = (last - 1).to_string();
+    let none =
+        ["artifact", "ls", "--type", "Package", "--newest", "--after", &until, "--limit", "1"];
+    assert_eq!(numbers(&fixture.json(&none)["artifacts"], "seq"), [22]);
+    let tagged = fixture.json(&["artifact", "ls", "--tag", "flaky", "--after", "22"]);
+    assert_eq!(tagged["withheld"], 0, "tags are not told by counting");
+}
+
 #[tokio::test]
 async fn ls_lists_what_meets_all_conditions() {
     let fixture = Fixture::new().await;
