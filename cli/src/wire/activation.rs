@@ -248,14 +248,15 @@ pub(crate) struct DeadLetter {
 pub(crate) struct Operated {
     /// `redrive`, `drop`, `settle` or `cancel`.
     pub(crate) action: &'static str,
-    /// The activations that are meant; where conditions say which, the first 1 000 of those changed.
+    /// The activations that are meant; where conditions say which, the first 1 000 of those changed, or with
+    /// `--dry-run` of those that would be.
     pub(crate) ids: Vec<u64>,
     /// How many are meant.
     pub(crate) meant: u64,
     /// How many were changed; 0 with `--dry-run`.
     pub(crate) changed: u64,
     /// How many were left, since younger ones of their ordering key may have run since, they are in doubt,
-    /// or somebody else had touched them.
+    /// or somebody else had touched them; with `--dry-run`, how many would be.
     pub(crate) skipped: u64,
     /// Whether it was only a rehearsal.
     pub(crate) dry_run: bool,
