@@ -361,7 +361,7 @@ pub enum OperateError {
     #[error("there is no dead letter {0}; `artel dlq ls` lists those there are")]
     NoDeadLetter(ActivationId),
     /// An agent or a dependency that the board does not know was asked for.
-    #[error("the board has no {what} `{name}`; `artel board show` lists those there are")]
+    #[error("the board has no {what} `{name}`")]
     Unknown {
         /// "agent" or "dependency".
         what: &'static str,

@@ -39,7 +39,7 @@ pub struct Listing {
     pub next: Option<Seq>,
     /// How many artifacts the page leaves out because they may not be seen. Where the query names tags
     /// this is 0: nobody learns the tags of what they may not see by counting.
-    pub withheld: u64,
+    pub hidden: u64,
     /// The seq that this answer is complete to.
     pub as_of: Seq,
 }
@@ -172,7 +172,7 @@ impl Query {
     ) -> Result<Listing, ReadError> {
         let mut query = self.resolve(names, up_to)?;
         let limit = query.limit as usize;
-        let mut listing = Listing { artifacts: Vec::new(), next: None, withheld: 0, as_of: up_to };
+        let mut listing = Listing { artifacts: Vec::new(), next: None, hidden: 0, as_of: up_to };
         let (mut looked_through, mut hidden, mut payloads_len) = (0, 0, 0);
         loop {
             let page = log.artifacts(&query).await.map_err(ReadError::Log)?;
@@ -189,7 +189,7 @@ impl Query {
                         return Ok(listing);
                     }
                     Some(stored) => {
-                        listing.withheld += self.told(std::mem::take(&mut hidden));
+                        listing.hidden += self.told(std::mem::take(&mut hidden));
                         payloads_len += stored.payload().map_or(0, |payload| payload.len() as u64);
                         listing.artifacts.push(stored);
                     }
@@ -201,7 +201,7 @@ impl Query {
                 || payloads_len >= ArtifactQuery::PAYLOADS_LEN_MAX;
             if page.next.is_none() || enough {
                 listing.next = page.next;
-                listing.withheld += self.told(hidden);
+                listing.hidden += self.told(hidden);
                 return Ok(listing);
             }
             query.cursor = page.next;

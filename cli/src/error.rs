@@ -239,6 +239,9 @@ impl Error {
                 "`artel breaker ls` lists those there are"
             }
             Self::Operate(OperateError::Rejected(_)) => "`artel activation ls --open` lists those",
+            Self::Operate(OperateError::Unknown { .. }) => {
+                "`artel board show` lists agents and dependencies"
+            }
             Self::Read(ReadError::Unknown { .. }) => "`artel board show` lists types and agents",
             Self::Unconfirmed => "give --yes",
             Self::NoOperator => "give --by NAME, or set ARTEL_OPERATOR",

@@ -24,7 +24,7 @@ pub(super) async fn ls(args: &ArtifactLs, config: &Config, out: &mut Output) -> 
     let answer = wire::Artifacts {
         artifacts: listing.artifacts.iter().map(describe::artifact).collect(),
         next: listing.next.map(|next| next.get()),
-        withheld: listing.withheld,
+        hidden: listing.hidden,
         as_of: listing.as_of.get(),
     };
     if out.json {
@@ -36,8 +36,8 @@ pub(super) async fn ls(args: &ArtifactLs, config: &Config, out: &mut Output) -> 
     } else {
         out.table(&show::artifacts(&answer.artifacts))?;
     }
-    if answer.withheld > 0 {
-        let are = count(answer.withheld, "artifact is", "artifacts are");
+    if answer.hidden > 0 {
+        let are = count(answer.hidden, "artifact is", "artifacts are");
         out.line(&format!("{are} not shown: {}", look::TO_SEE))?;
     }
     if let Some(next) = answer.next {

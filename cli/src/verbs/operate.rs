@@ -160,7 +160,12 @@ pub(super) fn refusal(state: &State, action: Action, view: &ActivationView) -> O
 
 /// The last program that ran agents on the board: whoever only takes care of it opens no session.
 pub(super) async fn last_program(reader: &Reader) -> Result<Option<String>, Error> {
-    let mut end = reader.state().seq().get();
+    let state = reader.state();
+    if state.sessions().next().is_some() {
+        // Another owner would have ended them.
+        return Ok(state.header().program.as_ref().map(ToString::to_string));
+    }
+    let mut end = state.seq().get();
     let mut len = LOOKED_BACK;
     while end > 0 {
         let start = end.saturating_sub(len) + 1;

@@ -62,6 +62,12 @@ pub(crate) struct Activation {
     /// Where it ran when a process died, and has not ended in another way since: how many processes
     /// died in its own turn.
     pub(crate) suspect_deaths: Option<u32>,
+    /// Whether it works on what is not shown to whoever looks; keys, errors, fingerprints and log lines
+    /// are left out then.
+    pub(crate) hidden: bool,
+    /// Whether it stands open on a board that no process owns: nothing runs then, and what stands as
+    /// `running` did when its process died.
+    pub(crate) unowned: bool,
 }
 
 /// The answer of `activation show` and `dlq show`: the fields of an activation, and these.
@@ -105,8 +111,10 @@ pub(crate) struct Intervention {
 pub(crate) struct DeadLetterGroups {
     /// The groups, the largest first; at most 1 000.
     pub(crate) groups: Vec<DeadLetterGroup>,
-    /// How many more dead letters there are: in further groups, or on what may not be seen.
+    /// How many more dead letters there are: in further groups, or on what is not shown.
     pub(crate) more: u64,
+    /// How many of those are on what is not shown to whoever looks.
+    pub(crate) hidden: u64,
 }
 
 /// Dead letters of one agent that died of the same.

@@ -12,7 +12,7 @@ pub(crate) struct Artifacts {
     /// What to give to `--after` for the next page; null on the last one.
     pub(crate) next: Option<u64>,
     /// How many are left out because whoever looks may not see them; 0 where tags are asked for.
-    pub(crate) withheld: u64,
+    pub(crate) hidden: u64,
     /// The seq that the answer is complete to.
     pub(crate) as_of: u64,
 }
