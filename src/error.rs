@@ -266,7 +266,7 @@ pub enum ReadError {
     /// A type or agent that the board does not know was asked for.
     #[error("the board has no {what} `{name}`")]
     Unknown {
-        /// "type" or "agent".
+        /// "type", "agent", "queue" or "artifact with the tag".
         what: &'static str,
         /// What was asked for.
         name: String,
@@ -363,7 +363,7 @@ pub enum OperateError {
     /// An agent or a dependency that the board does not know was asked for.
     #[error("the board has no {what} `{name}`")]
     Unknown {
-        /// "agent" or "dependency".
+        /// "agent", "queue" or "dependency".
         what: &'static str,
         /// What was asked for.
         name: String,

@@ -108,6 +108,11 @@ impl DeadLetterFilter {
             (None, None) => None,
             (None, Some(agent)) => Some(vec![agent]),
             (Some(queue), named) => {
+                let mut queues =
+                    state.agents().map(|(_, record)| &record.definition.dead_letter_queue);
+                if !queues.any(|known| known.as_str() == queue) {
+                    return Err(ReadError::Unknown { what: "queue", name: queue.clone() });
+                }
                 let listed = state.agents().filter(|(no, record)| {
                     record.definition.dead_letter_queue.as_str() == queue
                         && named.is_none_or(|named| named == *no)

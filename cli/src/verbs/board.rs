@@ -8,6 +8,7 @@ use artel::ids::{ActivationId, CorrelationId};
 use artel::state::{STATE_FORMAT, State};
 
 use super::dead::dead_by_agent;
+use super::look;
 use super::operate::last_program;
 use super::turn::breaker_of;
 use crate::config::Config;
@@ -21,7 +22,7 @@ use crate::{describe, times, wire, words};
 const CORRELATIONS_LISTED: usize = 20;
 
 pub(super) async fn show(config: &Config, out: &mut Output) -> Result<(), Error> {
-    let reader = Reader::open(&config.board).await?;
+    let reader = look::open(config).await?;
     let board = describe(&reader, &config.board).await?;
     if out.json {
         return Ok(out.json(&board)?);

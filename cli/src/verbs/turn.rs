@@ -5,8 +5,9 @@
 use artel::event::Metered;
 use artel::ids::CorrelationId;
 use artel::state::{CircuitPhase, State};
-use artel::{Caretaker, OperateError, Operator, Reader};
+use artel::{Caretaker, OperateError, Operator};
 
+use super::look;
 use super::operate::by;
 use crate::args::{AgentNamed, BreakerNamed, CorrelationNamed, Said};
 use crate::config::Config;
@@ -153,7 +154,7 @@ fn tell(turn: Turn<'_>, changed: bool, out: &mut Output) -> Result<(), Error> {
 }
 
 pub(super) async fn breakers(config: &Config, out: &mut Output) -> Result<(), Error> {
-    let reader = Reader::open(&config.board).await?;
+    let reader = look::open(config).await?;
     let state = reader.state();
     let agents = state.agents().map(|(no, _)| Metered::Agent(no));
     let dependencies = state.dependencies().map(|(no, _)| Metered::Dependency(no));

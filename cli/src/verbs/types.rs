@@ -20,7 +20,7 @@ use crate::{describe, wire};
 const HASH_DIGITS: usize = 12;
 
 pub(super) async fn ls(config: &Config, out: &mut Output) -> Result<(), Error> {
-    let reader = Reader::open(&config.board).await?;
+    let reader = look::open(config).await?;
     let types = wire::Types { types: reader.types().iter().map(version).collect() };
     if out.json {
         return Ok(out.json(&types)?);

@@ -211,3 +211,26 @@ async fn a_dead_letter_is_redriven_out_of_order_only_when_asked() {
     let told = board.run(&["event", "tail", "--json"]);
     assert!(told.out.contains(r#""out_of_order":true"#), "{}", told.out);
 }
+
+/// Text says which key is held back, and by what.
+#[tokio::test]
+async fn what_waits_in_its_key_names_the_key_and_what_is_before_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("packages.db").display());
+    let board = Board::builder(&url).program("review").open().await.unwrap();
+    let agent = board.agent("judge").on::<Package>().ordered_strictly();
+    agent.key(|package: &Package| Some(format!("c-{}", package.size))).run(gives_up);
+    let running = board.start().await.unwrap();
+    let first = running.publish(package("first")).await.unwrap();
+    running.settled(first.correlation).await.unwrap();
+    running.publish(package("second")).await.unwrap();
+    let _ = running.shutdown().await;
+    let board = Turned { folder, url };
+    let before = board.json(&["dlq", "ls"])["dead_letters"][0]["id"].to_string();
+    let said = format!("waiting: ordering-key c-7, behind activation {before}");
+    let text = board.text(&["activation", "ls", "--open"]);
+    assert!(text.contains(&format!("  {said}  ")), "{text}");
+    let id = board.json(&["activation", "ls", "--open"])["activations"][0]["id"].to_string();
+    let text = board.text(&["activation", "show", &id]);
+    assert!(text.contains(&format!("standing  {said}\nkey  c-7\n")), "{text}");
+}
