@@ -78,9 +78,9 @@ impl OpenError {
 #[non_exhaustive]
 pub enum StartError {
     /// Agents were declared wrongly.
-    #[error("{}", problems.join("; "))]
+    #[error("{}", problems.join("\n"))]
     Agents {
-        /// What is wrong, one sentence an agent.
+        /// What is wrong, all of it; the error's text has one a line.
         problems: Vec<String>,
     },
     /// The board cannot be taken over.
