@@ -51,7 +51,8 @@ pub(crate) struct Activation {
     pub(crate) fingerprint: Option<String>,
     /// When it ended.
     pub(crate) ended_at: Option<String>,
-    /// How many attempts it has had.
+    /// How many attempts it has had, of all redrives, with those that were lost or released. What counts against
+    /// its policy are failures since the last redrive, so this may be more than the policy allows.
     pub(crate) attempts: u32,
     /// Where it is listed if it dies.
     pub(crate) queue: String,
