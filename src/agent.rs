@@ -415,6 +415,7 @@ impl<'a, T: Artifact, S: Send + Sync + 'static> Subscribed<'a, T, S> {
         types.extend(options.without.iter().cloned());
         #[cfg(feature = "webhooks")]
         board.alert(&name, options.webhook.clone());
+        let dependencies = options.dependencies.clone();
         let agent = define(&name, T::NAME, options).map(|definition| Agent {
             definition: Arc::new(definition),
             handler: erased,
@@ -422,6 +423,6 @@ impl<'a, T: Artifact, S: Send + Sync + 'static> Subscribed<'a, T, S> {
             outputs,
             score,
         });
-        board.declare(&name, agent, types);
+        board.declare(&name, &dependencies, agent, types);
     }
 }

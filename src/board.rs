@@ -1,6 +1,6 @@
 //! A board before it is started: opened, with agents being declared.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::agent::AgentBuilder;
 use crate::clock::SystemClock;
 use crate::config;
 use crate::dead_letter::DeadLetter;
-use crate::dependency::Dependency;
+use crate::dependency::{Dependency, Uses};
 use crate::entropy::{self, Entropy, OsEntropy};
 use crate::error::{OpenError, StartError};
 use crate::group::{self, Group};
@@ -62,6 +62,9 @@ pub(crate) struct Setup {
 struct Declared {
     program: Program,
     problems: Vec<String>,
+    /// The names of all agents, those that are declared wrongly included.
+    agents: BTreeSet<SmolStr>,
+    uses: Uses,
     /// Whom agents and groups alert, by name.
     #[cfg(feature = "webhooks")]
     webhooks: Vec<(SmolStr, crate::webhook::Webhook)>,
@@ -304,6 +307,7 @@ impl Board {
     /// [`depends_on`](crate::Subscribed::depends_on).
     pub fn dependency(&self, dependency: Dependency) {
         let mut declared = self.declared.lock().unwrap_or_else(PoisonError::into_inner);
+        declared.uses.declared(dependency.name());
         match dependency.define() {
             Err(problem) => declared.problems.push(problem),
             Ok(definition) => {
@@ -363,20 +367,23 @@ impl Board {
 
     pub(crate) fn declare(
         &self,
-        name: &str,
+        name: &SmolStr,
+        dependencies: &[SmolStr],
         agent: Result<Agent, String>,
         types: Vec<TypeDescriptor>,
     ) {
         let mut declared = self.declared.lock().unwrap_or_else(PoisonError::into_inner);
+        declared.uses.used(name, dependencies);
+        if !declared.agents.insert(name.clone()) {
+            let problem = format!("agent `{name}` is declared twice; use another name");
+            declared.problems.push(problem);
+        }
         declare_types(&mut declared, types);
         match agent {
             Err(problem) => declared.problems.push(problem),
             Ok(agent) => {
                 let key = agent.definition.name.clone();
-                if declared.program.agents.insert(key, Arc::new(agent)).is_some() {
-                    let problem = format!("agent `{name}` is declared twice; use another name");
-                    declared.problems.push(problem);
-                }
+                declared.program.agents.insert(key, Arc::new(agent));
             }
         }
     }
@@ -394,6 +401,7 @@ impl Board {
         declared.problems.extend(too_wide);
         let groups = group::problems(&declared.program);
         declared.problems.extend(groups);
+        declared.problems.extend(declared.uses.problems());
         #[cfg(feature = "webhooks")]
         {
             let (own, of_board) = (std::mem::take(&mut declared.webhooks), self.webhook.as_ref());
@@ -401,6 +409,8 @@ impl Board {
             declared.problems.extend(problems);
         }
         if !declared.problems.is_empty() {
+            let mut told = BTreeSet::new();
+            declared.problems.retain(|problem| told.insert(problem.clone()));
             return Err(StartError::Agents { problems: declared.problems });
         }
         start::start(self.setup, declared.program).await

@@ -78,9 +78,9 @@ impl OpenError {
 #[non_exhaustive]
 pub enum StartError {
     /// Agents were declared wrongly.
-    #[error("{}", problems.join("; "))]
+    #[error("{}", problems.join("\n"))]
     Agents {
-        /// What is wrong, one sentence an agent.
+        /// What is wrong, all of it; the error's text has one a line.
         problems: Vec<String>,
     },
     /// The board cannot be taken over.
@@ -266,7 +266,7 @@ pub enum ReadError {
     /// A type or agent that the board does not know was asked for.
     #[error("the board has no {what} `{name}`")]
     Unknown {
-        /// "type" or "agent".
+        /// "type", "agent", "queue" or "artifact with the tag".
         what: &'static str,
         /// What was asked for.
         name: String,
@@ -361,9 +361,9 @@ pub enum OperateError {
     #[error("there is no dead letter {0}; `artel dlq ls` lists those there are")]
     NoDeadLetter(ActivationId),
     /// An agent or a dependency that the board does not know was asked for.
-    #[error("the board has no {what} `{name}`; `artel board show` lists those there are")]
+    #[error("the board has no {what} `{name}`")]
     Unknown {
-        /// "agent" or "dependency".
+        /// "agent", "queue" or "dependency".
         what: &'static str,
         /// What was asked for.
         name: String,

@@ -48,6 +48,9 @@ pub struct ActivationView {
     pub suspect: Option<Suspect>,
     /// What it died of, where it is, or was, a dead letter.
     pub death: Option<Death>,
+    /// Whether it works on what may not be seen by whoever looks, so that keys, errors and log lines are
+    /// left out.
+    pub hidden: bool,
     pub(crate) trail: Vec<Seq>,
     /// The numbers of the members, in the order of their names.
     pub(crate) member_nos: Members,
@@ -150,6 +153,7 @@ impl ActivationView {
             steps: activation.steps.clone(),
             suspect: activation.suspect,
             death: None,
+            hidden: false,
             trail: activation.trail.to_vec(),
             ended: None,
         })
@@ -172,6 +176,7 @@ impl ActivationView {
             steps: closed.steps,
             suspect: None,
             death: closed.death,
+            hidden: false,
             trail: closed.trail,
             ended: Some(closed.ended),
         })

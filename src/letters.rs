@@ -48,6 +48,8 @@ pub struct DeadLetterGroups {
     /// How many dead letters are in further groups, which are not listed, or in none because whoever asks may
     /// not see what they are about.
     pub more: u64,
+    /// How many of those are on what may not be seen.
+    pub hidden: u64,
 }
 
 /// Dead letters of one agent that died of the same.
@@ -106,6 +108,11 @@ impl DeadLetterFilter {
             (None, None) => None,
             (None, Some(agent)) => Some(vec![agent]),
             (Some(queue), named) => {
+                let mut queues =
+                    state.agents().map(|(_, record)| &record.definition.dead_letter_queue);
+                if !queues.any(|known| known.as_str() == queue) {
+                    return Err(ReadError::Unknown { what: "queue", name: queue.clone() });
+                }
                 let listed = state.agents().filter(|(no, record)| {
                     record.definition.dead_letter_queue.as_str() == queue
                         && named.is_none_or(|named| named == *no)
@@ -213,14 +220,14 @@ impl Reader {
     ) -> Result<DeadLetterGroups, ReadError> {
         let mut letters = Letters::new(&**self.log(), filter.resolve(self.state())?);
         let mut counted: BTreeMap<(AgentNo, Fingerprint), Counted> = BTreeMap::new();
-        let mut more = 0;
+        let (mut more, mut hidden_letters) = (0, 0);
         while let Some(page) = letters.next().await? {
             let inputs = page.iter().flat_map(|closed| closed.inputs.iter().copied()).collect();
             let hidden = self.hidden(&inputs).await?;
             for closed in page {
                 if closed.inputs.iter().any(|input| hidden.contains(input)) {
                     // In no group, nor found by what it died of.
-                    more += u64::from(filter.fingerprint.is_none());
+                    hidden_letters += u64::from(filter.fingerprint.is_none());
                     continue;
                 }
                 let Some(death) = closed.death else { continue };
@@ -246,7 +253,7 @@ impl Reader {
         groups.sort_by_key(|group: &DeadLetterGroup| {
             (std::cmp::Reverse((group.count, group.last)), group.sample)
         });
-        Ok(DeadLetterGroups { groups, more })
+        Ok(DeadLetterGroups { groups, more: more + hidden_letters, hidden: hidden_letters })
     }
 
     async fn group(

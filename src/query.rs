@@ -37,9 +37,18 @@ pub struct Listing {
     pub artifacts: Vec<Stored>,
     /// Where the next page begins, for [`Query::after`]; none when this is the last one.
     pub next: Option<Seq>,
+    /// How many artifacts the page leaves out because they may not be seen. Where the query names tags
+    /// this is 0: nobody learns the tags of what they may not see by counting.
+    pub hidden: u64,
     /// The seq that this answer is complete to.
     pub as_of: Seq,
 }
+
+/// How many stored artifacts are gone through for one page. Where none of so many may be seen the page
+/// ends with fewer than it could have.
+const LOOKED_THROUGH_MAX: usize = 10_000;
+/// How many are looked through at a time for the next one that may be seen, once a page is full.
+const LOOKED_AHEAD: u32 = 100;
 
 impl Query {
     /// How many artifacts a page has, unless the query says otherwise.
@@ -152,17 +161,57 @@ impl Query {
         })
     }
 
-    /// Asks a log for somebody, who sees nothing that was committed after `up_to`.
+    /// Asks a log for somebody, who sees nothing that was committed after `up_to`. What they may not see
+    /// takes no place on the page: reading goes on until it is full, and there are more only where
+    /// one follows that they may see.
     pub(crate) async fn ask(
         &self,
         log: &dyn Log,
         (names, sight): (&Catalogue, &Sight),
         up_to: Seq,
     ) -> Result<Listing, ReadError> {
-        let query = self.resolve(names, up_to)?;
-        let page = log.artifacts(&query).await.map_err(ReadError::Log)?;
-        let shown = page.items.into_iter().filter_map(|item| sight.show(item, names));
-        let artifacts = shown.collect();
-        Ok(Listing { artifacts, next: page.next, as_of: page.as_of })
+        let mut query = self.resolve(names, up_to)?;
+        let limit = query.limit as usize;
+        let mut listing = Listing { artifacts: Vec::new(), next: None, hidden: 0, as_of: up_to };
+        let (mut looked_through, mut hidden, mut payloads_len) = (0, 0, 0);
+        loop {
+            let page = log.artifacts(&query).await.map_err(ReadError::Log)?;
+            if looked_through == 0 {
+                listing.as_of = page.as_of;
+                query.up_to = up_to.min(page.as_of);
+            }
+            looked_through += page.items.len();
+            for item in page.items {
+                match sight.show(item, names) {
+                    None => hidden += 1,
+                    Some(_) if listing.artifacts.len() == limit => {
+                        listing.next = listing.artifacts.last().map(Stored::seq);
+                        return Ok(listing);
+                    }
+                    Some(stored) => {
+                        listing.hidden += self.told(std::mem::take(&mut hidden));
+                        payloads_len += stored.payload().map_or(0, |payload| payload.len() as u64);
+                        listing.artifacts.push(stored);
+                    }
+                }
+            }
+            let full = listing.artifacts.len() == limit;
+            let enough = sight.sees_everything()
+                || looked_through >= LOOKED_THROUGH_MAX
+                || payloads_len >= ArtifactQuery::PAYLOADS_LEN_MAX;
+            if page.next.is_none() || enough {
+                listing.next = page.next;
+                listing.hidden += self.told(hidden);
+                return Ok(listing);
+            }
+            query.cursor = page.next;
+            query.limit = if full { LOOKED_AHEAD } else { self.limit.unwrap_or(Self::LIMIT) };
+            query.payloads = !full && !self.bare;
+        }
+    }
+
+    /// How much of what is hidden is told of.
+    const fn told(&self, hidden: u64) -> u64 {
+        if self.tags.is_empty() { hidden } else { 0 }
     }
 }

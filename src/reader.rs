@@ -306,12 +306,11 @@ impl Reader {
 
     /// Leaves out the keys of work on what may not be seen, and what it died of: they are made of it.
     pub(crate) async fn veil(&self, views: &mut [ActivationView]) -> Result<(), ReadError> {
-        let telling = views.iter().filter(|view| view.key.is_some() || view.death.is_some());
-        let inputs: BTreeSet<Seq> = telling.flat_map(|view| view.inputs.iter().copied()).collect();
+        let inputs = views.iter().flat_map(|view| view.inputs.iter().copied()).collect();
         let hidden = self.hidden(&inputs).await?;
         for view in views {
             if view.inputs.iter().any(|input| hidden.contains(input)) {
-                (view.key, view.death) = (None, None);
+                (view.key, view.death, view.hidden) = (None, None, true);
             }
         }
         Ok(())

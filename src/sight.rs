@@ -41,6 +41,11 @@ impl Sight {
         Self { viewer, at }
     }
 
+    /// Whether nothing is hidden.
+    pub(crate) fn sees_everything(&self) -> bool {
+        self.viewer.is_unrestricted()
+    }
+
     /// Whether an artifact may be seen.
     pub(crate) fn admits(&self, envelope: &Envelope) -> bool {
         envelope.visibility.admits(&self.viewer, self.at)
@@ -196,8 +201,8 @@ impl<'a> Seen<'a> {
         Ok(found.and_then(|found| self.sight.show(found, &self.names)))
     }
 
-    /// Artifacts by what they are. A page may have fewer than it could, also none, although another one
-    /// follows: what may not be seen is left out of it.
+    /// Artifacts by what they are. What may not be seen takes no place on a page; where none of 10 000
+    /// may be seen, a page has fewer than it could, also none, although another one follows.
     ///
     /// # Errors
     /// When the log cannot be read, or the board has no type or agent of a name in the query.

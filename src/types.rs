@@ -98,6 +98,8 @@ pub struct TypeChecked {
     pub checked: u64,
     /// How many of those that were to be checked have no payload any more.
     pub removed: u64,
+    /// How many of those that were to be checked may not be seen by whoever looks.
+    pub hidden: u64,
     /// How many are not what they should be.
     pub failed: u64,
     /// How far the check went.
@@ -156,7 +158,8 @@ impl<'a> Version<'a> {
             Some(current) => ReadAs::Newer(current),
         };
         let (artifacts, checked, removed, failed) = (record.artifacts, 0, 0, 0);
-        let found = TypeChecked { name, version, artifacts, checked, removed, failed, read };
+        let found =
+            TypeChecked { name, version, artifacts, checked, removed, hidden: 0, failed, read };
         Self { type_no, record, schema, program, found }
     }
 
@@ -241,6 +244,7 @@ impl Reader {
         for mut version in versions {
             let mut note = |version: &mut Version<'_>, stored: &StoredArtifact| {
                 if !sight.admits(&stored.envelope) {
+                    version.found.hidden += 1;
                     return;
                 }
                 let failure = version.check(stored);

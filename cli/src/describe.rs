@@ -104,7 +104,7 @@ pub(crate) fn bare_artifact(stored: &Stored) -> wire::Artifact {
     }
 }
 
-pub(crate) fn activation(view: &ActivationView, state: &State) -> wire::Activation {
+pub(crate) fn activation(view: &ActivationView, state: &State, owned: bool) -> wire::Activation {
     let (gate, not_before) = match view.standing {
         Standing::Waiting(gate) => match gate {
             Gate::NotBefore(moment)
@@ -128,6 +128,7 @@ pub(crate) fn activation(view: &ActivationView, state: &State) -> wire::Activati
         Standing::Closed { at, .. } => Some(times::millis(at)),
         Standing::Waiting(_) | Standing::Running => None,
     };
+    let unowned = !owned && ended.is_none();
     wire::Activation {
         id: number(view.id),
         agent: view.agent.to_string(),
@@ -153,6 +154,8 @@ pub(crate) fn activation(view: &ActivationView, state: &State) -> wire::Activati
             .collect(),
         in_doubt: open_intents(&view.steps).map(ToString::to_string).collect(),
         suspect_deaths: view.suspect.map(|suspect| suspect.deaths),
+        hidden: view.hidden,
+        unowned,
     }
 }
 

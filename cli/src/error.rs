@@ -216,7 +216,9 @@ impl Error {
             }
             Self::Unfit { .. } => "`artel artifact show SEQ` shows an artifact",
             Self::NotDead { id, .. } => {
-                return Some(format!("`artel activation show {id}` shows it"));
+                return Some(format!(
+                    "`artel activation show {id}` shows it; `artel dlq ls` lists dead letters"
+                ));
             }
             Self::Operate(OperateError::NoDeadLetter(id)) => {
                 return Some(format!("`artel activation show {id}` says what has become of it"));
@@ -239,6 +241,14 @@ impl Error {
                 "`artel breaker ls` lists those there are"
             }
             Self::Operate(OperateError::Rejected(_)) => "`artel activation ls --open` lists those",
+            Self::Read(ReadError::Unknown { what: "queue", .. })
+            | Self::Operate(OperateError::Unknown { what: "queue", .. }) => {
+                "an agent's queue has its name, unless it says otherwise; `artel dlq ls` names those of \
+                 dead letters"
+            }
+            Self::Operate(OperateError::Unknown { .. }) => {
+                "`artel board show` lists agents and dependencies"
+            }
             Self::Read(ReadError::Unknown { .. }) => "`artel board show` lists types and agents",
             Self::Unconfirmed => "give --yes",
             Self::NoOperator => "give --by NAME, or set ARTEL_OPERATOR",

@@ -117,6 +117,7 @@ fn types() -> Vec<(&'static str, Schema)> {
         ("board hash", of::<wire::BoardHash>()),
         ("removed", of::<wire::Removed>()),
         ("artifacts", of::<wire::Artifacts>()),
+        ("dependency", of::<wire::Dependency>()),
         ("artifact", of::<wire::Artifact>()),
         ("artifact detail", of::<wire::ArtifactDetail>()),
         ("trace", of::<wire::Trace>()),

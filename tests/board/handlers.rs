@@ -257,6 +257,11 @@ async fn a_wrong_declaration_is_refused_at_the_start() {
     board.agent("twin").on::<Order>().run(work);
     board.agent("twin").on::<Order>().run(work);
     board.agent("sieve").on::<Order>().filter(|_| true).filter(|_| false).run(work);
+    // Wrong in three ways.
+    for _ in 0..2 {
+        board.agent("best").on::<Order>().depends_on("bank").priority(10).run(work);
+    }
+    board.agent("payer").on::<Order>().depends_on("bank").run(work);
     let error = board.start().await.unwrap_err().to_string();
     for problem in [
         "`two words` has the character ' '",
@@ -265,9 +270,13 @@ async fn a_wrong_declaration_is_refused_at_the_start() {
         "agent `hasty`: the time-out is zero",
         "agent `twin` is declared twice",
         "agent `sieve`: it has two filters",
+        "agent `best`: priority is 10",
+        "agent `best` is declared twice",
+        "agents `best` and `payer` depend on `bank`, which is not declared",
     ] {
-        assert!(error.contains(problem), "{problem:?} is not in {error}");
+        assert_eq!(error.lines().filter(|line| line.contains(problem)).count(), 1, "{error}");
     }
+    assert_eq!(error.lines().count(), 9, "each once, one a line: {error}");
 }
 
 #[derive(Deserialize, JsonSchema, Artifact)]

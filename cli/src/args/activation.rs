@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 
 use artel::ids::{ActivationId, CorrelationId, Seq};
 
-use super::value::OutcomeArg;
+use super::value::{OutcomeArg, activation_id, correlation_id, seq};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ActivationVerb {
@@ -36,7 +36,7 @@ pub(crate) struct ActivationLs {
     #[arg(long, value_name = "NAME")]
     pub(crate) agent: Option<String>,
     /// Only those of this tree of work
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = correlation_id)]
     pub(crate) correlation: Option<CorrelationId>,
     /// Only those that ended like this, or in another way that is named
     #[arg(long, value_enum, conflicts_with = "open")]
@@ -49,21 +49,21 @@ pub(crate) struct ActivationLs {
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) limit: u32,
     /// The page after this one, which the page before named
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = seq)]
     pub(crate) after: Option<Seq>,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct ActivationShow {
     /// The activation
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", value_parser = activation_id)]
     pub(crate) id: ActivationId,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct ActivationCancel {
     /// The activations
-    #[arg(value_name = "ID", required = true)]
+    #[arg(value_name = "ID", required = true, value_parser = activation_id)]
     pub(crate) ids: Vec<ActivationId>,
     /// Why; it is recorded
     #[arg(long, value_name = "TEXT")]

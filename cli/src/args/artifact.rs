@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 
 use artel::ids::{CorrelationId, Seq};
 
-use super::value::{ArtifactRef, Moment};
+use super::value::{ArtifactRef, Moment, correlation_id, seq};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ArtifactVerb {
@@ -34,7 +34,7 @@ pub(crate) struct ArtifactLs {
     #[arg(long, value_name = "NAME")]
     pub(crate) agent: Vec<String>,
     /// Only artifacts of this tree of work
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = correlation_id)]
     pub(crate) correlation: Option<CorrelationId>,
     /// Only artifacts with this tag, and every other one that is named
     #[arg(long, value_name = "TAG")]
@@ -54,7 +54,7 @@ pub(crate) struct ArtifactLs {
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) limit: u32,
     /// The page after this seq, which the page before named
-    #[arg(long, value_name = "SEQ")]
+    #[arg(long, value_name = "SEQ", value_parser = seq)]
     pub(crate) after: Option<Seq>,
 }
 

@@ -5,7 +5,7 @@ use clap::{ArgGroup, Args, Subcommand};
 use artel::fingerprint::Fingerprint;
 use artel::ids::{ActivationId, Seq};
 
-use super::value::{Moment, ReasonArg};
+use super::value::{Moment, ReasonArg, activation_id, seq};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DlqVerb {
@@ -97,14 +97,14 @@ pub(crate) struct DlqLs {
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) limit: u32,
     /// The page after this one, which the page before named
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = seq)]
     pub(crate) after: Option<Seq>,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct DlqShow {
     /// The dead letter
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", value_parser = activation_id)]
     pub(crate) id: ActivationId,
 }
 
@@ -123,7 +123,8 @@ pub(crate) struct DlqRedrive {
 pub(crate) struct DlqSelect {
     /// The dead letters, where no condition says which
     #[arg(value_name = "ID", conflicts_with_all = ["all", "agent", "queue",
-          "died_of", "fingerprint", "since", "until"])]
+          "died_of", "fingerprint", "since", "until"],
+          value_parser = activation_id)]
     pub(crate) ids: Vec<ActivationId>,
     #[command(flatten)]
     pub(crate) filter: DlqFilter,

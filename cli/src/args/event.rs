@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 
 use artel::ids::{CorrelationId, Seq};
 
-use super::value::duration;
+use super::value::{correlation_id, duration, seq};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum EventVerb {
@@ -29,14 +29,14 @@ Examples:
 pub(crate) struct EventTail {
     /// Begin with this seq, 1 for the first event; without it, with the last events, or with
     /// --follow after the last one
-    #[arg(long, value_name = "SEQ")]
+    #[arg(long, value_name = "SEQ", value_parser = seq)]
     pub(crate) from: Option<Seq>,
     /// At most this many: the first ones with --from, else the last ones [default: 20 without
     /// --from and --follow, else no limit]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) limit: Option<u32>,
     /// Only events of this tree of work
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = correlation_id)]
     pub(crate) correlation: Option<CorrelationId>,
     /// Go on with what happens from now on, until interrupted
     #[arg(long)]

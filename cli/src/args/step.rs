@@ -6,6 +6,7 @@ use serde_json::Value;
 use artel::ids::ActivationId;
 
 use super::turn::Said;
+use super::value::activation_id;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum StepVerb {
@@ -29,7 +30,7 @@ Examples:
 #[command(group = ArgGroup::new("found").required(true).multiple(true))]
 pub(crate) struct StepSettle {
     /// The dead letter
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", value_parser = activation_id)]
     pub(crate) id: ActivationId,
     /// A step that was done, and its result as JSON; give it again for another step
     #[arg(long, value_name = "STEP=JSON", value_parser = done, group = "found")]

@@ -5,6 +5,8 @@ use clap::{ArgGroup, Args, Subcommand};
 
 use artel::ids::CorrelationId;
 
+use super::value::correlation_id;
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum AgentVerb {
     /// Leases nothing more of an agent until it is resumed; what runs goes on
@@ -96,14 +98,14 @@ pub(crate) struct AgentNamed {
 #[derive(Args, Debug)]
 pub(crate) struct CorrelationShow {
     /// The tree of work
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", value_parser = correlation_id)]
     pub(crate) id: CorrelationId,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct CorrelationNamed {
     /// The tree of work
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", value_parser = correlation_id)]
     pub(crate) id: CorrelationId,
     #[command(flatten)]
     pub(crate) said: Said,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 
 use artel::event::DeadReason;
-use artel::ids::{ArtifactId, Seq};
+use artel::ids::{ActivationId, ArtifactId, CorrelationId, Seq};
 use artel::log::OutcomeFilter;
 use artel::time::Timestamp;
 
@@ -26,7 +26,11 @@ impl FromStr for ArtifactRef {
         if let Ok(seq) = text.parse() {
             return Ok(Self::Seq(seq));
         }
-        let id = text.parse().map_err(|_| "neither an id nor a seq".to_owned())?;
+        let id = text.parse().map_err(|_| {
+            "an artifact has a UUID, such as 0193f2a0-7c1e-7000-8000-00000000000a, \
+             and a seq, such as 42"
+                .to_owned()
+        })?;
         Ok(Self::Id(id))
     }
 }
@@ -38,6 +42,23 @@ impl std::fmt::Display for ArtifactRef {
             Self::Seq(seq) => seq.fmt(f),
         }
     }
+}
+
+/// The id of an activation, or of the dead letter that became of it.
+pub(crate) fn activation_id(text: &str) -> Result<ActivationId, String> {
+    let help = "an activation's id is a number, the seq of the event that created it, such as 42";
+    text.parse().map_err(|_| help.to_owned())
+}
+
+/// The id of a tree of work.
+pub(crate) fn correlation_id(text: &str) -> Result<CorrelationId, String> {
+    let help = "a tree of work has a UUID, such as 0193f2a0-7c1e-7000-8000-00000000000a";
+    text.parse().map_err(|_| help.to_owned())
+}
+
+/// The seq of an event or an artifact.
+pub(crate) fn seq(text: &str) -> Result<Seq, String> {
+    text.parse().map_err(|_| "a seq is a number, such as 42".to_owned())
 }
 
 /// A moment, as a person names it.

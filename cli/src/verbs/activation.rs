@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::output::Output;
 use crate::table::{Column, Table};
+use crate::words::count;
 use crate::{describe, wire};
 
 pub(super) async fn ls(
@@ -26,8 +27,9 @@ pub(super) async fn ls(
         ..ActivationFilter::default()
     };
     let listing = reader.activations(&filter).await?;
-    let state = reader.state();
-    let described = listing.activations.iter().map(|view| describe::activation(view, state));
+    let (state, owned) = (reader.state(), reader.owner().await?.is_some());
+    let described = listing.activations.iter();
+    let described = described.map(|view| describe::activation(view, state, owned));
     let answer = wire::Activations {
         activations: described.collect(),
         next: listing.next.map(|next| next.get()),
@@ -64,6 +66,14 @@ fn tell(answer: &wire::Activations, out: &mut Output) -> Result<(), Error> {
         return Ok(out.line("no activations")?);
     }
     out.table(&table)?;
+    if answer.activations.iter().any(|one| one.unowned) {
+        out.line(show::UNOWNED)?;
+    }
+    let hidden = answer.activations.iter().filter(|one| one.hidden).count();
+    if hidden > 0 {
+        let work = count(hidden as u64, "activation works", "activations work");
+        out.line(&format!("{work} on what is not shown: {}", look::TO_SEE))?;
+    }
     if let Some(next) = answer.next {
         out.line(&format!("there are more: --after {next}"))?;
     }

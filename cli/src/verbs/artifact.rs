@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::output::Output;
 use crate::table::{Column, Table};
+use crate::words::count;
 use crate::{describe, times, wire, words};
 
 pub(super) async fn ls(args: &ArtifactLs, config: &Config, out: &mut Output) -> Result<(), Error> {
@@ -23,6 +24,7 @@ pub(super) async fn ls(args: &ArtifactLs, config: &Config, out: &mut Output) -> 
     let answer = wire::Artifacts {
         artifacts: listing.artifacts.iter().map(describe::artifact).collect(),
         next: listing.next.map(|next| next.get()),
+        hidden: listing.hidden,
         as_of: listing.as_of.get(),
     };
     if out.json {
@@ -30,10 +32,14 @@ pub(super) async fn ls(args: &ArtifactLs, config: &Config, out: &mut Output) -> 
     }
     if answer.artifacts.is_empty() {
         let all = config.looks.unrestricted;
-        let text = if all { "no artifacts" } else { "no artifacts that may be seen" };
-        return Ok(out.line(text)?);
+        out.line(if all { "no artifacts" } else { "no artifacts that may be seen" })?;
+    } else {
+        out.table(&show::artifacts(&answer.artifacts))?;
     }
-    out.table(&show::artifacts(&answer.artifacts))?;
+    if answer.hidden > 0 {
+        let are = count(answer.hidden, "artifact is", "artifacts are");
+        out.line(&format!("{are} not shown: {}", look::TO_SEE))?;
+    }
     if let Some(next) = answer.next {
         out.line(&format!("there are more: --after {next}"))?;
     }

@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 
 use artel::Reader;
-use artel::event::Pausable;
+use artel::event::{Metered, Pausable};
 use artel::ids::{ActivationId, CorrelationId};
 use artel::state::{STATE_FORMAT, State};
 
 use super::dead::dead_by_agent;
+use super::look;
+use super::operate::last_program;
+use super::turn::breaker_of;
 use crate::config::Config;
 use crate::error::Error;
 use crate::output::Output;
@@ -19,7 +22,7 @@ use crate::{describe, times, wire, words};
 const CORRELATIONS_LISTED: usize = 20;
 
 pub(super) async fn show(config: &Config, out: &mut Output) -> Result<(), Error> {
-    let reader = Reader::open(&config.board).await?;
+    let reader = look::open(config).await?;
     let board = describe(&reader, &config.board).await?;
     if out.json {
         return Ok(out.json(&board)?);
@@ -36,10 +39,14 @@ pub(super) async fn show(config: &Config, out: &mut Output) -> Result<(), Error>
         ("durability", format!("what it acknowledges survives {}", survives(&board))),
         ("incarnation", board.incarnation.clone()),
         ("owner", board.owner.as_ref().map_or_else(|| "none now".to_owned(), owner_text)),
+        (
+            "program",
+            board.runs_with.clone().unwrap_or_else(|| "none has run agents yet".to_owned()),
+        ),
         ("ownership", board.program.as_ref().map_or_else(|| "none yet".to_owned(), ownership)),
         ("last event", seq),
         ("artifacts", board.artifacts.to_string()),
-        ("open work", format!("{} waiting, {} running", board.waiting, board.running)),
+        ("open work", open_work(&board)),
         ("dead letters", board.dead_letters.to_string()),
     ])?;
     if board.paused {
@@ -49,6 +56,15 @@ pub(super) async fn show(config: &Config, out: &mut Output) -> Result<(), Error>
         out.line("made in development mode: a changed schema may move it aside")?;
     }
     show_tables(&board, out)
+}
+
+fn open_work(board: &wire::Board) -> String {
+    let (waiting, running) = (board.waiting, board.running);
+    match (&board.owner, running) {
+        (Some(_), _) | (None, 0) => format!("{waiting} waiting, {running} running"),
+        (None, 1) => format!("{waiting} waiting, 1 was running when its process died"),
+        (None, _) => format!("{waiting} waiting, {running} were running when their process died"),
+    }
 }
 
 fn show_tables(board: &wire::Board, out: &mut Output) -> Result<(), Error> {
@@ -63,6 +79,10 @@ fn show_tables(board: &wire::Board, out: &mut Output) -> Result<(), Error> {
     if !board.agents.is_empty() {
         out.heading("agents")?;
         out.table(&agents_table(&board.agents))?;
+    }
+    if !board.dependencies.is_empty() {
+        out.heading("dependencies")?;
+        out.table(&dependencies_table(&board.dependencies))?;
     }
     if !board.failing.is_empty() {
         out.heading("predicates that failed, so that artifacts did not meet them")?;
@@ -106,6 +126,22 @@ fn agents_table(agents: &[wire::Agent]) -> Table {
             agent.dropped.to_string(),
             agent.cancelled.to_string(),
             registered.to_owned(),
+        ]);
+    }
+    table
+}
+
+fn dependencies_table(dependencies: &[wire::Dependency]) -> Table {
+    let mut table = Table::new([Wrapped("DEPENDENCY"), Whole("BREAKER"), Wrapped("RATE LIMIT")]);
+    for one in dependencies {
+        let rate = one.rate_limit.as_ref().map(|rate| {
+            let period = times::took(std::time::Duration::from_millis(rate.period_ms));
+            format!("{} in {period}, at most {} at once", rate.attempts, rate.burst)
+        });
+        table.row([
+            one.name.clone(),
+            one.breaker.as_ref().map_or("none", |breaker| breaker.phase).to_owned(),
+            rate.unwrap_or_else(|| "none".to_owned()),
         ]);
     }
     table
@@ -185,6 +221,7 @@ async fn describe(reader: &Reader, url: &str) -> Result<wire::Board, Error> {
         }),
         epoch: header.epoch.get(),
         program: header.program.as_ref().map(ToString::to_string),
+        runs_with: last_program(reader).await?,
         seq: header.seq.get(),
         committed_at: (header.seq.get() > 0).then(|| times::millis(header.at)),
         paused: state.is_paused(Pausable::Board),
@@ -194,6 +231,7 @@ async fn describe(reader: &Reader, url: &str) -> Result<wire::Board, Error> {
         dead_letters: dead.values().sum(),
         types: types(state),
         agents: agents(state, &dead),
+        dependencies: dependencies(state),
         failing: failing(reader).await?,
         open_correlations: state.correlations().count() as u64,
         correlations: correlations(state),
@@ -235,6 +273,15 @@ fn agents(state: &State, dead: &BTreeMap<String, u64>) -> Vec<wire::Agent> {
         }
     };
     state.agents().map(agent).collect()
+}
+
+fn dependencies(state: &State) -> Vec<wire::Dependency> {
+    let described = state.dependencies().map(|(no, record)| wire::Dependency {
+        name: record.definition.name.to_string(),
+        breaker: breaker_of(state, Metered::Dependency(no)),
+        rate_limit: record.definition.limits.rate.as_ref().map(describe::rate_limit),
+    });
+    described.collect()
 }
 
 /// The members of a group.

@@ -32,6 +32,7 @@ pub(super) async fn show(
 
 async fn describe(reader: &Reader, args: &CorrelationShow) -> Result<wire::Correlation, Error> {
     let (id, state) = (args.id, reader.state());
+    let owned = reader.owner().await?.is_some();
     let closed = reader.log().correlation(id).await.map_err(ReadError::Log)?;
     let open = state.open_status(id);
     let (standing, waiting, running, gate) = match open {
@@ -70,7 +71,11 @@ async fn describe(reader: &Reader, args: &CorrelationShow) -> Result<wire::Corre
         running,
         gate: gate.map(Gate::as_str),
         dead: closed.dead,
-        dead_letters: dead.activations.iter().map(|it| describe::activation(it, state)).collect(),
+        dead_letters: dead
+            .activations
+            .iter()
+            .map(|it| describe::activation(it, state, owned))
+            .collect(),
         dead_letters_more: dead.next.is_some(),
         limits,
     })

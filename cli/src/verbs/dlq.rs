@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::output::Output;
 use crate::table::{Column, Table};
+use crate::words::count;
 use crate::{describe, wire, words};
 
 pub(super) async fn ls(args: &DlqLs, config: &Config, out: &mut Output) -> Result<(), Error> {
@@ -20,7 +21,7 @@ pub(super) async fn ls(args: &DlqLs, config: &Config, out: &mut Output) -> Resul
     for view in &page.activations {
         let report = reader.last_report(view).await?;
         letters.push(wire::DeadLetter {
-            activation: describe::activation(view, reader.state()),
+            activation: describe::activation(view, reader.state(), true),
             error: report.map(|report| report.error).unwrap_or_default(),
         });
     }
@@ -51,13 +52,18 @@ fn tell(answer: &wire::DeadLetters, out: &mut Output) -> Result<(), Error> {
             one.reason.unwrap_or_default().to_owned(),
             one.attempts.to_string(),
             one.ended_at.as_deref().map(show::to_the_second).unwrap_or_default(),
-            letter.error.join(": "),
+            if one.hidden { "not shown".to_owned() } else { letter.error.join(": ") },
         ]);
     }
     if table.is_empty() {
         return Ok(out.line("no dead letters")?);
     }
     out.table(&table)?;
+    let hidden = answer.dead_letters.iter().filter(|letter| letter.activation.hidden).count();
+    if hidden > 0 {
+        let work = count(hidden as u64, "dead letter works", "dead letters work");
+        out.line(&format!("{work} on what is not shown: {}", look::TO_SEE))?;
+    }
     if let Some(next) = answer.next {
         out.line(&format!("there are more: --after {next}"))?;
     }
@@ -72,7 +78,7 @@ pub(super) async fn groups(
     let reader = look::open(config).await?;
     let found = reader.dead_letter_groups(&filter(args)).await?;
     let groups = found.groups.iter().map(describe::group).collect();
-    let answer = wire::DeadLetterGroups { groups, more: found.more };
+    let answer = wire::DeadLetterGroups { groups, more: found.more, hidden: found.hidden };
     if out.json {
         return Ok(out.json(&answer)?);
     }
@@ -106,8 +112,14 @@ pub(super) async fn groups(
     if !table.is_empty() {
         out.table(&table)?;
     }
-    if answer.more > 0 {
-        out.line(&format!("{} more are in no group that is listed", answer.more))?;
+    if answer.hidden > 0 {
+        let work = count(answer.hidden, "more works", "more work");
+        out.line(&format!("{work} on what is not shown, in no group: {}", look::TO_SEE))?;
+    }
+    let further = answer.more - answer.hidden;
+    if further > 0 {
+        let are = count(further, "more is", "more are");
+        out.line(&format!("{are} in further groups, which are not listed"))?;
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! `artel event tail`: the events of a log, from some seq on, for people or for programs.
 
 use std::collections::VecDeque;
+use std::io::Write;
 
 use artel::ids::Seq;
 use artel::{Entry, Reader};
@@ -31,6 +32,11 @@ pub(super) async fn tail(args: &EventTail, config: &Config, out: &mut Output) ->
     let mut telling =
         Telling { args, reader, activations: Activations::default(), left: args.limit };
     match (args.from, args.follow) {
+        (Some(from), false) if from > end && !out.json => {
+            // Programs get a line for each event, and so none.
+            let last = format!("there is nothing from seq {from} on: the last event is seq {end}");
+            Ok(writeln!(std::io::stderr(), "{last}")?)
+        }
         (Some(from), _) => telling.on_from(from, out).await,
         (None, true) => telling.on_from(end.next(), out).await,
         (None, false) => telling.last(end, out).await,

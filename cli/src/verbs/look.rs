@@ -6,6 +6,10 @@ use artel::{ReadError, Reader};
 use crate::config::Config;
 use crate::error::Error;
 
+/// What shows what is not shown to everybody.
+pub(super) const TO_SEE: &str =
+    "--as AGENT, --label, --tenant or --unrestricted says who looks, and shows what they may see";
+
 /// The board as the flags say that it is to be seen.
 pub(super) async fn open(config: &Config) -> Result<Reader, Error> {
     let reader = Reader::open(&config.board).await?;

@@ -5,8 +5,9 @@ use artel::envelope::Actor;
 use artel::event::Event;
 use artel::ids::{ActivationId, Seq};
 use artel::log::Outcome;
+use artel::state::State;
 use artel::step::{StepRejection, open_intents};
-use artel::{Caretaker, OperateError, Operator, Reader, Rejection, Standing};
+use artel::{ActivationView, Caretaker, OperateError, Operator, Reader, Rejection, Standing};
 
 use super::show;
 use super::sweep::sweep;
@@ -120,20 +121,17 @@ async fn check_free(reader: &Reader, action: Action, ids: &[ActivationId]) -> Re
 async fn check(reader: &Reader, action: Action, ids: &[ActivationId]) -> Result<(), Error> {
     for &activation in ids {
         let view = show::find(reader, activation).await?;
-        let rejection = match (action, view.standing) {
+        let rejection = match (action, &view.standing) {
             (Action::Cancel, Standing::Waiting(_) | Standing::Running) => continue,
             (Action::Cancel, Standing::Closed { .. }) => Rejection::NotOpen { activation },
             (Action::Redrive { .. } | Action::Drop, standing) => {
-                let redrives = matches!(action, Action::Redrive { .. });
-                let steps: Vec<_> = open_intents(&view.steps).cloned().collect();
                 let state = match standing {
                     Standing::Waiting(_) | Standing::Running => "it is open",
                     Standing::Closed { outcome, .. } => match outcome {
-                        Outcome::Dead(_) if redrives && !steps.is_empty() => {
-                            let doubt = StepRejection::InDoubt { activation, steps };
-                            return Err(OperateError::Rejected(Rejection::Step(doubt)).into());
-                        }
-                        Outcome::Dead(_) => continue,
+                        Outcome::Dead(_) => match refusal(reader.state(), action, &view) {
+                            Some(rejection) => return Err(OperateError::Rejected(rejection).into()),
+                            None => continue,
+                        },
                         Outcome::Done => "it is done",
                         Outcome::Cancelled => "it is cancelled",
                         Outcome::Dropped(_) => "it was dropped",
@@ -148,9 +146,26 @@ async fn check(reader: &Reader, action: Action, ids: &[ActivationId]) -> Result<
     Ok(())
 }
 
+/// Why the board would not do it with a dead letter, as things stand.
+pub(super) fn refusal(state: &State, action: Action, view: &ActivationView) -> Option<Rejection> {
+    let Action::Redrive { out_of_order } = action else { return None };
+    let activation = view.id;
+    let steps: Vec<_> = open_intents(&view.steps).cloned().collect();
+    if !steps.is_empty() {
+        return Some(Rejection::Step(StepRejection::InDoubt { activation, steps }));
+    }
+    let overtaken = state.is_overtaken((view.subscription, activation), view.key.as_ref());
+    (overtaken && !out_of_order).then_some(Rejection::OutOfOrder { activation })
+}
+
 /// The last program that ran agents on the board: whoever only takes care of it opens no session.
 pub(super) async fn last_program(reader: &Reader) -> Result<Option<String>, Error> {
-    let mut end = reader.state().seq().get();
+    let state = reader.state();
+    if state.sessions().next().is_some() {
+        // Another owner would have ended them.
+        return Ok(state.header().program.as_ref().map(ToString::to_string));
+    }
+    let mut end = state.seq().get();
     let mut len = LOOKED_BACK;
     while end > 0 {
         let start = end.saturating_sub(len) + 1;
@@ -248,8 +263,10 @@ pub(super) fn tell(answer: &wire::Operated, out: &mut Output) -> Result<(), Erro
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let ids = ids.join(", ") + &more;
     if answer.dry_run {
-        let meant = count(answer.meant, one, many);
-        return Ok(out.line(&format!("would {} {meant}: {ids}", answer.action))?);
+        let meant = count(answer.meant - answer.skipped, one, many);
+        let ids = if ids.is_empty() { ids } else { format!(": {ids}") };
+        out.line(&format!("would {} {meant}{ids}", answer.action))?;
+        return tell_skipped("would leave", answer, out);
     }
     let changed = count(answer.changed, one, many);
     let (past, what_now) = match answer.action {
@@ -259,15 +276,26 @@ pub(super) fn tell(answer: &wire::Operated, out: &mut Output) -> Result<(), Erro
         }
         _ => ("cancelled", "what was cancelled stays on record and does not run".to_owned()),
     };
-    out.line(&format!("{past} {changed}: {ids}"))?;
-    if answer.skipped > 0 {
-        let left = count(answer.skipped, one, many);
-        out.line(&format!(
-            "left {left}, since younger ones of their ordering key may have run since, or somebody \
-             else had touched them"
-        ))?;
-    }
+    let ids = if ids.is_empty() { ids } else { format!(": {ids}") };
+    out.line(&format!("{past} {changed}{ids}"))?;
+    tell_skipped("left", answer, out)?;
     Ok(out.line(&format!("no process owned the board, so this one recorded it; {what_now}"))?)
+}
+
+/// How many are left as they are, and for what reasons that may be.
+fn tell_skipped(left: &str, answer: &wire::Operated, out: &mut Output) -> Result<(), Error> {
+    if answer.skipped == 0 {
+        return Ok(());
+    }
+    let skipped = count(answer.skipped, "dead letter", "dead letters");
+    let why = match answer.action {
+        "redrive" => {
+            "since younger ones of their ordering key may have run since (--out-of-order redrives \
+             them), they are in doubt (`artel step settle`), or somebody else had touched them"
+        }
+        _ => "since somebody else had touched them",
+    };
+    Ok(out.line(&format!("{left} {skipped}, {why}"))?)
 }
 
 pub(super) fn runs_with(program: Option<&str>) -> String {

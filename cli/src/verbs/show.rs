@@ -5,6 +5,7 @@ use std::time::Duration;
 use artel::ids::{ActivationId, Seq};
 use artel::{ActivationView, Reader, Stored};
 
+use super::look;
 use crate::error::Error;
 use crate::json::pretty;
 use crate::output::Output;
@@ -28,8 +29,9 @@ pub(super) async fn detail(
     let history = reader.attempts(view).await?;
     let interventions = reader.interventions(view).await?;
     let wanted = state.subscription(view.subscription);
+    let owned = reader.owner().await?.is_some();
     Ok(wire::ActivationDetail {
-        activation: describe::activation(view, state),
+        activation: describe::activation(view, state, owned),
         wakes_on: wanted.map(|record| describe::subscription(&record.definition)),
         inputs: inputs.iter().map(describe::artifact).collect(),
         trace: inputs.first().and_then(Stored::trace).as_ref().map(describe::trace),
@@ -38,14 +40,35 @@ pub(super) async fn detail(
     })
 }
 
-/// How an activation stands, in a few words.
+/// What is said once where something is open and no process owns the board.
+pub(super) const UNOWNED: &str =
+    "no process owns the board now: what is open goes on when its program starts";
+
+/// How an activation stands, in a few words: what it waits for, and what holds it back.
 pub(super) fn standing(one: &wire::Activation) -> String {
+    if one.unowned && one.standing == "running" {
+        return "was running when its process died".to_owned();
+    }
     let mut text = one.standing.to_owned();
     if let Some(gate) = one.gate {
         text.push_str(&format!(": {gate}"));
+        let key =
+            one.key.as_deref().filter(|_| matches!(gate, "ordering-key" | "concurrency (key)"));
+        if let Some(key) = key {
+            text.push_str(&format!(" {key}"));
+        }
+        if let Some(by) = &one.held_by {
+            let how = match gate {
+                "breaker" | "rate" => " of",
+                "ordering-key" | "suspect" => ", behind",
+                _ => ",",
+            };
+            text.push_str(&format!("{how} {by}"));
+        }
     }
     if let Some(not_before) = &one.not_before {
-        text.push_str(&format!(" {}", to_the_second(not_before)));
+        let until = if one.held_by.is_some() { ", until" } else { "" };
+        text.push_str(&format!("{until} {}", to_the_second(not_before)));
     }
     if let Some(reason) = one.reason {
         text.push_str(&format!(": {reason}"));
@@ -87,6 +110,9 @@ pub(super) fn tell(
         ("correlation", one.correlation.clone()),
         ("standing", standing(one)),
     ];
+    if let Some(key) = &one.key {
+        fields.push(("key", key.clone()));
+    }
     if let Some(at) = &one.ended_at {
         fields.push(("ended", to_the_second(at)));
     }
@@ -111,8 +137,19 @@ pub(super) fn tell(
         fields.push(("suspect", suspect(deaths)));
     }
     out.fields(&fields)?;
+    if one.unowned {
+        out.line(UNOWNED)?;
+    }
     out.heading("inputs")?;
-    out.table(&artifacts(&detail.inputs))?;
+    if one.hidden {
+        out.line(&format!(
+            "not all are shown, nor are keys, errors and log lines: {}",
+            look::TO_SEE
+        ))?;
+    }
+    if !detail.inputs.is_empty() {
+        out.table(&artifacts(&detail.inputs))?;
+    }
     if payloads {
         for input in &detail.inputs {
             out.heading(&format!("payload of {}", input.seq))?;

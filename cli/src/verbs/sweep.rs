@@ -6,7 +6,7 @@ use std::io::Write;
 use artel::{Bulk, Caretaker, DeadLetterFilter, OperateError, Reader};
 
 use super::dead::filter;
-use super::operate::{Action, by, last_program, tell};
+use super::operate::{Action, by, last_program, refusal, tell};
 use crate::args::DlqSelect;
 use crate::config::Config;
 use crate::error::Error;
@@ -30,7 +30,7 @@ pub(super) async fn sweep(
     let redrives = matches!(action, Action::Redrive { .. });
     let program = if redrives { last_program(&reader).await? } else { None };
     if args.dry_run {
-        let meant = count(&reader, wanted).await?;
+        let meant = count(&reader, action, wanted).await?;
         let answer =
             wire::Operated { dry_run: true, changed: 0, ..answer(action, &meant, program) };
         return tell(&answer, out);
@@ -50,14 +50,25 @@ pub(super) async fn sweep(
     tell(&answer(action, &changed?, program), out)
 }
 
-/// How many dead letters are meant, and the first of them.
-async fn count(reader: &Reader, mut wanted: DeadLetterFilter) -> Result<Bulk, Error> {
+/// How many dead letters would be changed and how many left, and the first of those changed.
+async fn count(
+    reader: &Reader,
+    action: Action,
+    mut wanted: DeadLetterFilter,
+) -> Result<Bulk, Error> {
     let mut meant = Bulk::default();
     loop {
         let page = reader.dead_letters(&wanted, PAGE).await?;
-        meant.changed += page.activations.len() as u64;
-        let room = Bulk::IDS_MAX.saturating_sub(meant.ids.len());
-        meant.ids.extend(page.activations.iter().take(room).map(|view| view.id));
+        for view in &page.activations {
+            if refusal(reader.state(), action, view).is_some() {
+                meant.skipped += 1;
+                continue;
+            }
+            meant.changed += 1;
+            if meant.ids.len() < Bulk::IDS_MAX {
+                meant.ids.push(view.id);
+            }
+        }
         match page.next {
             Some(next) => wanted.after = Some(next),
             None => return Ok(meant),

@@ -5,8 +5,9 @@
 use artel::event::Metered;
 use artel::ids::CorrelationId;
 use artel::state::{CircuitPhase, State};
-use artel::{Caretaker, OperateError, Operator, Reader};
+use artel::{Caretaker, OperateError, Operator};
 
+use super::look;
 use super::operate::by;
 use crate::args::{AgentNamed, BreakerNamed, CorrelationNamed, Said};
 use crate::config::Config;
@@ -153,7 +154,7 @@ fn tell(turn: Turn<'_>, changed: bool, out: &mut Output) -> Result<(), Error> {
 }
 
 pub(super) async fn breakers(config: &Config, out: &mut Output) -> Result<(), Error> {
-    let reader = Reader::open(&config.board).await?;
+    let reader = look::open(config).await?;
     let state = reader.state();
     let agents = state.agents().map(|(no, _)| Metered::Agent(no));
     let dependencies = state.dependencies().map(|(no, _)| Metered::Dependency(no));
@@ -177,11 +178,19 @@ pub(super) async fn breakers(config: &Config, out: &mut Output) -> Result<(), Er
             format!("{} {}", one.of.kind, one.of.name),
             one.phase.to_owned(),
             until(one),
-            format!("{} of {}", one.failures, one.calls),
+            counted(one),
             opens_at(&one.options),
         ]);
     }
     Ok(out.table(&table)?)
+}
+
+/// What it has counted; it begins anew when it opens, and counts nothing while it is open.
+fn counted(breaker: &wire::Breaker) -> String {
+    match (breaker.failures, breaker.calls) {
+        (Some(failures), Some(calls)) => format!("{failures} of {calls}"),
+        _ => "-".to_owned(),
+    }
 }
 
 fn until(breaker: &wire::Breaker) -> String {
@@ -206,10 +215,11 @@ fn opens_at(options: &wire::BreakerOptions) -> String {
     }
 }
 
-fn breaker_of(state: &State, of: Metered) -> Option<wire::Breaker> {
+/// The breaker of an agent or a dependency that has one.
+pub(super) fn breaker_of(state: &State, of: Metered) -> Option<wire::Breaker> {
     let (meter, limits) = state.meter(of)?;
     let (circuit, breaker) = (meter.circuit.as_ref()?, limits.breaker.as_ref()?);
-    let counts = circuit.counts(breaker);
+    let counts = matches!(circuit.phase, CircuitPhase::Closed).then(|| circuit.counts(breaker));
     let (phase, until, probes) = match &circuit.phase {
         CircuitPhase::Closed => ("closed", None, (0, 0)),
         CircuitPhase::Open { .. } => ("open", circuit.due(), (0, 0)),
@@ -224,8 +234,8 @@ fn breaker_of(state: &State, of: Metered) -> Option<wire::Breaker> {
         probes_running: probes.0,
         probes_succeeded: probes.1,
         openings: circuit.openings,
-        failures: counts.failures,
-        calls: counts.calls,
+        failures: counts.map(|counts| counts.failures),
+        calls: counts.map(|counts| counts.calls),
         options: describe::breaker(breaker),
     })
 }

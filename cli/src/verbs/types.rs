@@ -6,6 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use artel::{ReadAs, Reader, TypeCheck, TypeDescriptor, TypeView, TypesChecked};
 
 use super::look;
+use super::operate::last_program;
 use crate::args::TypesCheck;
 use crate::config::Config;
 use crate::error::Error;
@@ -19,7 +20,7 @@ use crate::{describe, wire};
 const HASH_DIGITS: usize = 12;
 
 pub(super) async fn ls(config: &Config, out: &mut Output) -> Result<(), Error> {
-    let reader = Reader::open(&config.board).await?;
+    let reader = look::open(config).await?;
     let types = wire::Types { types: reader.types().iter().map(version).collect() };
     if out.json {
         return Ok(out.json(&types)?);
@@ -77,8 +78,7 @@ pub(super) async fn check(
     let bar = bar(&reader, args, out.json);
     let checked = reader.check_types(&wanted, program, |through| bar.set_position(through)).await;
     bar.finish_and_clear();
-    let owner = reader.state().header().program.as_ref().map(ToString::to_string);
-    let answer = describe_checked(&checked?, owner);
+    let answer = describe_checked(&checked?, last_program(&reader).await?);
     if out.json {
         out.json(&answer)?;
     } else {
@@ -121,6 +121,7 @@ fn describe_checked(checked: &TypesChecked, program: Option<String>) -> wire::Ty
             artifacts: one.artifacts,
             checked: one.checked,
             removed: one.removed,
+            hidden: one.hidden,
             failed: one.failed,
             read,
             program_version,
@@ -180,6 +181,11 @@ fn tell(answer: &wire::TypesChecked, out: &mut Output) -> Result<(), Error> {
             table.row([one.seq.to_string(), name, version, one.error.join(": ")]);
         }
         out.table(&table)?;
+    }
+    let hidden = answer.versions.iter().map(|one| one.hidden).sum();
+    if hidden > 0 {
+        let are = count(hidden, "artifact was", "artifacts were");
+        out.line(&format!("{are} not checked, being not shown: {}", look::TO_SEE))?;
     }
     let more = answer.failed.saturating_sub(answer.failures.len() as u64);
     if more > 0 {

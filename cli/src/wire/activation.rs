@@ -51,7 +51,8 @@ pub(crate) struct Activation {
     pub(crate) fingerprint: Option<String>,
     /// When it ended.
     pub(crate) ended_at: Option<String>,
-    /// How many attempts it has had.
+    /// How many attempts it has had, of all redrives, with those that were lost or released. What counts against
+    /// its policy are failures since the last redrive, so this may be more than the policy allows.
     pub(crate) attempts: u32,
     /// Where it is listed if it dies.
     pub(crate) queue: String,
@@ -62,6 +63,12 @@ pub(crate) struct Activation {
     /// Where it ran when a process died, and has not ended in another way since: how many processes
     /// died in its own turn.
     pub(crate) suspect_deaths: Option<u32>,
+    /// Whether it works on what is not shown to whoever looks; keys, errors, fingerprints and log lines
+    /// are left out then.
+    pub(crate) hidden: bool,
+    /// Whether it stands open on a board that no process owns: nothing runs then, and what stands as
+    /// `running` did when its process died.
+    pub(crate) unowned: bool,
 }
 
 /// The answer of `activation show` and `dlq show`: the fields of an activation, and these.
@@ -105,8 +112,10 @@ pub(crate) struct Intervention {
 pub(crate) struct DeadLetterGroups {
     /// The groups, the largest first; at most 1 000.
     pub(crate) groups: Vec<DeadLetterGroup>,
-    /// How many more dead letters there are: in further groups, or on what may not be seen.
+    /// How many more dead letters there are: in further groups, or on what is not shown.
     pub(crate) more: u64,
+    /// How many of those are on what is not shown to whoever looks.
+    pub(crate) hidden: u64,
 }
 
 /// Dead letters of one agent that died of the same.
@@ -248,14 +257,15 @@ pub(crate) struct DeadLetter {
 pub(crate) struct Operated {
     /// `redrive`, `drop`, `settle` or `cancel`.
     pub(crate) action: &'static str,
-    /// The activations that are meant; where conditions say which, the first 1 000 of those changed.
+    /// The activations that are meant; where conditions say which, the first 1 000 of those changed, or with
+    /// `--dry-run` of those that would be.
     pub(crate) ids: Vec<u64>,
     /// How many are meant.
     pub(crate) meant: u64,
     /// How many were changed; 0 with `--dry-run`.
     pub(crate) changed: u64,
     /// How many were left, since younger ones of their ordering key may have run since, they are in doubt,
-    /// or somebody else had touched them.
+    /// or somebody else had touched them; with `--dry-run`, how many would be.
     pub(crate) skipped: u64,
     /// Whether it was only a rehearsal.
     pub(crate) dry_run: bool,

@@ -11,6 +11,8 @@ pub(crate) struct Artifacts {
     pub(crate) artifacts: Vec<Artifact>,
     /// What to give to `--after` for the next page; null on the last one.
     pub(crate) next: Option<u64>,
+    /// How many are left out because whoever looks may not see them; 0 where tags are asked for.
+    pub(crate) hidden: u64,
     /// The seq that the answer is complete to.
     pub(crate) as_of: u64,
 }
@@ -135,7 +137,7 @@ pub(crate) struct NotWoken {
     /// Whose it is.
     pub(crate) agent: String,
     /// The first clause that said no: `producer`, `not-from`, `self-trigger`, `tags-all`, `tags-any`, `filter`,
-    /// `filter-error` or `filter-panic`.
+    /// `filter-error`, `filter-panic`, `visibility` or `filter-bound`.
     pub(crate) clause: &'static str,
     /// What the clause asks for.
     pub(crate) why: String,

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::turn::{Breaker, RateLimit};
+
 /// The answer of `board show`.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -23,6 +25,8 @@ pub(crate) struct Board {
     pub(crate) epoch: u64,
     /// The program that had the newest ownership.
     pub(crate) program: Option<String>,
+    /// The last program that ran agents: whose board it is, whoever operated it since.
+    pub(crate) runs_with: Option<String>,
     /// The seq of the last event.
     pub(crate) seq: u64,
     /// When that was committed; null before the first.
@@ -33,7 +37,7 @@ pub(crate) struct Board {
     pub(crate) artifacts: u64,
     /// How many activations wait.
     pub(crate) waiting: u64,
-    /// How many activations run.
+    /// How many activations run; where no process owns the board, how many did when it died.
     pub(crate) running: u64,
     /// How many dead letters there are, dropped ones not counted.
     pub(crate) dead_letters: u64,
@@ -41,6 +45,8 @@ pub(crate) struct Board {
     pub(crate) types: Vec<Type>,
     /// The agents, those that no program names any more included.
     pub(crate) agents: Vec<Agent>,
+    /// What agents depend on and attempts are held back by.
+    pub(crate) dependencies: Vec<Dependency>,
     /// Predicates of those that failed, of the subscriptions that are current.
     pub(crate) failing: Vec<Failing>,
     /// Of how many trees of work something waits or runs.
@@ -99,6 +105,18 @@ pub(crate) struct Agent {
     pub(crate) expired: u64,
     /// Where its dead letters are listed.
     pub(crate) queue: String,
+}
+
+/// Something that agents depend on.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Dependency {
+    /// Its name.
+    pub(crate) name: String,
+    /// Its circuit breaker, where it has one.
+    pub(crate) breaker: Option<Breaker>,
+    /// How often attempts of those that depend on it may begin, where that is limited.
+    pub(crate) rate_limit: Option<RateLimit>,
 }
 
 /// A predicate that could not say yes or no.

@@ -23,7 +23,7 @@ pub(crate) use artifact::{
 };
 pub(crate) use bench::{Bench, Latency};
 pub(crate) use board::{
-    Agent, Board, BoardHash, Failing, OpenCorrelation, Owner, Removed, Type, Verified,
+    Agent, Board, BoardHash, Dependency, Failing, OpenCorrelation, Owner, Removed, Type, Verified,
 };
 pub(crate) use correlation::{Correlation, CorrelationLimit};
 pub(crate) use event::{Actor, AgentDefinition, Event, Happened};

@@ -36,10 +36,11 @@ pub(crate) struct Breaker {
     pub(crate) probes_succeeded: u32,
     /// How often it opened since it was last closed.
     pub(crate) openings: u32,
-    /// What it has counted.
-    pub(crate) failures: u32,
-    /// Of how many attempts.
-    pub(crate) calls: u32,
+    /// The failures that a closed one has counted; null otherwise. The event that says that it opened has
+    /// what it had counted by then.
+    pub(crate) failures: Option<u32>,
+    /// Of how many attempts; null where it is not closed.
+    pub(crate) calls: Option<u32>,
     /// How it is set.
     pub(crate) options: BreakerOptions,
 }

@@ -48,7 +48,7 @@ pub(crate) struct TypesChecked {
     pub(crate) versions: Vec<VersionChecked>,
     /// The first payloads that are not what they should be.
     pub(crate) failures: Vec<TypeFailure>,
-    /// The program that owned the board last: it has the upcasters.
+    /// The last program that ran agents on the board: it has the upcasters.
     pub(crate) program: Option<String>,
 }
 
@@ -66,6 +66,8 @@ pub(crate) struct VersionChecked {
     pub(crate) checked: u64,
     /// How many artifacts that were to be checked have no payload any more.
     pub(crate) removed: u64,
+    /// How many artifacts that were to be checked are not shown to whoever looks.
+    pub(crate) hidden: u64,
     /// How many payloads are not what they should be.
     pub(crate) failed: u64,
     /// What payloads were read as: `value`, `upcast`, or `json` where this program does not have the

@@ -63,6 +63,71 @@ async fn what_not_everybody_may_see_is_asked_for() {
     assert!(error["hint"].as_str().unwrap().contains("--unrestricted"), "{error}");
 }
 
+/// VIS-6: that something is left out is said, and how it is seen.
+#[tokio::test]
+async fn what_is_left_out_says_so() {
+    let fixture = Fixture::new().await;
+    let running = start(&fixture.url, false).await;
+    let secret = Publication::new(package("broken")).private_to("judge");
+    let secret = running.publish(secret).await.unwrap();
+    running.settled(secret.correlation).await.unwrap();
+    let _ = running.shutdown().await;
+    let dead = fixture.json(&["dlq", "ls", "--after", "23"])["dead_letters"][0].clone();
+    assert_eq!((&dead["hidden"], &dead["error"]), (&json!(true), &json!([])));
+    let id = dead["id"].to_string();
+    let how = ": --as AGENT, --label, --tenant or --unrestricted says who looks, and shows what they may see\n";
+    for (args, said) in [
+        (&["dlq", "ls"][..], "1 dead letter works on what is not shown"),
+        (&["activation", "ls"], "1 activation works on what is not shown"),
+        (&["dlq", "groups"], "1 more works on what is not shown, in no group"),
+        (&["dlq", "show", &id], "inputs\nnot all are shown, nor are keys, errors and log lines"),
+        (&["types", "check"], "1 artifact was not checked, being not shown"),
+    ] {
+        let text = fixture.text(args);
+        assert!(text.contains(&format!("{said}{how}")), "{args:?}: {text}");
+        let text = fixture.text(&[args, &["--as", "judge"]].concat());
+        assert!(!text.contains("not shown"), "{args:?}: {text}");
+    }
+    let groups = fixture.json(&["dlq", "groups"]);
+    assert_eq!((&groups["more"], &groups["hidden"]), (&json!(1), &json!(1)));
+    let checked = fixture.json(&["types", "check", "Package"]);
+    let package = &checked["versions"][0];
+    assert_eq!(
+        (&package["artifacts"], &package["checked"], &package["hidden"]),
+        (&json!(4), &json!(3), &json!(1))
+    );
+}
+
+/// VIS-6: what may not be seen takes no place on a page, and is counted.
+#[tokio::test]
+async fn ls_goes_on_past_what_may_not_be_seen() {
+    let fixture = Fixture::new().await;
+    let running = start(&fixture.url, true).await;
+    for name in ["one", "two", "three"] {
+        running.publish(Publication::new(package(name)).labelled("pii")).await.unwrap();
+    }
+    let last = running.publish(package("last")).await.unwrap().seq.get();
+    running.idle().await.unwrap();
+    let _ = running.shutdown().await;
+    let args = ["--type", "Package", "--after", "22", "--limit", "1"];
+    assert_eq!(seqs(&fixture, &args), [last]);
+    let page = fixture.json(&[&["artifact", "ls"], &args[..]].concat());
+    assert_eq!((&page["hidden"], &page["next"]), (&json!(3), &json!(null)));
+    let text = fixture.text(&[&["artifact", "ls"], &args[..]].concat());
+    let said = "\n3 artifacts are not shown: --as AGENT, --label, --tenant or --unrestricted";
+    assert!(text.contains(said), "{text}");
+    let page = fixture.json(&["artifact", "ls", "--type", "Package", "--limit", "3"]);
+    assert_eq!((&page["hidden"], &page["next"]), (&json!(0), &json!(22)), "one follows");
+    let page = fixture.json(&["artifact", "ls", "--label", "pii", "--limit", "1", "--newest"]);
+    assert_eq!(page["hidden"], 0);
+    let until = (last - 1).to_string();
+    let none =
+        ["artifact", "ls", "--type", "Package", "--newest", "--after", &until, "--limit", "1"];
+    assert_eq!(numbers(&fixture.json(&none)["artifacts"], "seq"), [22]);
+    let tagged = fixture.json(&["artifact", "ls", "--tag", "flaky", "--after", "22"]);
+    assert_eq!(tagged["hidden"], 0, "tags are not told by counting");
+}
+
 #[tokio::test]
 async fn ls_lists_what_meets_all_conditions() {
     let fixture = Fixture::new().await;

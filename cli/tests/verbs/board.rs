@@ -18,6 +18,7 @@ where  URL
 durability  what it acknowledges survives the death of the machine
 incarnation  <id>
 owner  none now
+program  review
 ownership  1, by review
 last event  seq 28, <time>
 artifacts  4
@@ -36,6 +37,20 @@ judge  0  0  1  2  0  0  yes
 scribe  0  0  1  0  0  0  yes
 ";
     assert_eq!(fixture.text(&["board", "show"]), expected);
+}
+
+/// Whoever operates a board becomes its owner for a moment; it stays the board of the program that
+/// runs its agents.
+#[tokio::test]
+async fn show_names_the_program_that_ran_agents_and_not_who_operated_since() {
+    let fixture = Fixture::new().await;
+    fixture.json(&["dlq", "redrive", "19", "--reason", "x"]);
+    let shown = fixture.json(&["board", "show"]);
+    assert_eq!((&shown["program"], &shown["runs_with"]), (&"artel".into(), &PROGRAM.into()));
+    let checked = fixture.json(&["types", "check"]);
+    assert_eq!(checked["program"], PROGRAM);
+    let text = fixture.text(&["board", "show"]);
+    assert!(text.contains("\nprogram  review\nownership  2, by artel\n"), "{text}");
 }
 
 /// An agent that has begun and does not end before it is let.
@@ -79,6 +94,25 @@ async fn show_names_the_owner_and_what_is_open() {
     assert!(text.contains(&format!("owner  other (process {})", std::process::id())), "{text}");
     assert!(text.contains("judge  0  0  1  2  0  0  no, its work waits"), "{text}");
     assert!(text.contains("open trees of work: 2"), "{text}");
+
+    // What a kill leaves: the files, and nobody who owns them.
+    let killed = fixture.folder().join("killed");
+    std::fs::create_dir(&killed).unwrap();
+    for name in ["packages.db", "packages.db-wal"] {
+        std::fs::copy(fixture.folder().join(name), killed.join(name)).unwrap();
+    }
+    let url = format!("sqlite:{}", killed.join("packages.db").display());
+    let text = fixture.text(&["board", "show", "--board", &url]);
+    assert!(text.contains("owner  none now\nprogram  other\n"), "{text}");
+    assert!(text.contains("1 waiting, 1 was running when its process died\n"), "{text}");
+    let text = fixture.text(&["activation", "ls", "--open", "--board", &url]);
+    assert!(text.contains("  was running when its process died  "), "{text}");
+    let said = "\nno process owns the board now: what is open goes on when its program starts\n";
+    assert!(text.ends_with(said), "{text}");
+    let open = fixture.json(&["activation", "ls", "--open", "--board", &url]);
+    assert_eq!(open["activations"][0]["unowned"], true);
+    let open = fixture.json(&["activation", "ls", "--open"]);
+    assert_eq!(open["activations"][0]["unowned"], false);
     state.1.add_permits(2);
     let _ = running.shutdown().await;
 }

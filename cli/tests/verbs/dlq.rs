@@ -38,8 +38,14 @@ async fn ls_lists_what_meets_all_conditions() {
     assert_eq!(ids(&fixture, &["--agent", "judge"]), [19, 23]);
     assert_eq!(ids(&fixture, &["--agent", "scribe"]), [0; 0]);
     assert_eq!(ids(&fixture, &["--queue", "verdicts"]), [19, 23]);
-    assert_eq!(ids(&fixture, &["--queue", "judge"]), [0; 0]);
+    assert_eq!(ids(&fixture, &["--queue", "scribe"]), [0; 0]);
     assert_eq!(ids(&fixture, &["--died-of", "attempts-exhausted"]), [23]);
+    let ran = fixture.run(&["dlq", "ls", "--queue", "nope"]);
+    let hint = "hint: an agent's queue has its name, unless it says otherwise; `artel dlq ls` names \
+                those of dead letters\n";
+    assert_eq!(ran.err, format!("error: the board has no queue `nope`\n{hint}"));
+    let (code, error) = fixture.error(&["dlq", "drop", "--queue", "nope", "--reason", "x"]);
+    assert_eq!((code, &error["code"]), (1, &json!("unknown-name")));
     let page = fixture.json(&["dlq", "ls", "--limit", "1"]);
     assert_eq!((numbers(&page["dead_letters"], "id"), &page["next"]), (vec![19], &json!(19)));
     assert_eq!(ids(&fixture, &["--limit", "1", "--after", "19"]), [23]);
@@ -64,6 +70,8 @@ async fn show_tells_everything_about_a_dead_letter() {
     assert_eq!(shown["history"][0]["log"], "looking at broken\n");
     let (code, error) = fixture.error(&["dlq", "show", "10"]);
     assert_eq!((code, &error["code"]), (4, &json!("not-dead")));
+    let hint = "`artel activation show 10` shows it; `artel dlq ls` lists dead letters";
+    assert_eq!(error["hint"], hint);
 }
 
 #[tokio::test]
@@ -238,7 +246,7 @@ async fn conditions_hold_together() {
         (&["--since", &first, "--until", &second], &[19]),
         (&["--since", "1h"], &[19, 23]),
         (&["--queue", "verdicts", "--died-of", "not-retryable"], &[19]),
-        (&["--queue", "judge"], &[]),
+        (&["--queue", "scribe"], &[]),
         (&["--agent", "judge", "--since", &second], &[23]),
     ] {
         assert_eq!(ids(&fixture, args), expected, "{args:?}");

@@ -213,3 +213,11 @@ async fn a_reader_that_leaves_is_no_error() {
     assert_eq!(done.code, Some(0), "{}", done.err);
     assert_eq!(following.end(), (Some(0), String::new()));
 }
+
+#[tokio::test]
+async fn beyond_the_end_there_is_nothing_and_that_is_said() {
+    let fixture = Fixture::new().await;
+    let ran = fixture.run(&["event", "tail", "--from", "10000"]);
+    assert_eq!((ran.code, ran.out.as_str()), (Some(0), ""));
+    assert_eq!(ran.err, "there is nothing from seq 10000 on: the last event is seq 28\n");
+}

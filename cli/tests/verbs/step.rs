@@ -20,6 +20,9 @@ struct Payments {
 }
 
 async fn pay(cx: Context, package: Arc<Package>) -> Result<Vec<Verdict>, Error> {
+    if package.name == "refused" {
+        return Err(Error::permanent("the bank refuses it"));
+    }
     let charge = async |_key: String| match package.name.as_str() {
         "lost" => Err(Error::transient("the bank does not answer")),
         name => Ok(name.len()),
@@ -116,6 +119,42 @@ async fn what_is_in_doubt_is_shown_and_not_redriven() {
     let (code, _) = payments.error(&["dlq", "redrive", &id, "--dry-run"]);
     assert_eq!(code, 4);
     assert_eq!(payments.kinds().len(), events);
+}
+
+/// STEP-8, KEY-3: a rehearsal leaves what the board would leave, and says so in the same words.
+#[tokio::test]
+async fn a_rehearsal_leaves_what_is_in_doubt_or_out_of_order() {
+    let payments = Payments::new().await;
+    let running = start(&payments.url).await;
+    for name in ["refused", "fine"] {
+        publish(&running, name).await;
+    }
+    let _ = running.shutdown().await;
+    let args = ["dlq", "redrive", "--agent", "payer"];
+    let rehearsed = payments.json(&[&args[..], &["--dry-run"]].concat());
+    let counts = ["meant", "changed", "skipped"].map(|field| rehearsed[field].clone());
+    assert_eq!((counts, &rehearsed["ids"]), ([json!(2), json!(0), json!(2)], &json!([])));
+    let text = payments.text(&[&args[..], &["--dry-run"]].concat());
+    let why = ", since younger ones of their ordering key may have run since (--out-of-order redrives \
+               them), they are in doubt (`artel step settle`), or somebody else had touched them\n";
+    assert_eq!(text, format!("would redrive 0 dead letters\nwould leave 2 dead letters{why}"));
+    let refused = payments.json(&["dlq", "ls", "--died-of", "not-retryable"]);
+    let id = numbers(&refused["dead_letters"], "id")[0].to_string();
+    let one = ["dlq", "redrive", &id];
+    let rehearsed = payments.error(&[&one[..], &["--dry-run"]].concat());
+    assert_eq!(rehearsed, payments.error(&[&one[..], &SAID].concat()));
+    assert_eq!(rehearsed.1["code"], "out-of-order");
+
+    let text = payments.text(&[&args[..], &SAID].concat());
+    assert!(
+        text.starts_with(&format!("redrove 0 dead letters\nleft 2 dead letters{why}")),
+        "{text}"
+    );
+    let out_of_order = [&args[..], &["--out-of-order"]].concat();
+    let rehearsed = payments.json(&[&out_of_order[..], &["--dry-run"]].concat());
+    let done = payments.json(&[&out_of_order[..], &SAID].concat());
+    assert_eq!((&rehearsed["ids"], &rehearsed["skipped"]), (&done["ids"], &json!(1)));
+    assert_eq!((&done["changed"], &done["skipped"]), (&json!(1), &json!(1)));
 }
 
 /// STEP-9: what was done is recorded with its result, and the handler goes on with that at the next start.

@@ -73,12 +73,14 @@ async fn breakers_are_listed_opened_and_closed() {
     let board = Turned::new().await;
     let expected = "\
 BREAKER OF  PHASE  UNTIL  FAILURES  OPENS AT
-agent judge  open  <time>  0 of 0  1 in a row
+agent judge  open  <time>  -  1 in a row
 dependency registry  closed  1 of 1  30 % of at least 20
 ";
     let listed = board.text(&["breaker", "ls"]);
     assert_eq!(with_seconds(&listed), expected);
     assert_eq!(board.gate(), (json!("breaker"), json!("agent judge")));
+    let open = board.text(&["activation", "ls", "--open"]);
+    assert!(open.contains("  waiting: breaker of agent judge, until <time>  "), "{open}");
     let opened = board.json(&said(&["breaker", "open", "--dependency", "registry"]));
     let what = "the breaker of dependency registry";
     assert_eq!(opened, json!({"action": "open", "changed": true, "what": what}));
@@ -94,6 +96,33 @@ dependency registry  closed  1 of 1  30 % of at least 20
     let told = board.text(&["event", "tail", "--limit", "20"]);
     assert!(told.contains("breaker opened  dependency registry: by hand"), "{told}");
     assert!(told.contains("breaker closed  agent judge: by hand"), "{told}");
+}
+
+/// What a verb may name is listed, and the hint says where.
+#[tokio::test]
+async fn dependencies_are_listed_with_the_board() {
+    let board = Turned::new().await;
+    let text = board.text(&["board", "show"]);
+    let table = "dependencies\nDEPENDENCY  BREAKER  RATE LIMIT\nregistry  closed  600 in ";
+    assert!(text.contains(table), "{text}");
+    let shown = board.json(&["board", "show"]);
+    let registry = &shown["dependencies"][0];
+    assert_eq!(
+        (&registry["name"], &registry["rate_limit"]["attempts"]),
+        (&json!("registry"), &json!(600))
+    );
+    assert_eq!(registry["breaker"]["phase"], "closed");
+    for (args, what) in [
+        (&["breaker", "open", "--dependency", "bank"][..], "dependency `bank`"),
+        (&["agent", "pause", "nobody"], "agent `nobody`"),
+    ] {
+        let ran = board.run(&said(args));
+        let hint = "hint: `artel board show` lists agents and dependencies";
+        assert_eq!(
+            (ran.code, ran.err),
+            (Some(1), format!("error: the board has no {what}\n{hint}\n"))
+        );
+    }
 }
 
 /// A listing with its times to the millisecond masked.
@@ -181,4 +210,27 @@ async fn a_dead_letter_is_redriven_out_of_order_only_when_asked() {
     assert_eq!(redriven["changed"], 1);
     let told = board.run(&["event", "tail", "--json"]);
     assert!(told.out.contains(r#""out_of_order":true"#), "{}", told.out);
+}
+
+/// Text says which key is held back, and by what.
+#[tokio::test]
+async fn what_waits_in_its_key_names_the_key_and_what_is_before_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("packages.db").display());
+    let board = Board::builder(&url).program("review").open().await.unwrap();
+    let agent = board.agent("judge").on::<Package>().ordered_strictly();
+    agent.key(|package: &Package| Some(format!("c-{}", package.size))).run(gives_up);
+    let running = board.start().await.unwrap();
+    let first = running.publish(package("first")).await.unwrap();
+    running.settled(first.correlation).await.unwrap();
+    running.publish(package("second")).await.unwrap();
+    let _ = running.shutdown().await;
+    let board = Turned { folder, url };
+    let before = board.json(&["dlq", "ls"])["dead_letters"][0]["id"].to_string();
+    let said = format!("waiting: ordering-key c-7, behind activation {before}");
+    let text = board.text(&["activation", "ls", "--open"]);
+    assert!(text.contains(&format!("  {said}  ")), "{text}");
+    let id = board.json(&["activation", "ls", "--open"])["activations"][0]["id"].to_string();
+    let text = board.text(&["activation", "show", &id]);
+    assert!(text.contains(&format!("standing  {said}\nkey  c-7\n")), "{text}");
 }

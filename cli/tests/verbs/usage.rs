@@ -63,6 +63,36 @@ fn a_wrong_command_line_is_told_to_people_and_to_programs() {
     );
 }
 
+#[test]
+fn a_wrong_id_is_told_what_an_id_looks_like() {
+    let uuid = "0193f2a0-7c1e-7000-8000-00000000000a";
+    let (activation, seq) = ("an activation's id is a number", "a seq is a number, such as 42");
+    let correlation = format!("a tree of work has a UUID, such as {uuid}");
+    for (args, expected) in [
+        (&["activation", "show", "x"][..], activation),
+        (&["dlq", "drop", "x", "--reason", "x"], activation),
+        (&["step", "settle", "x", "--not-happened", "a", "--reason", "x"], activation),
+        (&["activation", "ls", "--correlation", "abc"], &correlation),
+        (&["correlation", "show", "abc"], &correlation),
+        (&["artifact", "ls", "--after", "x"], seq),
+        (&["event", "tail", "--from", "x"], seq),
+        (&["artifact", "show", "x"], "an artifact has a UUID"),
+    ] {
+        let ran = run(args);
+        assert_eq!(ran.code, Some(2), "{args:?}");
+        assert!(ran.err.contains(expected), "{args:?}: {}", ran.err);
+    }
+}
+
+#[tokio::test]
+async fn who_looks_is_somebody_whom_the_board_knows() {
+    let fixture = Fixture::new().await;
+    for verb in [["board", "show"], ["types", "ls"], ["breaker", "ls"], ["artifact", "ls"]] {
+        let (code, error) = fixture.error(&[&verb[..], &["--as", "ghost"]].concat());
+        assert_eq!((code, &error["code"]), (1, &"unknown-name".into()), "{verb:?}");
+    }
+}
+
 #[tokio::test]
 async fn colours_are_for_terminals_unless_they_are_asked_for() {
     let fixture = Fixture::new().await;

@@ -9,7 +9,9 @@ use super::room::{Growth, OWED_FACTOR};
 use super::state::State;
 use crate::command::{DeadLetterRef, Rejection};
 use crate::event::{Event, Redriven};
-use crate::log::{ClosedActivation, Outcome};
+use crate::ids::{ActivationId, SubscriptionNo};
+use crate::log::Outcome;
+use crate::names::OrderingKey;
 
 impl State {
     pub(super) fn decide_redrive(
@@ -28,7 +30,8 @@ impl State {
         for letter in letters {
             let closed = &letter.closed;
             check_settled(closed)?;
-            let overtaken = self.is_overtaken(closed);
+            let (of, key) = ((closed.subscription, closed.activation), closed.key.as_ref());
+            let overtaken = self.is_overtaken(of, key);
             if overtaken && !letter.out_of_order {
                 return Err(Rejection::OutOfOrder { activation: closed.activation });
             }
@@ -62,12 +65,17 @@ impl State {
         Ok(())
     }
 
-    /// Whether younger ones of the same key may have run since an activation died: some did, or it
-    /// is not remembered whether any did.
-    fn is_overtaken(&self, closed: &ClosedActivation) -> bool {
-        let (no, id) = (closed.subscription, closed.activation);
+    /// Whether younger ones of the same key may have run since an activation of a subscription died:
+    /// some did, or it is not remembered whether any did. Such a dead letter is redriven only where it is
+    /// said that it may run out of order.
+    #[must_use]
+    pub fn is_overtaken(
+        &self,
+        (no, id): (SubscriptionNo, ActivationId),
+        key: Option<&OrderingKey>,
+    ) -> bool {
         let ordered = self.subscription(no).is_some_and(|it| it.definition.ordered.is_some());
-        let Some(key) = closed.key.as_ref().filter(|_| ordered) else { return false };
+        let Some(key) = key.filter(|_| ordered) else { return false };
         let letters = self.dead_keys.get(&no).and_then(|keys| keys.get(key));
         letters.is_none_or(|letters| {
             !letters.dead.contains(&id) || letters.ran.is_some_and(|ran| ran > id)
