@@ -49,8 +49,14 @@ pub(crate) fn program_name() -> SmolStr {
     stem.filter(|stem| !stem.is_empty()).unwrap_or_else(|| "program".to_owned()).into()
 }
 
-/// What a board is called that was given no name: after its file, or `board`.
+/// What a board is called that was given no name: after its file, or as it is found on its server, or
+/// `board`.
 pub(crate) fn board_name(url: &str) -> SmolStr {
+    if let Some(("postgres" | "postgresql", rest)) = url.split_once(':') {
+        let parameters = rest.split_once('?').map_or("", |(_, parameters)| parameters);
+        let named = parameters.split('&').find_map(|parameter| parameter.strip_prefix("board="));
+        return named.unwrap_or("main").into();
+    }
     let path = url.split_once(':').map_or(url, |(_, rest)| rest);
     let path = path.split('?').next().unwrap_or(path);
     let stem = Path::new(path).file_stem().map(|stem| stem.to_string_lossy());
@@ -87,5 +93,7 @@ mod tests {
             "review-board"
         );
         assert_eq!(board_name("memory:"), "board");
+        assert_eq!(board_name("postgres://host/db?schema=shop&board=orders"), "orders");
+        assert_eq!(board_name("postgres://host/db"), "main");
     }
 }

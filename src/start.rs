@@ -1,6 +1,5 @@
 //! Starting a board: take it over, register the program, open its session, start its tasks.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -48,7 +47,7 @@ pub(crate) async fn start(mut setup: Setup, program: Program) -> Result<Running,
             let aside = move_aside(&mut setup, refused).await?;
             tracing::warn!(
                 url = setup.url,
-                moved_to = %aside.display(),
+                moved_to = aside,
                 "a schema changed; the board was moved aside and a new one begun"
             );
             attempt(&setup, &program).await
@@ -57,7 +56,7 @@ pub(crate) async fn start(mut setup: Setup, program: Program) -> Result<Running,
     }
 }
 
-async fn move_aside(setup: &mut Setup, refused: StartError) -> Result<PathBuf, StartError> {
+async fn move_aside(setup: &mut Setup, refused: StartError) -> Result<String, StartError> {
     setup.log.close().await;
     let aside = artel_persistence::move_aside(&setup.url)
         .await
@@ -73,6 +72,7 @@ pub(crate) async fn attend(setup: &Setup, program: &Arc<Program>) -> Result<Runn
     let process = entropy::process_id(&*setup.entropy);
     let (parts, run) = wire(setup, program, process).await?;
     parts.tasks.spawn("committer", run.committer);
+    spawn_ownership(&parts);
     Ok(Running::new(parts))
 }
 
@@ -83,6 +83,7 @@ async fn attempt(setup: &Setup, program: &Arc<Program>) -> Result<Running, Start
     let (parts, run) = wire(setup, program, process).await?;
     let tasks = &parts.tasks;
     tasks.spawn("committer", run.committer);
+    spawn_ownership(&parts);
     if let Err(error) = register(&parts.committer, setup, program).await {
         // The board is given up whole: what was declared wrongly can be mended and started again.
         let _ = parts.committer.close().await;
@@ -182,6 +183,28 @@ async fn wire(
     let setup = setup.clone();
     let parts = Parts { setup, committer, submitter, hub, dispatcher, session, incarnation, tasks };
     Ok((parts, run))
+}
+
+/// Keeps the ownership up. When it is lost, a look makes the board find out whose it is.
+fn spawn_ownership(parts: &Parts) {
+    let (log, committer) = (parts.setup.log.clone(), parts.committer.clone());
+    let stop = parts.tasks.stopping().clone();
+    let works = async move {
+        loop {
+            log.keep().await;
+            if committer.look(|_| ()).await.is_err() {
+                return;
+            }
+        }
+    };
+    let ownership = async move {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => {}
+            () = works => {}
+        }
+    };
+    parts.tasks.spawn("ownership", Box::pin(ownership));
 }
 
 fn spawn_timers(

@@ -56,8 +56,8 @@ pub fn run_with(
     let mut out = Output::standard(&config);
     let runtime = match cli.noun {
         // It makes a program's load with a program's threads.
-        Noun::Bench(_) => Builder::new_multi_thread().enable_time().build(),
-        _ => Builder::new_current_thread().enable_time().build(),
+        Noun::Bench(_) => Builder::new_multi_thread().enable_all().build(),
+        _ => Builder::new_current_thread().enable_all().build(),
     };
     let ended = runtime
         .map_err(Error::Runtime)

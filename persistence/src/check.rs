@@ -4,6 +4,8 @@
 use artel_core::hash::Hash;
 use artel_core::ids::{ArtifactId, Seq, Shard};
 use artel_core::log::{Append, Error};
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+use artel_core::log::{ArtifactQuery, Page, StoredArtifact};
 use artel_core::record::{self, Batch, Place};
 use artel_core::time::Timestamp;
 
@@ -107,7 +109,7 @@ fn hash(batch: &Batch) -> Hash {
 }
 
 /// Checks that a batch that was read has its recorded hash.
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) fn verify(batch: &Batch) -> Result<(), record::Error> {
     let found = hash(batch);
     let record::BatchHeader { first, last, hash: recorded, .. } = batch.header;
@@ -129,4 +131,20 @@ pub(crate) fn last_until(
     let decisions = batch.decisions()?;
     let reached = decisions.iter().take_while(|decision| decision.at <= at);
     Ok(Seq(before.get() + reached.map(|decision| decision.events.len() as u64).sum::<u64>()))
+}
+
+/// Cuts a page where its payloads become too many. The row with which they do was read too, so that
+/// there is more behind a page that is cut.
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub(crate) fn bound(page: &mut Page<StoredArtifact>) {
+    let mut total = 0;
+    let shown = page.items.iter().take_while(|item| {
+        total += item.payload.as_ref().map_or(0, |payload| payload.len() as u64);
+        total <= ArtifactQuery::PAYLOADS_LEN_MAX
+    });
+    let shown = shown.count().max(1);
+    if shown < page.items.len() {
+        page.items.truncate(shown);
+        page.next = page.items.last().map(|item| item.seq);
+    }
 }

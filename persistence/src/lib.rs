@@ -1,4 +1,5 @@
-//! The backends of the log port: `memory:` always, `sqlite:` with the feature of that name.
+//! The backends of the log port: `memory:` always, `sqlite:` and `postgres:` with the features of those
+//! names.
 //!
 //! The runtime and the tools call [`open`] with a URL and hold an `Arc<dyn Log>` from then on; what
 //! a log must do stands in `docs/specs/log.md` and is proved for each backend by the conformance
@@ -6,8 +7,14 @@
 //! for the time.
 
 mod check;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod connections;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod format;
 pub mod memory;
 mod open;
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod url;

@@ -1,6 +1,5 @@
 //! The public entry: logs by URL. Called by the runtime when it starts and by the tools.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use artel_core::ids::Incarnation;
@@ -8,6 +7,8 @@ use artel_core::log::{Error, Log};
 use artel_core::names::BoardName;
 
 use crate::memory;
+#[cfg(feature = "postgres")]
+use crate::postgres;
 #[cfg(feature = "sqlite")]
 use crate::sqlite;
 use crate::url::{self, Location};
@@ -64,6 +65,9 @@ impl OpenOptions {
 ///   [`memory::Store`] keeps one for several handles.
 /// - `sqlite:PATH` is a file. `?synchronous=normal` is its weaker mode: an acknowledged append then
 ///   survives the process, but not the machine.
+/// - `postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE` is a board on a PostgreSQL server, with the
+///   parameters `board` (`main`), `schema` (`artel`), `ownership` (`10s`), `durability` (`host`, or the weaker
+///   `process`), `connections` (5), and some of PostgreSQL's own, such as `sslmode`.
 ///
 /// # Errors
 /// [`Error::Url`] when the URL names no backend of this build; [`Error::Missing`] when there is no
@@ -81,6 +85,11 @@ pub async fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn Log>, Error
             let log: Arc<dyn Log> = Arc::new(sqlite::open(file, options.mode).await?);
             Ok(log)
         }
+        #[cfg(feature = "postgres")]
+        Location::Postgres(target) => {
+            let log: Arc<dyn Log> = Arc::new(postgres::open(*target, options.mode).await?);
+            Ok(log)
+        }
     }
 }
 
@@ -91,11 +100,13 @@ pub async fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn Log>, Error
 /// [`Error::Owned`] when a live process owns the board; [`Error::Missing`] when there is none;
 /// [`Error::Foreign`] when something else lies there; [`Error::Unavailable`] when it cannot be
 /// removed.
-pub async fn remove(url: &str) -> Result<PathBuf, Error> {
+pub async fn remove(url: &str) -> Result<String, Error> {
     match url::parse(url)? {
         Location::Memory => Err(nothing_stays(url)),
         #[cfg(feature = "sqlite")]
-        Location::Sqlite(file) => sqlite::remove(&file.path).await,
+        Location::Sqlite(file) => sqlite::remove(&file.path).await.map(|path| shown(&path)),
+        #[cfg(feature = "postgres")]
+        Location::Postgres(target) => postgres::remove(&target).await,
     }
 }
 
@@ -104,12 +115,20 @@ pub async fn remove(url: &str) -> Result<PathBuf, Error> {
 /// # Errors
 /// [`Error::NotDev`] when the board was not created in development mode; otherwise as for
 /// [`remove`].
-pub async fn move_aside(url: &str) -> Result<PathBuf, Error> {
+pub async fn move_aside(url: &str) -> Result<String, Error> {
     match url::parse(url)? {
         Location::Memory => Err(nothing_stays(url)),
         #[cfg(feature = "sqlite")]
-        Location::Sqlite(file) => sqlite::move_aside(&file.path).await,
+        Location::Sqlite(file) => sqlite::move_aside(&file.path).await.map(|path| shown(&path)),
+        #[cfg(feature = "postgres")]
+        Location::Postgres(target) => postgres::move_aside(&target).await,
     }
+}
+
+/// A path as it is told.
+#[cfg(feature = "sqlite")]
+fn shown(path: &std::path::Path) -> String {
+    path.display().to_string()
 }
 
 fn nothing_stays(url: &str) -> Error {

@@ -3,14 +3,18 @@
 
 use artel_core::log::Error;
 
+#[cfg(feature = "postgres")]
+use crate::postgres::Target;
 #[cfg(feature = "sqlite")]
 use crate::sqlite::{File, Synchronous};
 
 /// The schemes of this build, for people.
-#[cfg(feature = "sqlite")]
-const SCHEMES: &str = "`memory:` and `sqlite:PATH`";
-#[cfg(not(feature = "sqlite"))]
-const SCHEMES: &str = "`memory:`";
+const SCHEMES: &str = match (cfg!(feature = "sqlite"), cfg!(feature = "postgres")) {
+    (true, true) => "`memory:`, `sqlite:PATH` and `postgres://HOST/DATABASE`",
+    (true, false) => "`memory:` and `sqlite:PATH`",
+    (false, true) => "`memory:` and `postgres://HOST/DATABASE`",
+    (false, false) => "`memory:`",
+};
 
 /// Schemes of backends that are not in every build.
 const ELSEWHERE: [&str; 5] = ["sqlite", "postgres", "postgresql", "redis", "rediss"];
@@ -23,6 +27,9 @@ pub(crate) enum Location {
     /// In a file.
     #[cfg(feature = "sqlite")]
     Sqlite(File),
+    /// On a server.
+    #[cfg(feature = "postgres")]
+    Postgres(Box<Target>),
 }
 
 pub(crate) fn parse(url: &str) -> Result<Location, Error> {
@@ -35,6 +42,11 @@ pub(crate) fn parse(url: &str) -> Result<Location, Error> {
         #[cfg(feature = "sqlite")]
         Some(("sqlite", rest)) => match file(rest) {
             Ok(file) => return Ok(Location::Sqlite(file)),
+            Err(problem) => problem,
+        },
+        #[cfg(feature = "postgres")]
+        Some(("postgres" | "postgresql", _)) => match Target::parse(url) {
+            Ok(target) => return Ok(Location::Postgres(Box::new(target))),
             Err(problem) => problem,
         },
         Some((scheme, _)) if ELSEWHERE.contains(&scheme) => {

@@ -248,6 +248,12 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
                 self.in_flight = Some(InFlight { append, delivery });
                 return;
             }
+            if let Err(error) = self.log.confirm(self.engine.epoch) {
+                // What it would tell may be the past by now: the truth is looked up first.
+                let refused = maybe_done(std::future::ready(Err(error)).boxed());
+                self.in_flight = Some(InFlight { append: refused, delivery });
+                return;
+            }
             self.deliver(delivery);
             // There is room again, and nothing in flight whose landing would make use of it.
             self.decide_again();
@@ -273,7 +279,11 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
         }
     }
 
-    fn deliver(&mut self, delivery: Delivery) {
+    fn deliver(&mut self, mut delivery: Delivery) {
+        if self.log.confirm(self.engine.epoch).is_err() {
+            // They look again, when it is known whose board it is.
+            delivery.looks.clear();
+        }
         self.durable = Durable { seq: delivery.last, hash: delivery.hash };
         let outlets = self.outlets.clone();
         outlets.deliver(&mut self.engine, delivery);

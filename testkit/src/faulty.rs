@@ -341,6 +341,16 @@ impl Log for FaultyLog {
         Ok(ownership)
     }
 
+    fn confirm(&self, epoch: Epoch) -> Result<(), Error> {
+        self.inner()?.confirm(epoch)
+    }
+
+    async fn keep(&self) {
+        if let Ok(log) = self.inner() {
+            log.keep().await;
+        }
+    }
+
     async fn owner(&self) -> Result<Option<Owner>, Error> {
         self.inner()?.owner().await
     }

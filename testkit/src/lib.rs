@@ -11,6 +11,7 @@ mod dice;
 mod entropy;
 mod faulty;
 pub mod ledger;
+pub mod servers;
 #[expect(clippy::panic, reason = "a simulation in which something does not hold panics")]
 pub mod sim;
 

@@ -10,7 +10,7 @@ use super::state::State;
 use crate::command::{DeadLetterRef, Rejection};
 use crate::event::{Event, Redriven};
 use crate::ids::{ActivationId, SubscriptionNo};
-use crate::log::Outcome;
+use crate::log::{ClosedActivation, Outcome};
 use crate::names::OrderingKey;
 
 impl State {

@@ -83,6 +83,16 @@ pub enum Error {
         /// Where it lies.
         place: String,
     },
+    /// The place does not keep, or cannot keep, what a log promises.
+    #[error("the log at `{place}` cannot be used: {problem}; {instead}")]
+    Unfit {
+        /// Where it lies.
+        place: String,
+        /// What is wrong with it.
+        problem: String,
+        /// What to do about it.
+        instead: String,
+    },
     /// Only a board that was created in development mode is moved aside.
     #[error("the board at `{place}` was not created in development mode, so it stays where it is")]
     NotDev {
@@ -160,6 +170,7 @@ impl Error {
             Self::Owned { .. } => "log-owned",
             Self::NotOwned { .. } => "log-not-owned",
             Self::ReadOnly { .. } => "log-read-only",
+            Self::Unfit { .. } => "log-unfit",
             Self::NotDev { .. } => "log-not-dev",
             Self::Fenced { .. } => "log-fenced",
             Self::Conflict { .. } => "log-regressed",

@@ -63,6 +63,21 @@ pub trait Log: Send + Sync + std::fmt::Debug {
     /// [`Error::Owned`] when another live process owns the board. The same process may own again.
     async fn own(&self, claim: Claim) -> Result<Ownership, Error>;
 
+    /// Whether this log still owns the board under this epoch, as far as that can be told without asking
+    /// anybody. What a live state says is the truth only while it does. Costs next to nothing.
+    ///
+    /// # Errors
+    /// [`Error::NotOwned`] when another process may own the board by now.
+    fn confirm(&self, epoch: Epoch) -> Result<(), Error>;
+
+    /// Does what an ownership needs to last, such as renewing it, for as long as this is polled; whoever
+    /// owns a board polls it beside everything else. It ends when the ownership was lost, or the log is
+    /// closed. Where an ownership lasts by itself it never ends.
+    ///
+    /// # Cancel safety
+    /// May be dropped and called again at any time; meanwhile the ownership is not renewed.
+    async fn keep(&self);
+
     /// Who owns the board at this moment, as far as this log can see it; none when nobody does. A
     /// hint: it may have changed when the answer arrives.
     ///

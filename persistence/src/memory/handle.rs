@@ -77,6 +77,14 @@ impl Log for MemoryLog {
         own::own(&mut *self.state()?, self.number, claim)
     }
 
+    fn confirm(&self, _epoch: Epoch) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn keep(&self) {
+        std::future::pending().await
+    }
+
     async fn owner(&self) -> Result<Option<Owner>, Error> {
         Ok(self.state()?.owner.as_ref().map(|held| held.owner.clone()))
     }

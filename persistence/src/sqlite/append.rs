@@ -12,11 +12,11 @@ use artel_core::record::BatchHeader;
 
 use super::bulk::select;
 use super::error::{appending, refusal};
-use super::format::integer;
 use super::handle::SqliteLog;
 use super::rows::{NEW_TAGS_MAX, REOPENED, TABLES, pack};
 use super::{read, write_ahead};
 use crate::check::{Checked, Flaw};
+use crate::format::integer;
 
 /// What the trigger calls the three ways in which a batch can fail to continue the log.
 const FENCED: &str = "fenced";

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
+use sqlx::sqlite::SqliteConnection;
 use tokio::sync::Semaphore;
 
 use artel_core::ids::{ActivationId, ArtifactId, CorrelationId, Epoch, Seq};
@@ -16,12 +17,12 @@ use artel_core::log::{
 use artel_core::record::Batch;
 use artel_core::time::Timestamp;
 
-use super::connections::Connections;
 use super::file::Synchronous;
 use super::format::{ARTIFACT, BARE_ARTIFACT};
 use super::own::Owning;
 use super::write_ahead::WriteAhead;
 use super::{append, look_up, own, query, read, snapshot};
+use crate::connections::Connections;
 
 pub(crate) struct SqliteLog {
     /// What errors call it.
@@ -29,9 +30,9 @@ pub(crate) struct SqliteLog {
     pub(super) path: PathBuf,
     pub(super) synchronous: Synchronous,
     pub(super) read_only: bool,
-    pub(super) readers: Connections,
+    pub(super) readers: Connections<SqliteConnection>,
     /// One: SQLite has one writer at a time, and would make a second one poll.
-    pub(super) writer: Connections,
+    pub(super) writer: Connections<SqliteConnection>,
     pub(super) write_ahead: WriteAhead,
     /// One snapshot is kept at a time: what a second one clears away may be a part of the first.
     pub(super) snapshots: Semaphore,
@@ -78,6 +79,14 @@ impl Log for SqliteLog {
 
     async fn own(&self, claim: Claim) -> Result<Ownership, Error> {
         own::own(self, claim).await
+    }
+
+    fn confirm(&self, _epoch: Epoch) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn keep(&self) {
+        std::future::pending().await
     }
 
     async fn owner(&self) -> Result<Option<Owner>, Error> {

@@ -3,14 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
 use futures_util::TryStreamExt;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Executor, Sqlite};
 
-use artel_core::content::Content;
-use artel_core::envelope::Envelope;
-use artel_core::hash::Salt;
 use artel_core::ids::{ActivationId, ArtifactId, CorrelationId, Seq};
 use artel_core::log::{
     ClosedActivation, ClosedWork, ContentRow, Error, Existing, LookUp, LookedUp, StoredArtifact,
@@ -18,8 +14,9 @@ use artel_core::log::{
 use artel_core::names::IdempotencyKey;
 
 use super::error::reading;
-use super::format::{self, ARTIFACT, Problem, damaged, decode, get, integer, seq};
+use super::format::{self, ARTIFACT, get, seq};
 use super::handle::SqliteLog;
+use crate::format::integer;
 
 /// The head, then what has one of the ids, then what has one of the keys.
 const LOOK_UP: &str = "SELECT 0, h.seq, NULL, NULL, NULL FROM head h \
@@ -135,9 +132,7 @@ pub(super) fn closed_row(
     row: &SqliteRow,
     column: usize,
 ) -> Result<ClosedActivation, Error> {
-    let activation = seq(place, row, column)?;
-    decode(get(place, row, column + 1)?)
-        .map_err(|problem| damaged(place, "closed activation", activation, &problem))
+    crate::format::closed(place, seq(place, row, column)?, get(place, row, column + 1)?)
 }
 
 /// Runs a query that has one row at most. Whoever waits for the end of the answer as well is woken up
@@ -168,28 +163,12 @@ pub(super) async fn fetch(
 }
 
 fn existing(place: &str, row: &SqliteRow, seq: Seq) -> Result<Existing, Error> {
-    let envelope: Envelope =
-        decode(get(place, row, 3)?).map_err(|problem| damaged(place, "artifact", seq, &problem))?;
-    let salt: Option<&[u8]> = get(place, row, 4)?;
-    Ok(Existing {
-        seq,
-        id: envelope.id,
-        type_no: envelope.type_no,
-        correlation: envelope.correlation,
-        salt: salt.and_then(|salt| salt.try_into().ok()).map(Salt),
-        hash: envelope.payload_hash,
-    })
+    crate::format::existing(place, seq, get(place, row, 3)?, get(place, row, 4)?)
 }
 
 fn content(place: &str, row: &SqliteRow) -> Result<ContentRow, Error> {
-    let seq = seq(place, row, 0)?;
-    let bad = || damaged(place, "content", seq, &Problem::Check);
-    let salt = get::<&[u8]>(place, row, 1)?.try_into().map(Salt).map_err(|_| bad())?;
-    let bytes: Vec<u8> = get(place, row, 3)?;
-    if Content::hash_of(salt, &bytes) != format::hash(place, row, 2)? {
-        return Err(bad());
-    }
-    Ok(ContentRow { seq, salt, bytes: Bytes::from(bytes) })
+    let salted = (get(place, row, 1)?, format::hash(place, row, 2)?);
+    crate::format::content(place, seq(place, row, 0)?, salted, get(place, row, 3)?)
 }
 
 fn seqs_json(seqs: &[Seq]) -> String {

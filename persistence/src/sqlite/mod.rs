@@ -14,7 +14,6 @@
 
 mod append;
 mod bulk;
-mod connections;
 mod error;
 mod file;
 mod format;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row};
 use tokio::sync::Semaphore;
@@ -14,13 +15,13 @@ use tokio::sync::Semaphore;
 use artel_core::log::Error;
 use artel_core::record::genesis;
 
-use super::connections::Connections;
 use super::error::{io, reading};
 use super::file::{APPLICATION_ID, File, Found, Synchronous, beside, inspect, resolve};
 use super::handle::SqliteLog;
 use super::own::{Lock, Owning};
 use super::write_ahead::WriteAhead;
 use super::{append, bulk, migrate, read};
+use crate::connections::Connections;
 use crate::open::{CreateBoard, Mode};
 
 /// Connections that read at the same time.
@@ -51,10 +52,11 @@ pub(crate) async fn open(file: File, mode: Mode) -> Result<SqliteLog, Error> {
 /// A log that nobody has looked into yet.
 fn log(path: PathBuf, synchronous: Synchronous, read_only: bool) -> SqliteLog {
     let place = path.display().to_string();
-    let readers = Connections::new(&place, reading_options(&path), String::new(), READERS);
+    let readers =
+        Connections::new(&place, reading_options(&path), (String::new(), run), unopened, READERS);
     let setup = format!("{}\n{}", bulk::setup(), append::setup());
     let writing = writing_options(&path, synchronous);
-    let writer = Connections::new(&place, writing.clone(), setup, 1);
+    let writer = Connections::new(&place, writing.clone(), (setup, run), unopened, 1);
     SqliteLog {
         place,
         write_ahead: WriteAhead::of(&path, writing),
@@ -67,6 +69,16 @@ fn log(path: PathBuf, synchronous: Synchronous, read_only: bool) -> SqliteLog {
         owning: Owning::default(),
         closed: AtomicBool::new(false),
     }
+}
+
+/// Runs statements on a connection.
+fn run(connection: &mut SqliteConnection, sql: String) -> BoxFuture<'_, Result<(), sqlx::Error>> {
+    Box::pin(async move { connection.execute(AssertSqlSafe(sql)).await.map(drop) })
+}
+
+/// What it means that the file cannot be opened.
+fn unopened(place: &str, error: sqlx::Error) -> Error {
+    reading("open", place, error)
 }
 
 pub(super) fn reading_options(path: &Path) -> SqliteConnectOptions {

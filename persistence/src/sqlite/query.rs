@@ -12,10 +12,12 @@ use artel_core::log::{
 };
 use artel_core::names::Tag;
 
-use super::format::{self, ARTIFACT, BARE_ARTIFACT, get, integer, seq};
+use super::format::{self, ARTIFACT, BARE_ARTIFACT, get, seq};
 use super::handle::SqliteLog;
 use super::look_up::{closed_row, fetch, json};
 use super::rows::{BY_AGENT, OF_TYPE};
+use crate::check;
+use crate::format::integer;
 
 /// With more types or agents than this, a listing goes through all artifacts instead of through
 /// those of each one.
@@ -35,23 +37,8 @@ pub(super) async fn artifacts(
     let rows = artifacts_sql(query).fetch(log).await?;
     let mut page = page(log, &rows, query.limit.max(1), format::artifact)?;
     page.as_of = page.as_of.min(query.up_to);
-    bound(&mut page);
+    check::bound(&mut page);
     Ok(page)
-}
-
-/// Cuts a page where its payloads become too many. The row with which they do was read too, so that
-/// there is more behind a page that is cut.
-fn bound(page: &mut Page<StoredArtifact>) {
-    let mut total = 0;
-    let shown = page.items.iter().take_while(|item| {
-        total += item.payload.as_ref().map_or(0, |payload| payload.len() as u64);
-        total <= ArtifactQuery::PAYLOADS_LEN_MAX
-    });
-    let shown = shown.count().max(1);
-    if shown < page.items.len() {
-        page.items.truncate(shown);
-        page.next = page.items.last().map(|item| item.seq);
-    }
 }
 
 pub(super) async fn closed_activations(

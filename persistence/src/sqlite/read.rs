@@ -11,9 +11,10 @@ use artel_core::record::{Batch, BatchHeader, genesis};
 use artel_core::time::Timestamp;
 
 use super::error::reading;
-use super::format::{get, hash, integer, seq};
+use super::format::{get, hash, seq};
 use super::handle::SqliteLog;
 use crate::check;
+use crate::format::integer;
 
 /// How many batches one read looks at.
 const BATCHES_MAX: u32 = 1_000;

@@ -8,7 +8,7 @@ use artel_core::ids::{ActivationId, Seq};
 use artel_core::log::{ArtifactRow, Outcome, Rows};
 
 use super::bulk::{Bulk, Column};
-use super::format::{encode, integer};
+use crate::format::{encode, integer};
 
 /// A table that an append writes to.
 pub(super) struct Table {

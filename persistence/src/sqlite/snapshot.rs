@@ -9,10 +9,11 @@ use artel_core::ids::Seq;
 use artel_core::log::{Error, Snapshot};
 
 use super::error::reading;
-use super::format::{get, hash, integer, seq};
+use super::format::{get, hash, seq};
 use super::handle::SqliteLog;
 use super::look_up::fetch;
 use super::{read, write_ahead};
+use crate::format::integer;
 
 /// How many snapshots are kept.
 const KEPT: u32 = 2;

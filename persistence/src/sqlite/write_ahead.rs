@@ -18,10 +18,10 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row};
 
 use artel_core::log::Error;
 
-use super::connections::CheckedOut;
 use super::file::beside;
 use super::handle::SqliteLog;
 use super::open::BUSY_TIMEOUT;
+use crate::connections::CheckedOut;
 
 /// How long the file may be when a write begins.
 const LEN_MAX: u64 = 32 * 1024 * 1024;
@@ -225,7 +225,7 @@ async fn pass(
 
 /// Waits for the connection that writes, and keeps the write-ahead file within its bound. That it
 /// cannot be moved is no reason not to write: whatever is wrong there, a write meets it itself.
-pub(super) async fn writer(log: &SqliteLog) -> Result<CheckedOut<'_>, Error> {
+pub(super) async fn writer(log: &SqliteLog) -> Result<CheckedOut<'_, SqliteConnection>, Error> {
     let mut writer = log.writer.check_out().await?;
     let write_ahead = &log.write_ahead;
     let begun = if write_ahead.len() >= write_ahead.limit.load(Ordering::Relaxed) {

@@ -77,7 +77,7 @@ async fn a_board_is_moved_aside_through_a_link() {
     let aside = move_aside(&url(&link)).await.unwrap();
     let folder = fs::canonicalize(place.folder.path()).unwrap();
     assert_eq!(aside, folder.join("board.db.aside-1"));
-    assert!(aside.is_file() && !place.path().exists());
+    assert!(Path::new(&aside).is_file() && !place.path().exists());
 }
 
 /// SQLITE-17: a file that has a second name cannot be told from two boards, and is refused under

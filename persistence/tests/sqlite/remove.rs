@@ -69,7 +69,7 @@ async fn a_board_of_development_is_moved_aside() {
         assert_eq!(aside, place.folder.path().join(format!("board.db.aside-{number}")));
         let error = place.open_with(OpenOptions::existing()).await.unwrap_err();
         assert!(matches!(error, Error::Missing { .. }), "{error:?}");
-        let url = format!("sqlite:{}", aside.display());
+        let url = format!("sqlite:{aside}");
         let log = artel_persistence::open(&url, OpenOptions::existing()).await.unwrap();
         assert_eq!(log.read(Seq(1), usize::MAX).await.unwrap(), batches);
         log.own(claim(1, "suite")).await.unwrap();

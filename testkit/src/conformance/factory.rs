@@ -2,11 +2,12 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use uuid::Uuid;
 
 use artel_core::ids::{Incarnation, ProcessId};
-use artel_core::log::{Claim, Description, Error, Log};
+use artel_core::log::{Claim, Description, Error, Log, Ownership};
 use artel_core::names::{BoardName, ProgramName};
 
 /// Makes logs of one backend.
@@ -65,6 +66,31 @@ pub fn claim(process: u128, program: &str) -> Claim {
         process: ProcessId::new(Uuid::from_u128(process)),
         program: ProgramName::new(program).expect("a program name"),
         endpoint: Some(format!("/run/{program}.sock")),
+    }
+}
+
+/// How long an ownership may outlive a handle that was dropped.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// How often it is asked for meanwhile.
+const ROUND: Duration = Duration::from_millis(20);
+
+/// Owns a board as soon as it is free: where a handle that owned it was dropped, it may be free only when
+/// its time is over.
+///
+/// # Errors
+/// As for [`Log::own`]; [`Error::Owned`] when somebody still owns it after a quarter of a minute.
+pub async fn own_when_free(log: &Arc<dyn Log>, claim: Claim) -> Result<Ownership, Error> {
+    let free = async {
+        loop {
+            match log.own(claim.clone()).await {
+                Err(Error::Owned { .. }) => tokio::time::sleep(ROUND).await,
+                owned => return owned,
+            }
+        }
+    };
+    match tokio::time::timeout(PATIENCE, free).await {
+        Ok(owned) => owned,
+        Err(_) => log.own(claim.clone()).await,
     }
 }
 

@@ -7,7 +7,7 @@ use artel_core::ids::{ActivationId, Epoch, Seq};
 use artel_core::log::{ActivationQuery, ArtifactQuery, Error, LookUp, Owner, Snapshot};
 use artel_core::time::Timestamp;
 
-use super::factory::{LogFactory, LogPlace, claim, fresh};
+use super::factory::{LogFactory, LogPlace, claim, fresh, own_when_free};
 use super::sketch::{Sample, Scribe, artifact_id, correlation};
 
 fn owner(program: &str) -> Owner {
@@ -56,7 +56,8 @@ pub async fn a_board_that_was_given_up_can_be_owned<F: LogFactory>(factory: &F) 
     assert_eq!(log.owner().await.unwrap(), Some(owner("second")));
 }
 
-/// LOG-24: closing or dropping the handle that owns a board gives it up.
+/// LOG-24: closing the handle that owns a board gives it up, and so does dropping it, at once or when its
+/// time is over.
 pub async fn a_board_is_free_when_its_owner_is_gone<F: LogFactory>(factory: &F) {
     let (place, log) = fresh(factory).await;
     log.own(claim(1, "first")).await.unwrap();
@@ -65,7 +66,7 @@ pub async fn a_board_is_free_when_its_owner_is_gone<F: LogFactory>(factory: &F) 
     second.own(claim(2, "second")).await.unwrap();
     drop(second);
     let third = place.open().await.unwrap();
-    third.own(claim(3, "third")).await.unwrap();
+    own_when_free(&third, claim(3, "third")).await.unwrap();
 }
 
 /// LOG-25: any handle can see who owns a board.

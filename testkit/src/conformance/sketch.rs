@@ -24,7 +24,7 @@ use artel_core::step::{Step, StepMark};
 use artel_core::time::{Elapsed, Timestamp};
 use artel_core::visibility::Visibility;
 
-use super::factory::claim;
+use super::factory::{claim, own_when_free};
 
 /// What an artifact of a test looks like.
 #[derive(Clone, Debug)]
@@ -298,7 +298,8 @@ impl Scribe {
     /// # Panics
     /// When it cannot be owned.
     pub async fn own(log: &Arc<dyn Log>) -> Self {
-        let ownership = log.own(claim(1, "suite")).await.expect("nobody else owns the board");
+        let ownership =
+            own_when_free(log, claim(1, "suite")).await.expect("nobody else owns the board");
         Self {
             log: Arc::clone(log),
             epoch: ownership.epoch,

@@ -1,5 +1,4 @@
-//! A few connections to one file, each with its own thread. A call checks one out and gives it back
-//! when it is done; a connection that is not given back, because of an error or because the caller
+//! A few connections to one log. A call checks one out and gives it back when it is done; a connection that is not given back, because of an error or because the caller
 //! dropped the future, is closed, and the next call opens another. So nobody ever meets a
 //! connection in the middle of something.
 
@@ -9,36 +8,47 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
+use futures_util::future::BoxFuture;
+use sqlx::{ConnectOptions, Connection};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use artel_core::log::Error;
 
-use super::error::reading;
-
-pub(super) struct Connections {
+/// Connections of one kind.
+pub(crate) struct Connections<C: Connection> {
     place: String,
-    options: SqliteConnectOptions,
+    options: C::Options,
     /// What a new connection does first.
     setup: String,
+    run: Run<C>,
+    /// What it means that one cannot be made.
+    unopened: Unopened,
     count: u32,
     gate: Semaphore,
-    idle: Mutex<Vec<SqliteConnection>>,
+    idle: Mutex<Vec<C>>,
     closed: AtomicBool,
 }
 
-impl Connections {
-    pub(super) fn new(
+/// Runs statements on a connection.
+pub(crate) type Run<C> = for<'c> fn(&'c mut C, String) -> BoxFuture<'c, Result<(), sqlx::Error>>;
+
+/// Tells what an error of a place means for whoever wants a connection.
+type Unopened = fn(&str, sqlx::Error) -> Error;
+
+impl<C: Connection> Connections<C> {
+    pub(crate) fn new(
         place: &str,
-        options: SqliteConnectOptions,
-        setup: String,
+        options: C::Options,
+        (setup, run): (String, Run<C>),
+        unopened: Unopened,
         count: u32,
     ) -> Self {
         Self {
             place: place.to_owned(),
             options,
             setup,
+            run,
+            unopened,
             count,
             gate: Semaphore::new(count as usize),
             idle: Mutex::new(Vec::new()),
@@ -47,7 +57,7 @@ impl Connections {
     }
 
     /// Waits for a connection.
-    pub(super) async fn check_out(&self) -> Result<CheckedOut<'_>, Error> {
+    pub(crate) async fn check_out(&self) -> Result<CheckedOut<'_, C>, Error> {
         let permit = self.gate.acquire().await.map_err(|_| self.closed_error())?;
         if self.closed.load(Ordering::Acquire) {
             return Err(self.closed_error());
@@ -55,13 +65,13 @@ impl Connections {
         let idle = self.idle().pop();
         let connection = match idle {
             Some(connection) => connection,
-            None => self.connect().await.map_err(|error| reading("open", &self.place, error))?,
+            None => self.connect().await.map_err(|error| (self.unopened)(&self.place, error))?,
         };
         Ok(CheckedOut { connection, home: self, permit })
     }
 
     /// Does something while nobody gets a connection. Those who have one go on.
-    pub(super) async fn hold_back<T>(&self, work: impl Future<Output = T>) -> T {
+    pub(crate) async fn hold_back<T>(&self, work: impl Future<Output = T>) -> T {
         let mut all = pin!(self.gate.acquire_many(self.count));
         // The gate is fair: who comes later waits behind this one, which need not get through, until
         // it leaves the queue.
@@ -73,7 +83,7 @@ impl Connections {
 
     /// Lets go of all connections, those that are checked out when they come back. From now on
     /// none can be checked out.
-    pub(super) async fn close(&self) {
+    pub(crate) async fn close(&self) {
         self.closed.store(true, Ordering::Release);
         let Ok(_all) = self.gate.acquire_many(self.count).await else { return };
         let idle = std::mem::take(&mut *self.idle());
@@ -83,37 +93,37 @@ impl Connections {
         }
     }
 
-    pub(super) fn closed_error(&self) -> Error {
+    pub(crate) fn closed_error(&self) -> Error {
         Error::Closed { place: self.place.clone() }
     }
 
-    async fn connect(&self) -> Result<SqliteConnection, sqlx::Error> {
+    async fn connect(&self) -> Result<C, sqlx::Error> {
         let mut connection = self.options.connect().await?;
         if !self.setup.is_empty() {
-            connection.execute(AssertSqlSafe(self.setup.clone())).await?;
+            (self.run)(&mut connection, self.setup.clone()).await?;
         }
         Ok(connection)
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<SqliteConnection>> {
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<C>> {
         self.idle.lock().expect("nothing that is done under this lock panics")
     }
 }
 
 /// A connection that one call has for itself.
-pub(super) struct CheckedOut<'a> {
-    connection: SqliteConnection,
-    home: &'a Connections,
+pub(crate) struct CheckedOut<'a, C: Connection> {
+    connection: C,
+    home: &'a Connections<C>,
     permit: SemaphorePermit<'a>,
 }
 
-impl CheckedOut<'_> {
-    pub(super) const fn connection(&mut self) -> &mut SqliteConnection {
+impl<C: Connection> CheckedOut<'_, C> {
+    pub(crate) const fn connection(&mut self) -> &mut C {
         &mut self.connection
     }
 
     /// Lets the next call have the connection. To be called when its last statement is done.
-    pub(super) fn give_back(self) {
+    pub(crate) fn give_back(self) {
         self.home.idle().push(self.connection);
         drop(self.permit);
     }

@@ -1,0 +1,68 @@
+//! The tables and functions, as steps from one schema version to the next. A released step never changes;
+//! a new version is a new step at the end. The version stands in the table `migration`.
+
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Executor, Row};
+
+use artel_core::log::Error;
+
+use super::error::{code, reading};
+
+/// Step n leads from version n to version n + 1.
+const STEPS: [&str; 1] = [include_str!("first.sql")];
+
+/// The version that this release writes, and the newest that it reads.
+pub(super) const VERSION: u32 = STEPS.len() as u32;
+
+/// The relation is not there.
+const UNDEFINED_TABLE: &str = "42P01";
+
+/// The version of the schema; none when nothing of it is there.
+pub(super) async fn version(
+    place: &str,
+    connection: &mut PgConnection,
+) -> Result<Option<u32>, Error> {
+    let found = connection.fetch_one("SELECT coalesce(max(version), 0) FROM migration").await;
+    match found {
+        Err(error) if code(&error) == Some(UNDEFINED_TABLE) => Ok(None),
+        Err(error) => Err(reading("open", place, error)),
+        Ok(row) => {
+            let version: i32 = row.try_get(0).map_err(|error| reading("open", place, error))?;
+            match u32::try_from(version) {
+                Ok(version @ 1..=VERSION) => Ok(Some(version)),
+                Ok(version @ 1..) => {
+                    Err(Error::Newer { place: place.to_owned(), version, known: VERSION })
+                }
+                Ok(0) | Err(_) => Err(Error::Damaged {
+                    place: place.to_owned(),
+                    problem: format!("its schema version is {version}"),
+                }),
+            }
+        }
+    }
+}
+
+/// Makes the schema, or brings it up to [`VERSION`], in one transaction, and one process at a time. The
+/// connection must be closed when this fails or is given up.
+pub(super) async fn migrate(
+    place: &str,
+    schema: &str,
+    connection: &mut PgConnection,
+) -> Result<(), Error> {
+    let cannot = |error| reading("upgrade", place, error);
+    let begin = format!(
+        "BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('artel migration {schema}', 0)); \
+         CREATE SCHEMA IF NOT EXISTS \"{schema}\"; \
+         CREATE TABLE IF NOT EXISTS migration \
+         (version int PRIMARY KEY, at timestamptz NOT NULL DEFAULT now());"
+    );
+    connection.execute(AssertSqlSafe(begin)).await.map_err(cannot)?;
+    let row = connection.fetch_one("SELECT coalesce(max(version), 0) FROM migration").await;
+    let from: i32 = row.and_then(|row| row.try_get(0)).map_err(cannot)?;
+    for (version, step) in (1..).zip(STEPS).skip(usize::try_from(from).unwrap_or(usize::MAX)) {
+        let sql = format!("{step}; INSERT INTO migration (version) VALUES ({version});");
+        connection.execute(AssertSqlSafe(sql)).await.map_err(cannot)?;
+    }
+    connection.execute("COMMIT").await.map_err(cannot)?;
+    Ok(())
+}

@@ -1,0 +1,354 @@
+//! Listings on a server. A query is driven by the narrowest index that it has a condition for, and
+//! tests the other conditions on each row that it meets.
+
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::{Arguments, AssertSqlSafe};
+
+use artel_core::ids::Seq;
+use artel_core::log::{
+    ActivationQuery, ArtifactQuery, ClosedActivation, Direction, Error, OutcomeFilter, Page,
+    StoredArtifact,
+};
+use artel_core::names::Tag;
+
+use super::connect::fetch;
+use super::format::{self, ARTIFACT, BARE_ARTIFACT, get, seq, uuid};
+use super::handle::PostgresLog;
+use super::read::gone;
+use super::rows::{BY_AGENT, OF_TYPE, number};
+use crate::format::integer;
+
+/// With more types or agents than this, a listing goes through all artifacts instead of through
+/// those of each one.
+const DRIVERS_MAX: usize = 64;
+
+/// The bounds of a listing.
+const LOW: &str = "(SELECT low FROM bounds)";
+const HIGH: &str = "(SELECT high FROM bounds)";
+
+pub(super) async fn artifacts(
+    log: &PostgresLog,
+    query: &ArtifactQuery,
+) -> Result<Page<StoredArtifact>, Error> {
+    log.usable()?;
+    let rows = artifacts_sql(log.board_no, query).fetch(log).await?;
+    let mut page = page(log, &rows, query.limit.max(1), format::artifact)?;
+    page.as_of = page.as_of.min(query.up_to);
+    crate::check::bound(&mut page);
+    Ok(page)
+}
+
+pub(super) async fn closed_activations(
+    log: &PostgresLog,
+    query: &ActivationQuery,
+) -> Result<Page<ClosedActivation>, Error> {
+    log.usable()?;
+    let rows = closed_sql(log.board_no, query).fetch(log).await?;
+    page(log, &rows, query.limit.max(1), format::closed)
+}
+
+fn artifacts_sql(board_no: i32, query: &ArtifactQuery) -> Sql {
+    let mut sql = Sql::new(board_no, query.direction);
+    // One more than is shown tells whether there is a further page.
+    let fetched = u64::from(query.limit.max(1)) + 1;
+    bounds(&mut sql, query);
+    let order = sql.order;
+    // Payloads that are not to be shown are not read, and those that are only as far as they fit.
+    let (columns, seqs, fit) = if query.payloads {
+        let seqs = format!(
+            "SELECT seq FROM (SELECT seq, sum(len) OVER (ORDER BY seq {order} \
+             ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before FROM (SELECT seq, len"
+        );
+        let fit =
+            format!(") l) f WHERE coalesce(before, 0) <= {}", ArtifactQuery::PAYLOADS_LEN_MAX);
+        (ARTIFACT, seqs, fit)
+    } else {
+        (BARE_ARTIFACT, "SELECT seq".to_owned(), String::new())
+    };
+    sql.text(&format!(
+        " SELECT h.seq, {columns} FROM board h LEFT JOIN (SELECT a.* FROM ({seqs} FROM ("
+    ));
+    for (place, driver) in drivers(query).into_iter().enumerate() {
+        if place > 0 {
+            sql.text(" UNION ALL ");
+        }
+        sql.text("(");
+        driven(&mut sql, query, driver);
+        sql.text(&format!(" LIMIT {fetched})"));
+    }
+    sql.text(&format!(
+        ") d ORDER BY seq {order} LIMIT {fetched}{fit}) s \
+         JOIN artifact a ON a.board_no = $1 AND a.seq = s.seq) a ON true \
+         WHERE h.no = $1 ORDER BY a.seq {order}"
+    ));
+    sql
+}
+
+/// The seqs between which, exclusive, all that may be shown lies. Commit times never fall, so a
+/// moment is such a seq as well; times inside of a batch are compared row by row.
+fn bounds(sql: &mut Sql, query: &ArtifactQuery) {
+    let (low, high) = (low(query.cursor, query.direction), high(query.cursor, query.direction));
+    let high = high.min(query.up_to.get().saturating_add(1));
+    sql.text(&format!(
+        "WITH bounds (low, high) AS MATERIALIZED (SELECT greatest({}::bigint, ",
+        integer(low)
+    ));
+    match query.since {
+        None => sql.text("0"),
+        Some(since) => {
+            sql.text("coalesce((SELECT last FROM batch WHERE board_no = $1 AND at < ");
+            sql.bind(since.as_millis());
+            sql.text(" ORDER BY at DESC, last DESC LIMIT 1), 0)");
+        }
+    }
+    sql.text(&format!("), least({}::bigint, ", integer(high)));
+    match query.until {
+        None => sql.text(&integer(u64::MAX).to_string()),
+        Some(until) => {
+            sql.text("coalesce((SELECT last + 1 FROM batch WHERE board_no = $1 AND at >= ");
+            sql.bind(until.as_millis());
+            sql.text(&format!(" ORDER BY at, last LIMIT 1), {})", integer(u64::MAX)));
+        }
+    }
+    sql.text("))");
+}
+
+fn closed_sql(board_no: i32, query: &ActivationQuery) -> Sql {
+    let mut sql = Sql::new(board_no, query.direction);
+    let order = sql.order;
+    sql.text(
+        "SELECT h.seq, c.activation, c.body FROM board h LEFT JOIN (SELECT c.* FROM closed c ",
+    );
+    let done = query.outcomes.is_empty() || query.outcomes.contains(&OutcomeFilter::Done);
+    sql.text("WHERE c.board_no = $1");
+    if let Some(input) = query.input {
+        sql.text(
+            " AND c.activation IN (SELECT activation FROM worked_on WHERE board_no = $1 AND input = ",
+        );
+        sql.bind(integer(input.get()));
+        sql.text(")");
+    }
+    if let Some(correlation) = query.correlation {
+        let correlation = uuid(correlation.as_bytes());
+        sql.text(" AND c.correlation = ");
+        sql.bind(correlation);
+        if query.input.is_none() {
+            sql.text(
+                " AND c.activation IN (SELECT w.activation FROM artifact a JOIN worked_on w \
+                 ON w.board_no = $1 AND w.input = a.seq WHERE a.board_no = $1 AND a.correlation = ",
+            );
+            sql.bind(correlation);
+            sql.text(" UNION SELECT activation FROM closed WHERE board_no = $1 AND apart AND correlation = ");
+            sql.bind(correlation);
+            sql.text(")");
+        }
+    }
+    if !done {
+        sql.text(" AND c.outcome <> 0");
+    }
+    if !query.outcomes.is_empty() {
+        let outcomes: Vec<i16> = query.outcomes.iter().map(|outcome| filter_no(*outcome)).collect();
+        sql.among("c.outcome", outcomes);
+    }
+    if !query.agents.is_empty() {
+        let agents: Vec<i32> = query.agents.iter().map(|agent| number(agent.get())).collect();
+        sql.among("c.agent_no", agents);
+    }
+    sql.text(&format!(
+        " AND c.activation > {} AND c.activation < {} ORDER BY c.activation {order} LIMIT {}) c \
+         ON true WHERE h.no = $1 ORDER BY c.activation {order}",
+        integer(low(query.cursor, query.direction)),
+        integer(high(query.cursor, query.direction)),
+        u64::from(query.limit.max(1)) + 1,
+    ));
+    sql
+}
+
+/// What the artifacts of a listing are found by.
+#[derive(Clone, Copy)]
+enum Driver<'a> {
+    Correlation,
+    Tag(&'a Tag),
+    /// Those in the stretches of a kind and a number.
+    Stretch(i16, u32),
+    All,
+}
+
+/// The drivers whose artifacts together, each once, are those that may be admitted.
+fn drivers(query: &ArtifactQuery) -> Vec<Driver<'_>> {
+    let stretches = |kind, numbers: Vec<u32>| {
+        let mut numbers = numbers;
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers.into_iter().map(|no| Driver::Stretch(kind, no)).collect()
+    };
+    if query.correlation.is_some() {
+        vec![Driver::Correlation]
+    } else if let Some(tag) = query.tags.first() {
+        vec![Driver::Tag(tag)]
+    } else if (1..=DRIVERS_MAX).contains(&query.types.len()) {
+        stretches(OF_TYPE, query.types.iter().map(|type_no| type_no.get()).collect())
+    } else if (1..=DRIVERS_MAX).contains(&query.agents.len()) {
+        stretches(BY_AGENT, query.agents.iter().map(|agent| agent.get()).collect())
+    } else {
+        vec![Driver::All]
+    }
+}
+
+/// The seqs of a driver's artifacts that meet all conditions, in order.
+fn driven(sql: &mut Sql, query: &ArtifactQuery, driver: Driver<'_>) {
+    let mut order = format!(" ORDER BY a.seq {}", sql.order);
+    sql.text("SELECT a.seq AS seq");
+    if query.payloads {
+        sql.text(", octet_length(a.payload) AS len");
+    }
+    sql.text(" FROM ");
+    match driver {
+        Driver::Correlation | Driver::All => sql.text("artifact a WHERE a.board_no = $1"),
+        Driver::Tag(tag) => {
+            sql.text(
+                "tag t JOIN artifact a ON a.board_no = $1 AND a.seq = t.seq \
+                 WHERE t.board_no = $1 AND t.tag = ",
+            );
+            sql.bind(tag.as_str().to_owned());
+            sql.text(&format!(" AND t.seq > {LOW} AND t.seq < {HIGH}"));
+            order = format!(" ORDER BY t.seq {}", sql.order);
+        }
+        Driver::Stretch(kind, no) => {
+            let (column, no) = (if kind == OF_TYPE { "type_no" } else { "agent_no" }, number(no));
+            sql.text(&format!(
+                "stretch s JOIN artifact a ON a.board_no = $1 \
+                 AND a.seq >= s.first AND a.seq <= s.last AND a.{column} = {no} \
+                 WHERE s.board_no = $1 AND s.kind = {kind} AND s.no = {no} \
+                 AND s.last > {LOW} AND s.first < {HIGH}"
+            ));
+            order = format!(" ORDER BY s.last {0}, a.seq {0}", sql.order);
+        }
+    }
+    sql.text(&format!(" AND a.seq > {LOW} AND a.seq < {HIGH}"));
+    if let Some(correlation) = query.correlation {
+        sql.text(" AND a.correlation = ");
+        sql.bind(uuid(correlation.as_bytes()));
+    }
+    for tag in &query.tags {
+        sql.text(
+            " AND EXISTS (SELECT 1 FROM tag t WHERE t.board_no = $1 AND t.seq = a.seq AND t.tag = ",
+        );
+        sql.bind(tag.as_str().to_owned());
+        sql.text(")");
+    }
+    if !query.types.is_empty() {
+        let types = query.types.iter().map(|type_no| number(type_no.get()));
+        sql.among("a.type_no", types.collect::<Vec<i32>>());
+    }
+    if !query.agents.is_empty() {
+        let agents = query.agents.iter().map(|agent| number(agent.get()));
+        sql.among("a.agent_no", agents.collect::<Vec<i32>>());
+    }
+    if let Some(since) = query.since {
+        sql.text(" AND a.at >= ");
+        sql.bind(since.as_millis());
+    }
+    if let Some(until) = query.until {
+        sql.text(" AND a.at < ");
+        sql.bind(until.as_millis());
+    }
+    sql.text(&order);
+}
+
+/// The number below all that a page may show.
+fn low(cursor: Option<Seq>, direction: Direction) -> u64 {
+    match (cursor, direction) {
+        (Some(cursor), Direction::OldestFirst) => cursor.get(),
+        (None, _) | (Some(_), Direction::NewestFirst) => 0,
+    }
+}
+
+/// The number above all that a page may show.
+fn high(cursor: Option<Seq>, direction: Direction) -> u64 {
+    match (cursor, direction) {
+        (Some(cursor), Direction::NewestFirst) => cursor.get(),
+        (None, _) | (Some(_), Direction::OldestFirst) => u64::MAX,
+    }
+}
+
+const fn filter_no(outcome: OutcomeFilter) -> i16 {
+    match outcome {
+        OutcomeFilter::Done => 0,
+        OutcomeFilter::Dead => 1,
+        OutcomeFilter::Cancelled => 2,
+        OutcomeFilter::Dropped => 3,
+        OutcomeFilter::Expired => 4,
+    }
+}
+
+/// A statement that is put together, with what is bound to it: the board first, as `$1`.
+struct Sql {
+    text: String,
+    arguments: PgArguments,
+    bound: usize,
+    order: &'static str,
+}
+
+impl Sql {
+    fn new(board_no: i32, direction: Direction) -> Self {
+        let order = match direction {
+            Direction::OldestFirst => "ASC",
+            Direction::NewestFirst => "DESC",
+        };
+        let mut arguments = PgArguments::default();
+        arguments.add(board_no).expect("a number can be bound");
+        Self { text: String::new(), arguments, bound: 1, order }
+    }
+
+    fn text(&mut self, text: &str) {
+        self.text.push_str(text);
+    }
+
+    fn bind<'t>(
+        &mut self,
+        value: impl sqlx::Encode<'t, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
+    ) {
+        self.bound += 1;
+        self.text.push_str(&format!("${}", self.bound));
+        self.arguments.add(value).expect("numbers, texts and bytes can be bound");
+    }
+
+    fn among<'t>(
+        &mut self,
+        column: &str,
+        list: impl sqlx::Encode<'t, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
+    ) {
+        self.text(&format!(" AND {column} = ANY ("));
+        self.bind(list);
+        self.text(")");
+    }
+
+    async fn fetch(self, log: &PostgresLog) -> Result<Vec<PgRow>, Error> {
+        // Each has a text of its own: none is worth a place among the statements that are kept.
+        let query = sqlx::query_with(AssertSqlSafe(self.text), self.arguments).persistent(false);
+        fetch(log, query).await
+    }
+}
+
+/// A page out of rows that begin with the head's seq and go on with the seq of an item, which is
+/// none in the only row when there are no items.
+fn page<T>(
+    log: &PostgresLog,
+    rows: &[PgRow],
+    limit: u32,
+    item: fn(&str, &PgRow, usize) -> Result<T, Error>,
+) -> Result<Page<T>, Error> {
+    let Some(first) = rows.first() else { return Err(gone(&log.place)) };
+    let as_of = seq(&log.place, first, 0)?;
+    if get::<Option<i64>>(&log.place, first, 1)?.is_none() {
+        return Ok(Page { items: Vec::new(), next: None, as_of });
+    }
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let shown = &rows[..rows.len().min(limit)];
+    let items = shown.iter().map(|row| item(&log.place, row, 1)).collect::<Result<_, _>>()?;
+    let more = rows.len() > limit;
+    let next =
+        if more { shown.last().map(|row| seq(&log.place, row, 1)).transpose()? } else { None };
+    Ok(Page { items, next, as_of })
+}

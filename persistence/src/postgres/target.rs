@@ -1,0 +1,240 @@
+//! Where a log lies: the parameters of a URL that say which board of which schema of which server, and
+//! what is asked of it.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::PgConnectOptions;
+
+use artel_core::log::Durability;
+
+/// The board of a URL that names none.
+pub(super) const BOARD: &str = "main";
+/// The schema of a URL that names none.
+const SCHEMA: &str = "artel";
+/// For how long a board is owned without being renewed, unless a URL says otherwise, and at least.
+const OWNERSHIP: Duration = Duration::from_secs(10);
+const OWNERSHIP_MIN: Duration = Duration::from_secs(1);
+const OWNERSHIP_MAX: Duration = Duration::from_secs(600);
+/// The bytes of a name in PostgreSQL.
+const NAME_LEN_MAX: usize = 63;
+/// How many connections a log has, the one that writes included.
+const CONNECTIONS: u32 = 5;
+
+/// What an acknowledged append is to survive at least.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Promise {
+    /// The death of the server's host.
+    Host,
+    /// The death of the process that appended. The server may lose what it has not flushed yet.
+    Process,
+}
+
+impl Promise {
+    pub(super) const fn durability(self) -> Durability {
+        match self {
+            Self::Host => Durability::Host,
+            Self::Process => Durability::Process,
+        }
+    }
+}
+
+/// A board on a server.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    pub(super) options: PgConnectOptions,
+    pub(super) schema: String,
+    /// What the board is found by.
+    pub(super) board: String,
+    pub(super) ownership: Duration,
+    pub(super) promise: Promise,
+    /// How many connections read.
+    pub(super) readers: u32,
+}
+
+impl PartialEq for Target {
+    fn eq(&self, other: &Self) -> bool {
+        self.place() == other.place()
+            && (self.ownership, self.promise, self.readers)
+                == (other.ownership, other.promise, other.readers)
+    }
+}
+
+impl Eq for Target {}
+
+/// The parameters that PostgreSQL's own clients know too.
+const OF_LIBPQ: [&str; 8] =
+    ["sslmode", "sslrootcert", "sslcert", "sslkey", "host", "port", "user", "dbname"];
+
+impl Target {
+    /// Takes a URL apart; the error says what is wrong with it.
+    pub(crate) fn parse(url: &str) -> Result<Self, String> {
+        let (base, parameters) = url.split_once('?').unwrap_or((url, ""));
+        let mut theirs = Vec::new();
+        let (mut schema, mut board) = (SCHEMA.to_owned(), BOARD.to_owned());
+        let (mut ownership, mut promise, mut connections) = (OWNERSHIP, Promise::Host, CONNECTIONS);
+        let mut seen = Vec::new();
+        for parameter in parameters.split('&').filter(|parameter| !parameter.is_empty()) {
+            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+            if seen.contains(&name) {
+                return Err(format!("it has the parameter `{name}` twice"));
+            }
+            seen.push(name);
+            match name {
+                "board" => board = board_name(value)?,
+                "schema" => schema = schema_name(value)?,
+                "ownership" => ownership = ownership_time(value)?,
+                "durability" => promise = promise_of(value)?,
+                "connections" => connections = count(value)?,
+                "password" => {
+                    return Err("a password does not belong into a parameter, which others may read; use \
+                         PGPASSWORD, a password file (PGPASSFILE), or `postgres://user:password@host`"
+                        .to_owned());
+                }
+                name if OF_LIBPQ.contains(&name) => theirs.push(parameter),
+                name => {
+                    return Err(format!(
+                        "it has the parameter `{name}`; there are board, schema, ownership, durability, \
+                         connections, and {} of PostgreSQL's own",
+                        OF_LIBPQ.join(", ")
+                    ));
+                }
+            }
+        }
+        let plain = format!("{base}?{}", theirs.join("&"));
+        let options = PgConnectOptions::from_str(&plain)
+            // What it repeats might hold a password.
+            .map_err(|_| {
+                "it cannot be read; write for example `postgres://user@host:5432/database?board=orders`"
+                    .to_owned()
+            })?
+            // Poolers refuse what they do not know.
+            .extra_float_digits(None)
+            .application_name("artel");
+        Ok(Self { options, schema, board, ownership, promise, readers: connections - 1 })
+    }
+
+    /// What errors call it.
+    pub(super) fn place(&self) -> String {
+        let options = &self.options;
+        let database = options.get_database().unwrap_or_else(|| options.get_username());
+        let host = match options.get_socket() {
+            Some(socket) => socket.display().to_string(),
+            None => format!("{}:{}", options.get_host(), options.get_port()),
+        };
+        let schema =
+            if self.schema == SCHEMA { String::new() } else { format!("&schema={}", self.schema) };
+        format!("postgres://{host}/{database}?board={}{schema}", self.board)
+    }
+
+    /// What the ownerships of a process on one server and schema have in common.
+    pub(super) fn server(&self) -> String {
+        let options = &self.options;
+        let database = options.get_database().unwrap_or_else(|| options.get_username());
+        let socket = options.get_socket().map(|path| path.display().to_string());
+        let host = socket.unwrap_or_else(|| options.get_host().to_owned());
+        let (port, user) = (options.get_port(), options.get_username());
+        format!("{user}@{host}:{port}/{database}/{}", self.schema)
+    }
+}
+
+fn board_name(value: &str) -> Result<String, String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if value.is_empty() || value.len() > 100 || !value.chars().all(fits) {
+        return Err(format!(
+            "`board` is `{value}`; it may have up to 100 letters, digits, and the signs - _ ."
+        ));
+    }
+    Ok(value.to_owned())
+}
+
+fn schema_name(value: &str) -> Result<String, String> {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    let starts = value.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
+    if !starts || value.len() > NAME_LEN_MAX || !value.chars().all(fits) {
+        return Err(format!(
+            "`schema` is `{value}`; it may have up to {NAME_LEN_MAX} small letters, digits and _, and \
+             begins with a letter or _"
+        ));
+    }
+    if value.starts_with("pg_") {
+        return Err(format!("`schema` is `{value}`; names with pg_ are PostgreSQL's own"));
+    }
+    Ok(value.to_owned())
+}
+
+fn ownership_time(value: &str) -> Result<Duration, String> {
+    let time = value
+        .strip_suffix("ms")
+        .map(|number| (number, 1))
+        .or_else(|| value.strip_suffix('s').map(|number| (number, 1_000)))
+        .and_then(|(number, unit)| Some(Duration::from_millis(number.parse::<u64>().ok()? * unit)));
+    match time {
+        Some(time) if (OWNERSHIP_MIN..=OWNERSHIP_MAX).contains(&time) => Ok(time),
+        Some(_) | None => Err(format!(
+            "`ownership` is `{value}`; it may be from {} s to {} s, such as `10s` or `1500ms`",
+            OWNERSHIP_MIN.as_secs(),
+            OWNERSHIP_MAX.as_secs()
+        )),
+    }
+}
+
+fn promise_of(value: &str) -> Result<Promise, String> {
+    match value {
+        "host" => Ok(Promise::Host),
+        "process" => Ok(Promise::Process),
+        _ => Err(format!("`durability` is `{value}`; it may be `host` or `process`")),
+    }
+}
+
+fn count(value: &str) -> Result<u32, String> {
+    match value.parse() {
+        Ok(count @ 2..=100) => Ok(count),
+        Ok(_) | Err(_) => Err(format!("`connections` is `{value}`; it may be from 2 to 100")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(parameters: &str) -> String {
+        Target::parse(&format!("postgres://me@host/db?{parameters}")).unwrap_err()
+    }
+
+    #[test]
+    fn a_url_says_which_board_and_what_is_asked_of_it() {
+        let target = Target::parse("postgres://me:secret@host:5433/db").unwrap();
+        assert_eq!(target.place(), "postgres://host:5433/db?board=main");
+        assert_eq!((target.ownership, target.promise), (OWNERSHIP, Promise::Host));
+        let target = Target::parse(
+            "postgres://me@host/db?board=orders&schema=shop&ownership=1500ms&durability=process\
+             &connections=3&sslmode=require",
+        )
+        .unwrap();
+        assert_eq!(target.place(), "postgres://host:5432/db?board=orders&schema=shop");
+        let time = Duration::from_millis(1_500);
+        assert_eq!((target.ownership, target.promise), (time, Promise::Process));
+        assert_eq!(target.readers, 2);
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused_with_what_may_be_written() {
+        for (parameters, part) in [
+            ("board=a/b", "up to 100 letters"),
+            ("schema=Shop", "small letters"),
+            ("schema=pg_x", "PostgreSQL's own"),
+            ("ownership=10", "such as `10s`"),
+            ("ownership=100ms", "from 1 s"),
+            ("durability=none", "`host` or `process`"),
+            ("connections=1", "from 2 to 100"),
+            ("password=secret", "PGPASSWORD"),
+            ("pool=3", "there are board, schema"),
+            ("board=a&board=b", "twice"),
+            ("sslmode=perhaps", "write for example"),
+        ] {
+            let said = problem(parameters);
+            assert!(said.contains(part) && !said.contains("secret"), "{parameters}: {said}");
+        }
+    }
+}

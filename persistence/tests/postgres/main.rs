@@ -1,0 +1,33 @@
+//! The conformance suite of the log port over `postgres:`, on a real server, and what is particular to it.
+//!
+//! Not in dev/test --quick: it starts a server.
+
+#[cfg(test)]
+mod damage;
+#[cfg(test)]
+mod open;
+#[cfg(test)]
+mod own;
+#[cfg(test)]
+mod place;
+
+use artel_core::log::{Description, Durability};
+use artel_testkit::conformance::{LogFactory, NewBoard};
+
+use place::Place;
+
+struct PostgresFactory;
+
+impl LogFactory for PostgresFactory {
+    type Place = Place;
+
+    fn description(&self) -> Description {
+        Description { scheme: "postgres", durability: Durability::Host }
+    }
+
+    async fn make(&self, board: NewBoard) -> Place {
+        Place::new(board).await
+    }
+}
+
+artel_testkit::log_conformance!(postgres, PostgresFactory);

@@ -1,0 +1,148 @@
+//! Opening boards on a server: schemas, versions, settings, and what lies between.
+
+use sqlx::Row;
+
+use artel_core::log::{Durability, Error};
+use artel_persistence::{OpenOptions, move_aside, remove};
+use artel_testkit::conformance::{LogPlace, NewBoard, Sample, Scribe};
+use artel_testkit::servers::PgBouncer;
+
+use crate::place::{Place, SERVER, create, new_name, sql};
+
+/// POSTGRES-2: the schema is made where a board is to be made, by one of several who ask at once; nothing is
+/// made where it was only to be opened.
+#[tokio::test]
+async fn a_schema_is_made_once() {
+    let schema = new_name();
+    let url = |board: u32| format!("{}?schema={schema}&board=b{board}", SERVER.url());
+    for options in [OpenOptions::existing(), OpenOptions::read_only()] {
+        let error = artel_persistence::open(&url(0), options).await.unwrap_err();
+        assert!(matches!(error, Error::Missing { .. }), "{error:?}");
+    }
+    let count = format!("SELECT count(*) FROM pg_namespace WHERE nspname = '{schema}'");
+    assert_eq!(sql(&count).await[0].get::<i64, _>(0), 0, "nothing is made by looking");
+    let urls: Vec<String> = (0..4).map(|number| url(number % 2)).collect();
+    let opened = urls.iter().map(|url| artel_persistence::open(url, create(NewBoard::sample())));
+    for opened in futures_util::future::join_all(opened).await {
+        opened.unwrap().close().await;
+    }
+    let boards = sql(&format!("SELECT key FROM {schema}.board ORDER BY key")).await;
+    let keys: Vec<String> = boards.iter().map(|row| row.get(0)).collect();
+    assert_eq!(keys, ["b0", "b1"]);
+    let steps = sql(&format!("SELECT version FROM {schema}.migration")).await;
+    assert_eq!(steps.len(), 1);
+}
+
+/// POSTGRES-2: a schema of a later version is refused with both versions.
+#[tokio::test]
+async fn a_later_schema_is_refused() {
+    let schema = new_name();
+    let url = format!("{}?schema={schema}", SERVER.url());
+    artel_persistence::open(&url, create(NewBoard::sample())).await.unwrap().close().await;
+    sql(&format!("INSERT INTO {schema}.migration (version) VALUES (99)")).await;
+    let error = artel_persistence::open(&url, OpenOptions::existing()).await.unwrap_err();
+    assert!(matches!(error, Error::Newer { version: 99, .. }), "{error:?}");
+}
+
+/// POSTGRES-1: a server whose settings lose what it acknowledged is refused, with the setting and what to
+/// do; where less is asked of it, it will do, and the log says what it promises.
+#[tokio::test]
+async fn settings_that_break_the_promise_are_refused() {
+    let user = new_name();
+    sql(&format!("CREATE ROLE {user} LOGIN SUPERUSER")).await;
+    sql(&format!("ALTER ROLE {user} SET synchronous_commit = off")).await;
+    let url = SERVER.url().replace("postgres@", &format!("{user}@"));
+    let url = |more: &str| format!("{url}?board={user}{more}");
+    let error = artel_persistence::open(&url(""), create(NewBoard::sample())).await.unwrap_err();
+    assert_eq!((error.code(), error.retryable()), ("log-unfit", false));
+    let said = error.to_string();
+    assert!(said.contains("`synchronous_commit` is `off`") && said.contains("durability=process"));
+    let weaker = url("&durability=process");
+    let log = artel_persistence::open(&weaker, create(NewBoard::sample())).await.unwrap();
+    assert_eq!(log.describe().durability, Durability::Process);
+}
+
+/// POSTGRES-9: through a pool that gives each session a connection, a log is as it is without; one that
+/// gives each transaction another is refused.
+#[tokio::test]
+async fn a_pool_has_to_keep_sessions() {
+    let key = new_name();
+    let session = PgBouncer::start(&SERVER, "session");
+    let url = format!("{}?board={key}", session.url());
+    let log = artel_persistence::open(&url, create(NewBoard::sample())).await.unwrap();
+    let mut scribe = Scribe::own(&log).await;
+    scribe.publish(&[Sample::new(1)]).await;
+    log.close().await;
+    for mode in ["transaction", "statement"] {
+        let pool = PgBouncer::start(&SERVER, mode);
+        let url = format!("{}?board={key}", pool.url());
+        let error = artel_persistence::open(&url, OpenOptions::existing()).await.unwrap_err();
+        assert_eq!(error.code(), "log-unfit", "{mode}: {error:?}");
+        assert!(error.to_string().contains("pool_mode = session"), "{error}");
+    }
+}
+
+/// POSTGRES-7: a log that was opened only to be read refuses to write, and follows its owner.
+#[tokio::test]
+async fn a_reader_writes_nothing() {
+    let (place, scribe) = Place::with_batches(2).await;
+    let reader = artel_persistence::open(&place.url, OpenOptions::read_only()).await.unwrap();
+    let error = reader.own(artel_testkit::conformance::factory::claim(1, "x")).await.unwrap_err();
+    assert_eq!(error.code(), "log-read-only");
+    assert_eq!(reader.head().await.unwrap().seq, scribe.seq);
+    let log = place.open().await.unwrap();
+    Scribe::own(&log).await.publish(&[Sample::new(7)]).await;
+    assert_eq!(reader.head().await.unwrap().seq, scribe.seq.next());
+}
+
+/// POSTGRES-8: a board is removed with everything in it, and nothing else, unless somebody owns it; one of
+/// development is moved aside.
+#[tokio::test]
+async fn a_board_is_removed_or_moved_aside() {
+    let (place, _) = Place::with_batches(3).await;
+    let (other, _) = Place::with_batches(2).await;
+    let log = place.open().await.unwrap();
+    let _scribe = Scribe::own(&log).await;
+    let error = remove(&place.url).await.unwrap_err();
+    assert!(matches!(&error, Error::Owned { owner, .. } if owner.program == "suite"), "{error:?}");
+    log.close().await;
+    let error = move_aside(&place.url).await.unwrap_err();
+    assert!(matches!(error, Error::NotDev { .. }), "{error:?}");
+    let number: i32 = place.sql("SELECT BOARD").await[0].get(0);
+    remove(&place.url).await.unwrap();
+    for table in ["batch", "artifact", "stretch", "tag", "closed", "owner"] {
+        let left = format!("SELECT count(*) FROM artel.{table} WHERE board_no = {number}");
+        assert_eq!(sql(&left).await[0].get::<i64, _>(0), 0, "{table}");
+    }
+    assert!(matches!(place.open().await.unwrap_err(), Error::Missing { .. }));
+    assert!(matches!(remove(&place.url).await.unwrap_err(), Error::Missing { .. }));
+    assert_eq!(other.open().await.unwrap().head().await.unwrap().seq.get(), 2);
+
+    let place = Place::new(NewBoard { dev: true, ..NewBoard::sample() }).await;
+    let aside = move_aside(&place.url).await.unwrap();
+    assert!(aside.ends_with(&format!("board={}.aside-1", place.key)), "{aside}");
+    assert!(matches!(place.open().await.unwrap_err(), Error::Missing { .. }));
+}
+
+/// POSTGRES-3: an append is one transaction: the head, the batch and all rows were written by the same one.
+#[tokio::test]
+async fn an_append_is_one_transaction() {
+    let place = Place::new(NewBoard::sample()).await;
+    let log = place.open().await.unwrap();
+    let mut scribe = Scribe::own(&log).await;
+    let mut sample = Sample::new(1);
+    sample.tags = vec!["red".parse().unwrap()];
+    sample.key = Some("once".parse().unwrap());
+    scribe.publish(&[sample, Sample::new(2)]).await;
+    let tables = ["batch", "artifact", "stretch", "tag", "used_key"];
+    let written = tables
+        .map(|table| format!("SELECT xmin::text AS x FROM artel.{table} WHERE board_no = BOARD"));
+    let head = "SELECT xmin::text AS x FROM artel.board WHERE no = BOARD";
+    let all = format!(
+        "SELECT x, count(*) FROM ({} UNION ALL {head}) t GROUP BY x",
+        written.join(" UNION ALL ")
+    );
+    let rows = place.sql(&all).await;
+    assert_eq!(rows.len(), 1, "they were written by one transaction");
+    assert_eq!(rows[0].get::<i64, _>(1), 7);
+}

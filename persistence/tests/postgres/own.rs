@@ -1,0 +1,108 @@
+//! Owning boards on a server for a time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use sqlx::Row;
+use tokio::time::Instant;
+
+use artel_core::log::{Error, Log};
+use artel_testkit::conformance::factory::{claim, own_when_free};
+use artel_testkit::conformance::{LogPlace, NewBoard, Sample, Scribe};
+
+use crate::place::{Place, SERVER, create, new_name, sql};
+
+/// Boards in a schema of their own, each owned, for so many seconds.
+async fn owned(schema: &str, boards: u32, seconds: u32) -> Vec<Arc<dyn Log>> {
+    let mut logs = Vec::new();
+    for number in 0..boards {
+        let url = format!("{}?schema={schema}&board=b{number}&ownership={seconds}s", SERVER.url());
+        let log = artel_persistence::open(&url, create(NewBoard::sample())).await.unwrap();
+        log.own(claim(1, "first")).await.unwrap();
+        logs.push(log);
+    }
+    logs
+}
+
+/// POSTGRES-4: an owner that is kept keeps its board for longer than its time; one that is not loses it when
+/// that is over, and knows it, by its own clock, before another can have it.
+#[tokio::test]
+async fn an_ownership_lasts_while_it_is_renewed() {
+    let schema = new_name();
+    let logs = owned(&schema, 1, 1).await;
+    let (log, began) = (&logs[0], Instant::now());
+    let epoch = log.head().await.unwrap().epoch;
+    let url = format!("{}?schema={schema}&board=b0&ownership=1s", SERVER.url());
+    let other = artel_persistence::open(&url, create(NewBoard::sample())).await.unwrap();
+    let renewed = async {
+        while began.elapsed() < Duration::from_millis(2_200) {
+            log.confirm(epoch).unwrap();
+            let error = other.own(claim(2, "second")).await.unwrap_err();
+            assert!(matches!(&error, Error::Owned { owner, .. } if owner.program == "first"));
+        }
+    };
+    tokio::select! {
+        () = renewed => {}
+        () = log.keep() => panic!("it was lost"),
+    }
+    // Nobody renews it any more.
+    own_when_free(&other, claim(2, "second")).await.unwrap();
+    assert!(matches!(log.confirm(epoch).unwrap_err(), Error::NotOwned { .. }));
+}
+
+/// POSTGRES-5: whoever was taken over is told by the next renewal, and its appends are refused.
+#[tokio::test]
+async fn whoever_was_taken_over_is_told() {
+    let (place, _) = Place::with_batches(0).await;
+    let log = place.open().await.unwrap();
+    let mut scribe = Scribe::own(&log).await;
+    scribe.publish(&[Sample::new(1)]).await;
+    place
+        .sql(
+            "UPDATE artel.owner SET until = clock_timestamp() - interval '1 second' \
+              WHERE board_no = BOARD",
+        )
+        .await;
+    let other = place.open().await.unwrap();
+    let mut next = Scribe::own(&other).await;
+    log.keep().await;
+    assert!(matches!(log.confirm(scribe.epoch).unwrap_err(), Error::NotOwned { .. }));
+    let mut sketch = scribe.sketch();
+    sketch.filler();
+    let error = scribe.try_append(scribe.seal(sketch)).await.unwrap_err();
+    assert!(matches!(error, Error::Fenced { .. }), "{error:?}");
+    next.publish(&[Sample::new(2)]).await;
+}
+
+/// POSTGRES-10: all boards of a process on a server are renewed in one statement, by whichever of them asks
+/// first; when that one goes, another goes on.
+#[tokio::test]
+async fn all_boards_are_renewed_at_once() {
+    let schema = new_name();
+    let mut logs = owned(&schema, 10, 3).await;
+    let newest = format!(
+        "SELECT min(until)::text, extract(epoch FROM max(until) - min(until))::float8 \
+         FROM {schema}.owner"
+    );
+    for _ in 0..2 {
+        let before: String = sql(&newest).await[0].get(0);
+        let renewed = async {
+            loop {
+                let row = &sql(&newest).await[0];
+                if row.get::<String, _>(0) > before {
+                    return row.get::<f64, _>(1);
+                }
+            }
+        };
+        let keeping = join_all(logs.iter().map(|log| log.keep()));
+        let spread = tokio::select! {
+            _ = keeping => panic!("one was lost"),
+            spread = renewed => spread,
+        };
+        // One statement asks the clock for each row.
+        assert!(spread < 0.1, "{spread} s between the first and the last");
+        // The one that asked first is given up.
+        logs.remove(0).close().await;
+    }
+}

@@ -1,0 +1,9 @@
+//! Real servers for tests: on free ports, in folders of their own, with the settings that keep what they
+//! acknowledge, and gone when the process is that started them, whatever ends it.
+
+mod pgbouncer;
+mod postgres;
+mod supervised;
+
+pub use pgbouncer::PgBouncer;
+pub use postgres::PostgresServer;

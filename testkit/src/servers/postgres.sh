@@ -1,0 +1,33 @@
+# Starts a PostgreSQL server on a port, says `ready`, and stops it when standard input ends.
+set -eu
+port=$1
+bin=
+for folder in /usr/lib/postgresql/*/bin /usr/local/pgsql/bin; do
+    if [ -x "$folder/initdb" ]; then bin=$folder; fi
+done
+if [ -z "$bin" ] && command -v initdb >/dev/null; then bin=$(dirname "$(command -v initdb)"); fi
+if [ -z "$bin" ]; then
+    echo "there is no PostgreSQL server: apt-get install postgresql (Debian)" >&2
+    exit 1
+fi
+folder=$(mktemp -d "${TMPDIR:-/tmp}/artel-pg.XXXXXX")
+# A server refuses to run as root.
+as=
+if [ "$(id -u)" = 0 ]; then
+    chown postgres "$folder"
+    as="runuser -u postgres --"
+fi
+clear_away() {
+    $as "$bin/pg_ctl" -D "$folder/data" stop -m immediate >/dev/null 2>&1 || true
+    rm -rf "$folder"
+}
+trap clear_away EXIT
+cd "$folder"
+$as "$bin/initdb" -D "$folder/data" -U postgres -A trust --no-sync -E UTF8 --locale=C.UTF-8 \
+    >"$folder/initdb.log" 2>&1 || { cat "$folder/initdb.log" >&2; exit 1; }
+$as "$bin/pg_ctl" -D "$folder/data" -w -l "$folder/data/server.log" start -o "-p $port \
+    -c listen_addresses=127.0.0.1 -c unix_socket_directories='$folder' -c max_connections=300" \
+    >/dev/null 2>&1 </dev/null || { cat "$folder/data/server.log" >&2; exit 1; }
+echo ready
+exec 1>&-
+cat >/dev/null
