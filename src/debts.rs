@@ -20,6 +20,7 @@ use artel_core::hash::Hash;
 use artel_core::ids::{ArtifactId, CommandId, CorrelationId, DebtId, Incarnation, Seq};
 use artel_core::log::{self, ClosedActivation, Outcome};
 use artel_core::policy::limits;
+use artel_core::time::Timestamp;
 use artel_core::visibility::{Restriction, Visibility};
 
 use crate::committer::Failure;
@@ -141,11 +142,12 @@ struct Inputs {
 }
 
 impl Inputs {
-    fn note(&mut self, envelope: &Envelope, correlation: CorrelationId) {
+    fn note(&mut self, envelope: &Envelope, correlation: CorrelationId, at: Timestamp) {
         if self.ids.len() < DeadLetter::INPUTS_MAX {
             self.ids.push(envelope.id);
         }
-        self.visibility = self.visibility.and(&envelope.visibility.once_due());
+        // What waited for its time may have died before it, and nobody is told before it either.
+        self.visibility = self.visibility.and(&envelope.visibility.as_of(at));
         if envelope.correlation != correlation {
             self.parents.push(envelope.correlation);
         }
@@ -203,6 +205,7 @@ impl Payer {
 
     async fn inputs(&self, closed: &ClosedActivation) -> Result<Inputs, Unpaid> {
         let mut inputs = Inputs::default();
+        let at = self.submitter.clock.wall();
         for seqs in closed.inputs.chunks(READ_AT_ONCE) {
             let envelopes = self.envelopes(seqs).await?;
             if envelopes.len() < seqs.len() {
@@ -211,7 +214,7 @@ impl Payer {
                 inputs.visibility = inputs.visibility.and(&Visibility::restricted(nobody));
             }
             for envelope in envelopes {
-                inputs.note(&envelope, closed.correlation);
+                inputs.note(&envelope, closed.correlation, at);
             }
         }
         inputs.parents.sort_unstable();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use artel_core::board::State;
 use artel_core::catalogue::Catalogue;
+use artel_core::event::Event;
 use artel_core::ids::{ActivationId, ArtifactId, CorrelationId, Seq};
 use artel_core::log::{ActivationQuery, Description, Direction, Head, Log, OutcomeFilter, Owner};
 use artel_core::time::Clock;
@@ -15,7 +16,7 @@ use artel_persistence::OpenOptions;
 use crate::clock::SystemClock;
 use crate::committer::{Loaded, fold, load};
 use crate::error::{LoadError, OpenError, ReadError};
-use crate::history::{ActivationView, AttemptView, Intervention, agent_no};
+use crate::history::{ActivationView, AttemptView, Intervention, agent_no, event_at};
 use crate::query::{Listing, Query};
 use crate::report::AttemptReport;
 use crate::sight::{Events, Sight};
@@ -240,12 +241,18 @@ impl Reader {
         view.interventions(&*self.log).await
     }
 
-    /// What went wrong where an event tells of a failing predicate; none when the event brought no
-    /// text, or it was erased.
+    /// What went wrong where an event tells of a failing predicate; none when the event is another one,
+    /// brought no text, or it was erased. Everybody may read it: it names nothing that not everybody may
+    /// see.
     ///
     /// # Errors
-    /// When the log cannot be read.
+    /// When the log cannot be read or is damaged.
     pub async fn failure_text(&self, event: Seq) -> Result<Option<String>, ReadError> {
+        // Reports and the results of steps lie beside the log as well, under the seqs of theirs.
+        let told = event_at(&*self.log, event).await?;
+        if !matches!(told, Some((_, _, Event::PredicateFailed { text: Some(_), .. }))) {
+            return Ok(None);
+        }
         let found = self.log.contents(&[event]).await.map_err(ReadError::Log)?;
         Ok(found.into_iter().next().map(|row| String::from_utf8_lossy(&row.bytes).into_owned()))
     }

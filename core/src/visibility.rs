@@ -132,8 +132,15 @@ impl Visibility {
     /// The same without a moment: for what is made of it after that.
     #[must_use]
     pub fn once_due(&self) -> Self {
+        self.as_of(Timestamp(i64::MAX))
+    }
+
+    /// The same as of a moment of the wall clock: without its own where that has come. For what is made of
+    /// it by somebody who need not wait for that.
+    #[must_use]
+    pub fn as_of(&self, at: Timestamp) -> Self {
         match &self.0 {
-            Some(restriction) if restriction.from.is_some() => {
+            Some(restriction) if restriction.from.is_some_and(|from| from <= at) => {
                 Self::restricted(Restriction { from: None, ..(**restriction).clone() })
             }
             Some(_) | None => self.clone(),
@@ -286,6 +293,17 @@ mod tests {
             let in_time = visibility.once_due();
             assert_eq!(visibility.admits_in_time(&one), in_time.admits(&one, now));
         }
+    }
+
+    /// VIS-5: a moment stays as long as it has not come, and takes nothing else with it when it goes.
+    #[test]
+    fn a_moment_stays_until_it_has_come() {
+        let both = labelled(&["a"]).and(&from(10));
+        let moments = [9, 10, 11].map(|at| both.as_of(Timestamp(at)).from());
+        assert_eq!(moments, [Some(Timestamp(10)), None, None]);
+        assert_eq!(both.as_of(Timestamp(10)), labelled(&["a"]));
+        assert_eq!(from(10).as_of(Timestamp(10)), Visibility::PUBLIC);
+        assert_eq!(both.once_due(), labelled(&["a"]));
     }
 
     /// VIS-4: what is made of two artifacts may be seen by those who may see both.

@@ -4,13 +4,15 @@
 use serde::Serialize;
 
 use artel_core::board::Alert;
+use artel_core::event::Event;
 use artel_core::hash::Hash;
-use artel_core::ids::{AgentNo, DebtId, Incarnation};
-use artel_core::log::{self, Log};
+use artel_core::ids::{ActivationId, AgentNo, DebtId, Incarnation, Seq};
+use artel_core::log::{self, ClosedActivation, Log};
 use artel_core::names::BoardName;
 
 use crate::dead_letter::{DeadLetter, message_of};
 use crate::error::ReadError;
+use crate::history::event_at;
 use crate::report::{AttemptReport, cut};
 use crate::sight::Sight;
 
@@ -115,8 +117,11 @@ impl Owed {
 
     async fn message(&self, log: &dyn Log, sight: &Sight) -> Result<Message, ReadError> {
         let Some(&first) = self.alert.named.first() else { return Ok(Message::None) };
-        let Some(closed) = self.kept(log.closed(first).await)? else { return Ok(Message::None) };
-        for seqs in closed.inputs.chunks(READ_AT_ONCE) {
+        let closed = self.kept(log.closed(first).await)?;
+        let Some(inputs) = self.inputs(log, first, closed.as_ref()).await? else {
+            return Ok(Message::Withheld);
+        };
+        for seqs in inputs.chunks(READ_AT_ONCE) {
             match sight.hidden(log, seqs).await {
                 Ok(hidden) if hidden.is_empty() => {}
                 Ok(_) => return Ok(Message::Withheld),
@@ -124,12 +129,34 @@ impl Owed {
                 Err(error) => return Err(error),
             }
         }
+        let Some(closed) = closed else { return Ok(Message::None) };
         let reports = self.kept(log.contents(&closed.trail).await.map(Some))?.unwrap_or_default();
         let reports = reports.iter().rev().filter_map(|row| AttemptReport::decode(&row.bytes).ok());
         let error = reports.map(|report| report.error).find(|error| !error.is_empty());
         Ok(error.map_or(Message::None, |error| {
             Message::Told(cut(message_of(&error).into_owned(), DeadLetter::MESSAGE_LEN_MAX))
         }))
+    }
+
+    /// What the first dead letter worked on, also where it has been redriven; none where nobody knows.
+    async fn inputs(
+        &self,
+        log: &dyn Log,
+        first: ActivationId,
+        closed: Option<&ClosedActivation>,
+    ) -> Result<Option<Vec<Seq>>, ReadError> {
+        if let Some(closed) = closed {
+            return Ok(Some(closed.inputs.to_vec()));
+        }
+        let created = match event_at(log, first.0).await {
+            Ok(created) => created,
+            Err(ReadError::Log(error)) => self.kept(Err(error))?,
+            Err(error) => return Err(error),
+        };
+        Ok(match created {
+            Some((_, _, Event::ActivationCreated { inputs, .. })) => Some(inputs.to_vec()),
+            Some(_) | None => None,
+        })
     }
 
     /// What is damaged is left out: nobody would be told of the dead letters otherwise.

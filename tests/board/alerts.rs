@@ -320,6 +320,35 @@ async fn an_alert_tells_no_secret() {
     }
 }
 
+/// ALERT-4, I12: nor does it tell the fingerprint of what has been redriven meanwhile and is no dead letter
+/// any more.
+#[tokio::test]
+async fn an_alert_of_what_is_redriven_tells_no_secret() {
+    for label in [None, Some("pii")] {
+        let receiver = Receiver::bind().await;
+        let (board, _) = memory().await;
+        let webhook = label.into_iter().fold(prompt(receiver.url()), Webhook::label);
+        board.agent("packer").on::<Order>().label("pii").alert_webhook(webhook).run(fails);
+        let running = board.start().await.unwrap();
+        die(&running, Publication::new(order(7)).labelled("pii")).await;
+        let told = receiver.answer("503 Service Unavailable").await.json();
+        let operator = running.operator("ops", "a test").unwrap();
+        operator.pause_agent("packer").await.unwrap();
+        let dead = ActivationId(Seq(told["dead_letters"][0].as_u64().unwrap()));
+        operator.redrive(&[dead]).await.unwrap();
+        // This try may have begun before, the one behind it has not.
+        receiver.answer("503 Service Unavailable").await;
+        let told = receiver.answer("204 No Content").await.json();
+        assert_eq!(told["message"], json!(null), "it is no dead letter");
+        assert_eq!(told["message_withheld"], label.is_none());
+        assert_eq!(told["fingerprint"].is_string(), label.is_some());
+        ended(&running).await;
+        operator.cancel_activations(&[dead]).await.unwrap();
+        operator.resume_agent("packer").await.unwrap();
+        end(running).await;
+    }
+}
+
 /// ALERT-1: `alert_webhook` of a board holds for every agent that has none of its own.
 #[tokio::test]
 async fn a_board_has_a_webhook_for_all() {

@@ -9,8 +9,8 @@ use artel::state::State;
 use artel::time::Timestamp;
 use artel::visibility::Viewer;
 use artel::{
-    ActivationFilter, Context, DeadLetterFilter, Error, Publication, Query, Reader, Retry, Running,
-    Status,
+    ActivationFilter, Context, DeadLetter, DeadLetterFilter, Error, Publication, Query, Reader,
+    Retry, Running, Status,
 };
 
 use super::set_up::{Order, Part, SECOND, end, memory, order};
@@ -116,6 +116,44 @@ async fn what_may_be_seen_later_comes_by_itself() {
     }
 }
 
+/// VIS-5, VIS-6: of what dies before its time nobody is told before it: not of a bad key, which dies at once,
+/// nor of what has waited for too long. The notice wakes by itself then.
+#[tokio::test(start_paused = true)]
+async fn of_what_dies_before_its_time_nobody_is_told() {
+    async fn told(cx: Context, _: Arc<DeadLetter>) -> Result<Part, Error> {
+        let seen = cx.board().all::<Order>(Query::default()).await?;
+        Ok(Part { size: u32::try_from(seen.len()).unwrap() })
+    }
+    for (bad_key, reason) in [(true, "bad-key"), (false, "total-timeout")] {
+        let (board, _) = memory().await;
+        let fails = board.agent("dies").on::<Order>().total_timeout(SECOND * 5);
+        if bad_key {
+            fails.ordered().key(|_| Some(String::new())).run(nothing);
+        } else {
+            fails.run(nothing);
+        }
+        board.agent("undertaker").on::<DeadLetter>().run(told);
+        let running = board.start().await.unwrap();
+        let began = tokio::time::Instant::now();
+        let now = running.look(|state| state.header().at).await.unwrap();
+        let later = Publication::new(order(1)).visible_from(Timestamp(now.0 + 60_000));
+        let receipt = running.publish(later).await.unwrap();
+        tokio::time::sleep(SECOND * 30).await;
+        let letters = running.all::<DeadLetter>(Query::default()).await.unwrap();
+        assert_eq!(letters.iter().map(|it| it.reason.as_str()).collect::<Vec<_>>(), [reason]);
+        let anybody = running.seen_by(Viewer::anybody());
+        assert!(anybody.all::<DeadLetter>(Query::default()).await.unwrap().is_empty(), "{reason}");
+        assert_eq!(running.all::<Part>(Query::default()).await.unwrap(), [], "{reason}");
+
+        running.settled(receipt.correlation).await.unwrap();
+        assert_eq!(began.elapsed().as_secs(), 60);
+        assert_eq!(running.all::<Part>(Query::default()).await.unwrap(), [Part { size: 1 }]);
+        let anybody = running.seen_by(Viewer::anybody());
+        assert_eq!(anybody.all::<DeadLetter>(Query::default()).await.unwrap(), letters);
+        end(running).await;
+    }
+}
+
 /// VIS-6: what somebody may not see is on no path: not by id, in no query, among no events; nor are the
 /// key and the error texts of work on it.
 #[tokio::test(start_paused = true)]
@@ -126,8 +164,11 @@ async fn what_may_not_be_seen_is_on_no_path() {
     let (board, _) = memory().await;
     let key = |order: &Order| Some(order.colour.clone());
     board.agent("fails").on::<Order>().label("pii").ordered().key(key).run(fails);
+    board.agent("picky").on::<Order>().label("pii").cel("payload.weight > 3").run(nothing);
     let running = board.start().await.unwrap();
     let open = running.publish(order(1)).await.unwrap();
+    // The failure of a predicate is told once a minute.
+    tokio::time::advance(SECOND * 60).await;
     let hidden = running.publish(Publication::new(order(2)).labelled("pii")).await.unwrap();
     running.idle().await.unwrap();
     let cleared = Viewer::anybody().with_label(Label::new("pii").unwrap());
@@ -169,6 +210,15 @@ async fn what_may_not_be_seen_is_on_no_path() {
             committed += usize::from(matches!(entry.event, Event::ArtifactCommitted(_)));
         }
         assert_eq!(committed, listed);
+
+        // Reports lie beside the log under seqs, as texts of predicates do; what is no such text is none.
+        let mut texts = Vec::new();
+        for seq in (1..=reader.head().await.unwrap().seq.get()).map(Seq) {
+            texts.extend(reader.failure_text(seq).await.unwrap());
+        }
+        let (told, secret) = texts.split_first().unwrap();
+        assert!(told.contains("`weight` is missing"), "{told}");
+        assert_eq!(secret, ["not told: not everybody may see the artifact"]);
     }
     end(running).await;
 }

@@ -75,6 +75,14 @@ pub(crate) const SIGHT: Rule = Rule {
     check: sight,
 };
 
+pub(crate) const LOG_READ: Rule = Rule {
+    id: "log-read",
+    says: "I12: what lies in a log is read in few files, each of which says who gets what it reads.",
+    do_this: "Ask through `Seen`, `Reader` or `BoardView`, which look at who may see it. A file that must \
+              read a log itself has a row that says how nobody gets what they may not see.",
+    check: log_read,
+};
+
 pub(crate) const SLEEP: Rule = Rule {
     id: "sleep",
     says: "Tests do not sleep: they wait for a condition, or run under tokio's paused clock.",
@@ -144,6 +152,43 @@ fn sight(tree: &Tree) -> Vec<Spot> {
         }
     }
     spots
+}
+
+/// What only logs are asked for, and what others are asked for too.
+const READS: [&str; 3] = [".contents(", ".artifacts_at(", ".envelopes_at("];
+const SHARED_READS: [&str; 3] = [".artifact(", ".artifacts(", ".look_up("];
+
+/// Whoever has a log may read all of it, so those who do are named: library, command line and examples.
+fn log_read(tree: &Tree) -> Vec<Spot> {
+    let guarded = |file: &File| {
+        let package = file.package.as_str();
+        !BELOW_ROOT.contains(&package) && package != "artel-testkit" && file.path != SIGHT_FILE
+    };
+    let mut spots = Vec::new();
+    for (file, rust) in tree.production().filter(|(file, _)| guarded(file)) {
+        for (call, shared) in
+            READS.map(|call| (call, false)).into_iter().chain(SHARED_READS.map(|call| (call, true)))
+        {
+            let found = rust.find(call).filter(|&at| !rust.in_test(at));
+            let read = found.filter(|&at| {
+                let asked = rust.code[..at].trim_end();
+                if shared { is_log(asked) } else { !is_word(asked, "self") }
+            });
+            spots.extend(read.map(|at| Spot::at(file, at, format!("`{call}…)` of a log"))));
+        }
+    }
+    spots
+}
+
+/// Whether code ends with something that is called a log.
+fn is_log(code: &str) -> bool {
+    is_word(code.strip_suffix("()").unwrap_or(code), "log")
+}
+
+/// Whether code ends with this word.
+fn is_word(code: &str, word: &str) -> bool {
+    let before = code.strip_suffix(word);
+    before.is_some_and(|before| !before.ends_with(|c: char| c.is_alphanumeric() || c == '_'))
 }
 
 fn spawn(tree: &Tree) -> Vec<Spot> {

@@ -28,7 +28,7 @@ fn lines(rule: &Rule, path: &str, text: &str) -> Vec<usize> {
 type Case = (Rule, (&'static str, &'static str, &'static [usize]), (&'static str, &'static str));
 
 /// The rules that read single files.
-const CASES: [Case; 19] = [
+const CASES: [Case; 21] = [
     (
         shape::DECLARATIONS,
         ("core/src/lib.rs", "mod a;\npub fn logic() {}\n", &[2]),
@@ -131,6 +131,23 @@ const CASES: [Case; 19] = [
             "src/sight.rs",
             "fn a() {\n    Stored::new(Admitted(b), c);\n}\npub fn d(e: &Envelope) -> Stored {\n}\n",
         ),
+    ),
+    (
+        reach::LOG_READ,
+        (
+            "src/a.rs",
+            "fn a() {\n    self.log.artifact(b);\n    store.contents(&[c]);\n    d.log()\n        .look_up(e);\n}\n",
+            &[2, 3, 5],
+        ),
+        (
+            "src/a.rs",
+            "fn a() {\n    seen.artifacts(b);\n    self.contents(c);\n    catalog.look_up(d);\n}\n",
+        ),
+    ),
+    (
+        reach::LOG_READ,
+        ("src/a.rs", "fn a() {\n    log.envelopes_at(b);\n    log.artifacts_at(c);\n}\n", &[2, 3]),
+        ("core/src/a.rs", "fn a() {\n    log.artifacts_at(b);\n}\n"),
     ),
     (
         reach::SLEEP,

@@ -31,6 +31,7 @@ use super::held_back::HeldBack;
 use super::notices::Notices;
 use super::ordering::Ordering;
 use super::rules;
+use super::secrets::Reveals;
 use super::timed::Timed;
 use crate::{Happened, Witness};
 
@@ -80,6 +81,7 @@ pub(super) struct Audit {
     pub(super) notices: Notices,
     pub(super) failing: Failing,
     pub(super) timed: Timed,
+    pub(super) reveals: Reveals,
     pub(super) crew: crew::Seen,
     pub(super) deaths: Deaths,
     pub(super) owner: Option<ProcessId>,
@@ -129,6 +131,7 @@ impl Auditor {
             notices: Notices::default(),
             failing: Failing::default(),
             timed: Timed::default(),
+            reveals: Reveals::default(),
             crew: crew::Seen::default(),
             deaths: Deaths::default(),
             owner: None,

@@ -137,10 +137,12 @@ pub enum Case {
         /// Whether another one ran before.
         another: bool,
     },
+    /// An attempt began on what nobody could see when it was published.
+    SeenLater,
 }
 
 /// How many cases there are.
-const LEN: usize = 83;
+const LEN: usize = 84;
 
 impl Case {
     /// Every one.
@@ -228,6 +230,7 @@ impl Case {
         Self::Upcast,
         Self::MemberRan { another: false },
         Self::MemberRan { another: true },
+        Self::SeenLater,
     ];
 }
 
@@ -340,6 +343,7 @@ mod tests {
             Case::WokeAfter => (49, 1),
             Case::Upcast => (50, 1),
             Case::MemberRan { .. } => (51, 2),
+            Case::SeenLater => (52, 1),
         }
     }
 
@@ -347,7 +351,7 @@ mod tests {
     fn every_case_is_among_all() {
         let kinds: BTreeSet<(u8, usize)> = Case::ALL.into_iter().map(kinds).collect();
         assert_eq!(kinds.iter().map(|(_, count)| count).sum::<usize>(), LEN);
-        assert!(kinds.into_iter().map(|(kind, _)| kind).eq(0..52));
+        assert!(kinds.into_iter().map(|(kind, _)| kind).eq(0..53));
         assert_eq!(Case::ALL.into_iter().collect::<BTreeSet<_>>().len(), LEN);
     }
 

@@ -11,11 +11,13 @@ use artel::{Publication, PublishError, Receipt, Running, Status};
 use artel_core::command::Rejection;
 use artel_core::ids::{ArtifactId, CorrelationId};
 use artel_core::log;
+use artel_core::time::{Clock, Timestamp};
 
 use super::agents::{AGENTS_MAX, Token, is_refused};
 use super::audit::Auditor;
 use super::cases::Case;
 use super::secrets;
+use crate::VirtualClock;
 use crate::dice::Dice;
 
 /// The process that runs the board, when one does.
@@ -47,6 +49,8 @@ struct Drawn {
     correlation: Option<CorrelationId>,
     /// Whether it says whom it is for.
     secrets: bool,
+    /// Before when nobody is to see it.
+    from: Option<Timestamp>,
 }
 
 /// A client, and what it has to do with beside the board.
@@ -54,6 +58,7 @@ pub(super) struct Client {
     pub(super) process: Process,
     pub(super) dice: Dice,
     pub(super) auditor: Arc<Auditor>,
+    pub(super) clock: Arc<VirtualClock>,
     /// Whether tokens are not for everybody.
     pub(super) secrets: bool,
     /// Those who came to know the trees of work that others grow.
@@ -110,7 +115,11 @@ impl Client {
         let correlation = grown.map(|promise| promise.receipt.correlation);
         let key = key.map(|key| format!("key {key}"));
         let id = (!anonymous).then(|| ArtifactId::from_bytes(id));
-        Drawn { token, id, key, correlation, secrets: self.secrets }
+        let now = self.clock.wall();
+        let delay = secrets::delay(token.number).filter(|_| self.secrets);
+        let ms = delay.map(|delay| i64::try_from(delay.as_millis()).unwrap_or(i64::MAX));
+        let from = ms.map(|ms| Timestamp(now.0 + ms));
+        Drawn { token, id, key, correlation, secrets: self.secrets, from }
     }
 
     /// Publishes the same from two tasks at once: both are told of the same artifacts.
@@ -191,6 +200,10 @@ async fn publish(process: &Process, drawn: &[Drawn], auditor: &Auditor) -> Optio
             let publication = match drawn.secrets {
                 true => secrets::say(publication, drawn.token.number),
                 false => publication,
+            };
+            let publication = match drawn.from {
+                Some(from) => publication.visible_from(from),
+                None => publication,
             };
             let publication = match drawn.id {
                 Some(id) => publication.id(id),

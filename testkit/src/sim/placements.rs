@@ -45,9 +45,6 @@ struct Placements<'a> {
 /// on anything else; its producer does not wake itself.
 pub(super) async fn complete(running: &Running, auditor: &Auditor, secrets: bool) {
     let tokens = tokens(running).await;
-    if secrets {
-        secrets::seen_by_anybody(running, &tokens, auditor).await;
-    }
     let (agents, notes) = (BTreeMap::new(), BTreeSet::new());
     let mut placements = Placements { tokens: &tokens, agents, notes, secrets };
     let log = running.log();

@@ -16,6 +16,7 @@ use artel_core::visibility::Viewer;
 use super::agents::{AGENTS_MAX, Leaf, Token};
 use super::audit::Audit;
 use super::cases::Case;
+use super::secrets;
 use crate::dice::Dice;
 
 /// When an agent wakes on a match.
@@ -99,16 +100,21 @@ pub(super) fn before(audit: &mut Audit, decision: &Decision) {
     let first = audit.state.seq().next().get();
     for (seq, event) in (first..).map(Seq).zip(&decision.events) {
         match event {
-            Event::ActivationCreated { subscription, correlation, key, not_before, .. } => {
+            Event::ActivationCreated {
+                subscription, correlation, key, not_before, inputs, ..
+            } => {
                 *audit.timed.met.entry(*subscription).or_default() += 1;
                 let until = not_before.map_or(0, |until| until.as_millis());
                 let (subscription, tree, key) = (*subscription, *correlation, key.clone());
                 let waits = Waits { subscription, key, tree, until };
+                // What may be seen only later waits for that too.
+                let reveal = audit.reveals.of(inputs).map_or(0, |due| due.as_millis());
                 if !stillborn.contains(&ActivationId(seq)) {
-                    created(audit, ActivationId(seq), waits, (now, &mut expiring));
+                    created(audit, ActivationId(seq), waits, (now, reveal, &mut expiring));
                 }
             }
             Event::ArtifactCommitted(draft) => {
+                secrets::committed(audit, seq, &draft.envelope, decision);
                 committed(audit, &draft.envelope, now, &mut expiring)
             }
             // What it makes room for may come behind it.
@@ -118,7 +124,10 @@ pub(super) fn before(audit: &mut Audit, decision: &Decision) {
             Event::ActivationClosed { activation, .. } => {
                 audit.timed.waiting.remove(activation);
             }
-            Event::AttemptStarted { attempt, .. } => started(audit, attempt.activation, now),
+            Event::AttemptStarted { attempt, .. } => {
+                secrets::started(audit, attempt.activation, decision);
+                started(audit, attempt.activation, now);
+            }
             _ => {}
         }
     }
@@ -137,12 +146,12 @@ fn created(
     audit: &mut Audit,
     id: ActivationId,
     waits: Waits,
-    (now, expiring): (u64, &mut Expiring),
+    (now, reveal, expiring): (u64, u64, &mut Expiring),
 ) {
     let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let until = match wakes(audit, waits.subscription) {
         Wakes::AtOnce => {
-            if waits.until > now {
+            if waits.until != reveal && waits.until > now {
                 audit.violated(format_args!("I2: {id} waits for a time, and for none: {waits:?}"));
             }
             return;
@@ -163,6 +172,7 @@ fn created(
             now + ms(time)
         }
     };
+    let until = until.max(reveal);
     if waits.until != until {
         audit.violated(format_args!("I2: {id} waits, and was to wait until {until}: {waits:?}"));
     }

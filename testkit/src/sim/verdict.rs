@@ -14,7 +14,7 @@ use super::audit::Auditor;
 use super::clients::Promise;
 use super::run::Outcome;
 use super::world::World;
-use super::{placements, versions};
+use super::{placements, secrets, versions};
 
 /// How many bytes of the log are read at a time.
 const READ_LEN: usize = 1024 * 1024;
@@ -36,6 +36,9 @@ pub(super) async fn of(world: &World, running: &Running, seen: &Seen, processes:
     reader.verify_store(seq, |_| {}).await.expect("I1: the store has what the log says");
     folds(&*world.store.open(), seen, state, &world.auditor).await;
     placements::complete(running, &world.auditor, world.secrets()).await;
+    if world.secrets() {
+        secrets::seen_by_anybody(running, &world.clock, &world.auditor).await;
+    }
     versions::complete(running, world.has_new_notes(), &world.auditor).await;
     let audit = world.auditor.look();
     assert_eq!(

@@ -117,7 +117,8 @@ pub(super) async fn run(seed: u64, auditor: Arc<Auditor>) -> Outcome {
     let clients = (0..1 + dice.below(4)).map(|number| {
         let dice = Dice::part(seed, part::CLIENTS + number);
         let (process, auditor) = (process.clone(), auditor.clone());
-        Client { process, dice, auditor, secrets, promises: Vec::new() }.run(publishes)
+        let clock = world.clock.clone();
+        Client { process, dice, auditor, clock, secrets, promises: Vec::new() }.run(publishes)
     });
     let clients: Vec<_> = clients.collect();
     let (end, ended) = watch::channel(false);
