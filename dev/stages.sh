@@ -75,25 +75,25 @@ need_cargo() {
 
 # Makes sure that there are the servers that tests start: PostgreSQL and PgBouncer.
 need_servers() {
-  local packages=()
+  local missing=()
   if ! ls /usr/lib/postgresql/*/bin/initdb /usr/local/pgsql/bin/initdb >/dev/null 2>&1 &&
     ! command -v initdb >/dev/null; then
-    packages+=(postgresql)
+    missing+=(postgresql)
   fi
-  command -v pgbouncer >/dev/null || [[ -x /usr/sbin/pgbouncer ]] || packages+=(pgbouncer)
-  ((${#packages[@]} > 0)) || return 0
+  command -v pgbouncer >/dev/null || [[ -x /usr/sbin/pgbouncer ]] || missing+=(pgbouncer)
+  ((${#missing[@]} > 0)) || return 0
   if [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
-    printf '%s: installing the servers that tests start (%s)\n' "$program" "${packages[*]}" >&2
+    printf '%s: installing the servers that tests start (%s)\n' "$program" "${missing[*]}" >&2
     # Tests start servers of their own: none is to run beside them.
     mkdir -p /etc/postgresql-common
     [[ -e /etc/postgresql-common/createcluster.conf ]] ||
       echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.conf
     if apt-get update -qq && DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
-      apt-get install -y -qq --no-install-recommends "${packages[@]}"; then
+      apt-get install -y -qq --no-install-recommends "${missing[@]}"; then
       return
     fi
   fi
-  die "tests need servers that are not here: apt-get install ${packages[*]} (Debian), or dev/test --quick"
+  die "tests need servers that are not here: apt-get install ${missing[*]} (Debian), or dev/test --quick"
 } >/dev/null
 
 # Makes sure that there is a C compiler: SQLite and the hashes of BLAKE3 are compiled with it.

@@ -382,6 +382,8 @@ pub struct Redriven {
     pub steps: Vec<Step>,
     /// The members of the group whose subscription it is, of whom any may run it.
     pub members: Members,
+    /// When it may begin at the earliest, where it died before it might.
+    pub not_before: Option<Elapsed>,
 }
 
 /// How an attempt ended.

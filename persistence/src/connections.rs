@@ -2,10 +2,13 @@
 //! dropped the future, is closed, and the next call opens another. So nobody ever meets a
 //! connection in the middle of something.
 
+#[cfg(feature = "sqlite")]
 use std::future::poll_fn;
+#[cfg(feature = "sqlite")]
 use std::pin::pin;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+#[cfg(feature = "sqlite")]
 use std::task::Poll;
 
 use futures_util::future::BoxFuture;
@@ -71,6 +74,7 @@ impl<C: Connection> Connections<C> {
     }
 
     /// Does something while nobody gets a connection. Those who have one go on.
+    #[cfg(feature = "sqlite")]
     pub(crate) async fn hold_back<T>(&self, work: impl Future<Output = T>) -> T {
         let mut all = pin!(self.gate.acquire_many(self.count));
         // The gate is fair: who comes later waits behind this one, which need not get through, until

@@ -150,6 +150,7 @@ mod tests {
     use artel_core::log::{ClosedActivation, Death, Outcome};
     use artel_core::policy::ErrorKind;
     use artel_core::step::{Step, StepMark};
+    use artel_core::time::Elapsed;
     use artel_core::trace::TraceContext;
     use artel_core::visibility::Visibility;
 
@@ -200,6 +201,7 @@ mod tests {
                 fingerprint: Fingerprint([7; 8]),
             }),
             members: Box::from([AgentNo(4), AgentNo(300)]),
+            not_before: Some(Elapsed(300)),
         };
         golden(&closed, CLOSED);
     }
@@ -209,7 +211,7 @@ mod tests {
          020101010404040404040404040404040404040405050505050505050164060606060606060606060606\
          0606060606060606060606060606060606060606aada787b750cf05e";
     const CLOSED: &str = "01ac02030901050202020202020202020202020202020201056f726465720305900380a0abfef9620202\
-         ad02ae0201046d61696caf020201010201ac0207070707070707070204ac0208cdba92c24de113";
+         ad02ae0201046d61696caf020201010201ac0207070707070707070204ac0201ac02b84e31641f372117";
 
     fn golden<T>(row: &T, stored: &str)
     where

@@ -252,6 +252,7 @@ mod tests {
             steps: Vec::new(),
             death: None,
             members: Box::default(),
+            not_before: None,
         }
     }
 

@@ -1,6 +1,8 @@
 //! Who sees what: at the trigger, in a handler's reads, in a program's, and in what work leaves behind.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+
+use tokio::time::Instant;
 
 use artel::event::Event;
 use artel::ids::Seq;
@@ -100,7 +102,7 @@ async fn what_may_be_seen_later_comes_by_itself() {
         let (board, _) = memory().await;
         board.agent("count").on::<Order>().run(count);
         let running = board.start().await.unwrap();
-        let began = tokio::time::Instant::now();
+        let began = Instant::now();
         let now = running.look(|state| state.header().at).await.unwrap();
         let due = Timestamp(now.0 + 60_000);
         let publication = Publication::new(order(1));
@@ -134,7 +136,7 @@ async fn of_what_dies_before_its_time_nobody_is_told() {
         }
         board.agent("undertaker").on::<DeadLetter>().run(told);
         let running = board.start().await.unwrap();
-        let began = tokio::time::Instant::now();
+        let began = Instant::now();
         let now = running.look(|state| state.header().at).await.unwrap();
         let later = Publication::new(order(1)).visible_from(Timestamp(now.0 + 60_000));
         let receipt = running.publish(later).await.unwrap();
@@ -152,6 +154,31 @@ async fn of_what_dies_before_its_time_nobody_is_told() {
         assert_eq!(anybody.all::<DeadLetter>(Query::default()).await.unwrap(), letters);
         end(running).await;
     }
+}
+
+/// VIS-5, DLQ-1: what died before its agent might see what it works on, and is redriven, waits until then.
+#[tokio::test(start_paused = true)]
+async fn a_redrive_shows_nothing_before_its_time() {
+    async fn note(_: Context, _: Arc<Order>, began: Arc<Mutex<Vec<Instant>>>) -> Result<(), Error> {
+        began.lock().unwrap().push(Instant::now());
+        Ok(())
+    }
+    let (board, _) = memory().await;
+    let began = Arc::new(Mutex::new(Vec::new()));
+    let agent = board.agent("works").on::<Order>().total_timeout(SECOND * 40);
+    agent.shared_state(began.clone()).run(note);
+    let running = board.start().await.unwrap();
+    let start = Instant::now();
+    let now = running.look(|state| state.header().at).await.unwrap();
+    let later = Publication::new(order(1)).visible_from(Timestamp(now.0 + 60_000));
+    let receipt = running.publish(later).await.unwrap();
+    assert_eq!(running.settled(receipt.correlation).await.unwrap(), Status::DeadLetters(1));
+    let operator = running.operator("ann", "one more time").unwrap();
+    assert_eq!(operator.redrive_all(DeadLetterFilter::default()).run().await.unwrap().changed, 1);
+    assert_eq!(running.settled(receipt.correlation).await.unwrap(), Status::Done);
+    let began = began.lock().unwrap().clone();
+    assert_eq!(began.iter().map(|at| (*at - start).as_secs()).collect::<Vec<_>>(), [60]);
+    end(running).await;
 }
 
 /// VIS-6: what somebody may not see is on no path: not by id, in no query, among no events; nor are the

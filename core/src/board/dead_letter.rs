@@ -46,6 +46,7 @@ impl State {
                 trail: closed.trail.clone(),
                 steps: closed.steps.clone(),
                 members: closed.members.clone(),
+                not_before: closed.not_before,
             })));
         }
         Ok(())

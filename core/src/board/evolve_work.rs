@@ -228,7 +228,7 @@ impl State {
             created: now,
             attempts: redriven.attempts,
             failures: 0,
-            phase: Phase::Waiting { since: now },
+            phase: Phase::Waiting { since: redriven.not_before.unwrap_or_default().max(now) },
             trail: redriven.trail.iter().copied().chain([seq]).collect(),
             steps: redriven.steps.clone(),
             suspect: None,
@@ -363,6 +363,12 @@ impl State {
             }
         }
         changes.room = true;
+        // Later on it is a retry that it waits for, or room, which a redrive does not wait for.
+        let not_before = match activation.phase {
+            Phase::Waiting { since } if activation.attempts == 0 => Some(since),
+            Phase::Waiting { .. } | Phase::Full { .. } | Phase::Running(_) => None,
+        };
+        let not_before = not_before.filter(|since| *since > self.header.elapsed);
         let closed = ClosedActivation {
             activation: id,
             agent: activation.agent,
@@ -378,6 +384,7 @@ impl State {
             steps: activation.steps,
             death: self.death(closing, activation.agent),
             members: activation.members,
+            not_before,
         };
         changes.owed |= self.owe_notice(&closed);
         changes.owed |= self.owe_alert(&closed);

@@ -15,7 +15,7 @@ use crate::ids::{ActivationId, AgentNo, ArtifactId, CorrelationId, Seq, Subscrip
 use crate::names::{IdempotencyKey, OrderingKey};
 use crate::policy::ErrorKind;
 use crate::step::Step;
-use crate::time::Timestamp;
+use crate::time::{Elapsed, Timestamp};
 
 /// Everything that goes with one batch. Seqs are ascending in each list.
 #[derive(Clone, Debug, Default)]
@@ -121,6 +121,8 @@ pub struct ClosedActivation {
     pub death: Option<Death>,
     /// The members of the group whose subscription it was, of whom any might run it.
     pub members: Members,
+    /// When it might have begun at the earliest, where it ended before that.
+    pub not_before: Option<Elapsed>,
 }
 
 /// What an activation died of.

@@ -209,6 +209,7 @@ impl Sketch {
             trail: closed.trail.clone(),
             steps: closed.steps.clone(),
             members: closed.members.clone(),
+            not_before: closed.not_before,
         })))
     }
 
@@ -267,6 +268,7 @@ pub fn closed(activation: ActivationId, inputs: &[Seq], tree: CorrelationId) -> 
         }],
         death: None,
         members: Members::default(),
+        not_before: None,
     }
 }
 
