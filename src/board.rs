@@ -7,7 +7,7 @@ use std::time::Duration;
 use smol_str::SmolStr;
 
 use artel_core::artifact::{Artifact, TypeDescriptor, descriptor};
-use artel_core::log::Log;
+use artel_core::log::{Description, Durability, Log};
 use artel_core::names::{BoardName, ProgramName, TypeName};
 use artel_core::policy::{Bounds, limits};
 use artel_core::time::Clock;
@@ -263,9 +263,19 @@ pub(crate) async fn create(
 ) -> Result<Arc<dyn Log>, OpenError> {
     let incarnation = entropy::incarnation(entropy);
     let create = CreateBoard { board: name.clone(), incarnation, dev };
-    artel_persistence::open(url, OpenOptions::create(create))
+    let log = artel_persistence::open(url, OpenOptions::create(create))
         .await
-        .map_err(|source| OpenError::log(url, source))
+        .map_err(|source| OpenError::log(url, source))?;
+    let Description { scheme, durability } = log.describe();
+    // What a file promises lies in the URL alone; on a server, in its settings too.
+    if durability == Durability::Process && scheme != "sqlite" {
+        tracing::warn!(
+            url = artel_persistence::without_secrets(url),
+            "what the board acknowledges survives the death of this program, and of nothing else, as its \
+             URL asks for"
+        );
+    }
+    Ok(log)
 }
 
 impl Board {

@@ -110,7 +110,7 @@ async fn a_board_has_one_owner() {
     assert!(start(&url).await.unwrap().shutdown().await.complete);
 }
 
-/// POSTGRES-5, I3: an owner whose time is over, and whose board another process has, answers neither writes
+/// POSTGRES-5, OWN-5, I3: an owner whose time is over, and whose board another process has, answers neither writes
 /// nor reads, and steps down; what it had is there for the other one.
 #[tokio::test]
 async fn a_stale_owner_steps_down() {

@@ -125,10 +125,10 @@ mod tests {
         assert!(problem("artel.db").contains("it has no scheme; this build has `memory:`"));
         assert!(problem("mysql:x").contains("`mysql:` is no scheme of a log"));
         assert!(problem("memory:x").contains("write `memory:`"));
-        let text = problem("postgres://me:secret@host/db");
+        let text = problem("redis://me:secret@host/db");
         assert_eq!(
             text.split("; it has").next().unwrap(),
-            "cannot open the log `postgres://…@host/db`: this build has no backend for `postgres:`"
+            "cannot open the log `redis://…@host/db`: this build has no backend for `redis:`"
         );
     }
 

@@ -180,7 +180,7 @@ fn a_wrong_value_is_refused_before_anything_is_made() {
         assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{args:?}");
         assert!(ran.err.contains(says), "{args:?}: {}", ran.err);
     }
-    let ran = run(folder.path(), &["--log", "postgres://a:secret@h/x"]);
+    let ran = run(folder.path(), &["--log", "redis://a:secret@h/x"]);
     assert_eq!(ran.code, Some(2));
     assert!(ran.err.contains("has no backend") && !ran.err.contains("secret"), "{}", ran.err);
     for (log, hint) in [

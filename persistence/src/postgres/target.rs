@@ -1,6 +1,7 @@
 //! Where a log lies: the parameters of a URL that say which board of which schema of which server, and
 //! what is asked of it.
 
+use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -40,7 +41,7 @@ impl Promise {
 }
 
 /// A board on a server.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Target {
     pub(super) options: PgConnectOptions,
     pub(super) schema: String,
@@ -50,6 +51,13 @@ pub(crate) struct Target {
     pub(super) promise: Promise,
     /// How many connections read.
     pub(super) readers: u32,
+}
+
+impl fmt::Debug for Target {
+    /// Without the password, which the options of a connection have.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Target").field(&self.place()).finish()
+    }
 }
 
 impl PartialEq for Target {
@@ -207,6 +215,7 @@ mod tests {
         let target = Target::parse("postgres://me:secret@host:5433/db").unwrap();
         assert_eq!(target.place(), "postgres://host:5433/db?board=main");
         assert_eq!((target.ownership, target.promise), (OWNERSHIP, Promise::Host));
+        assert!(!format!("{target:?}").contains("secret"));
         let target = Target::parse(
             "postgres://me@host/db?board=orders&schema=shop&ownership=1500ms&durability=process\
              &connections=3&sslmode=require",
