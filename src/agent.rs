@@ -361,9 +361,9 @@ impl<'a, T: Artifact, S: Send + Sync + 'static> Subscribed<'a, T, S> {
     }
 
     /// How long a dead letter is kept that nobody redrives or drops, at least an hour; 90 days unless it
-    /// is set. The board drops it within the hour after, while a program runs it. It keeps what a person has to decide on: what is
-    /// [in doubt](crate::event::DeadReason::InDoubt), and what stops its key because the agent is
-    /// [ordered strictly](Self::ordered_strictly).
+    /// is set. The board drops it within the hour after, while a program runs it. It keeps what a person
+    /// has to decide on: what is [in doubt](crate::event::DeadReason::InDoubt), and what stops its key
+    /// because the agent is [ordered strictly](Self::ordered_strictly).
     pub const fn dead_letters_kept(mut self, time: Duration) -> Self {
         self.options.dead_letters.time = time;
         self

@@ -8,7 +8,7 @@ use artel_core::artifact::Artifact;
 use artel_core::catalogue::Catalogue;
 use artel_core::envelope::Envelope;
 use artel_core::event::{Event, Redriven};
-use artel_core::ids::{ArtifactId, Seq};
+use artel_core::ids::{ActivationId, ArtifactId, Seq};
 use artel_core::log::{Log, StoredArtifact};
 use artel_core::time::Timestamp;
 use artel_core::visibility::Viewer;
@@ -68,6 +68,21 @@ impl Sight {
         Ok(hidden.copied().collect())
     }
 
+    /// Whether an activation works on something that may not be seen; so it does where nobody can tell.
+    async fn hides_work(
+        &self,
+        log: &dyn Log,
+        passed: &mut Passed,
+        activation: ActivationId,
+    ) -> Result<bool, ReadError> {
+        match event_at(log, activation.0).await? {
+            Some((_, _, Event::ActivationCreated { inputs, .. })) => {
+                self.hides(log, passed, &inputs).await
+            }
+            Some(_) | None => Ok(true),
+        }
+    }
+
     /// An event as it is shown; none when it is about the commit of an artifact that may not be seen.
     /// Keys and fingerprints of work on such an artifact are left out: they are made of its payload.
     async fn event(
@@ -97,14 +112,15 @@ impl Sight {
             Event::AttemptEnded { attempt, fingerprint, .. }
                 if fingerprint.is_some() && !self.viewer.is_unrestricted() =>
             {
-                let created = event_at(log, attempt.activation.0).await?;
-                let seen = match created {
-                    Some((_, _, Event::ActivationCreated { inputs, .. })) => {
-                        !self.hides(log, passed, &inputs).await?
-                    }
-                    Some(_) | None => false,
-                };
+                let seen = !self.hides_work(log, passed, attempt.activation).await?;
                 *fingerprint = fingerprint.filter(|_| seen);
+            }
+            Event::DeadLetterDropped { activation, key, .. }
+                if key.is_some() && !self.viewer.is_unrestricted() =>
+            {
+                if self.hides_work(log, passed, *activation).await? {
+                    *key = None;
+                }
             }
             // These hold nothing that is made of a payload.
             Event::ActivationCreated { .. }

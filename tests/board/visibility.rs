@@ -181,6 +181,35 @@ async fn a_redrive_shows_nothing_before_its_time() {
     end(running).await;
 }
 
+/// VIS-6: the key of a dead letter that is dropped is told to whoever may see what it worked on, and to nobody
+/// else.
+#[tokio::test(start_paused = true)]
+async fn a_drop_tells_no_key_of_what_may_not_be_seen() {
+    async fn fails(_: Context, _: Arc<Order>) -> Result<(), Error> {
+        Err(Error::permanent("never"))
+    }
+    let (board, _) = memory().await;
+    let key = |order: &Order| Some(order.colour.clone());
+    board.agent("fails").on::<Order>().label("pii").ordered().key(key).run(fails);
+    let running = board.start().await.unwrap();
+    running.publish(order(1)).await.unwrap();
+    running.publish(Publication::new(order(2)).labelled("pii")).await.unwrap();
+    running.idle().await.unwrap();
+    let operator = running.operator("ann", "over").unwrap();
+    assert_eq!(operator.drop_all(DeadLetterFilter::default()).await.unwrap().changed, 2);
+    let cleared = Viewer::anybody().with_label(Label::new("pii").unwrap());
+    for (viewer, told) in [(Viewer::anybody(), 1), (cleared, 2)] {
+        let mut events = running.seen_by(viewer).events(Seq(1));
+        let mut keys = 0;
+        while let Some(entry) = events.next().await.unwrap() {
+            let dropped = matches!(entry.event, Event::DeadLetterDropped { key: Some(_), .. });
+            keys += usize::from(dropped);
+        }
+        assert_eq!(keys, told);
+    }
+    end(running).await;
+}
+
 /// VIS-6: what somebody may not see is on no path: not by id, in no query, among no events; nor are the
 /// key and the error texts of work on it.
 #[tokio::test(start_paused = true)]
