@@ -11,10 +11,14 @@ mod check;
 mod connections;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod format;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod listing;
 pub mod memory;
 mod open;
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod rows;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod url;

@@ -87,6 +87,7 @@ struct Plan {
     delay: Duration,
     read_delay: Duration,
     away: u32,
+    over: bool,
     gone: bool,
     snapshots_refused: u32,
     listings_refused: u32,
@@ -192,6 +193,17 @@ impl FaultyLog {
     #[must_use]
     pub fn read_from(&self) -> Option<Seq> {
         self.plan().read_from
+    }
+
+    /// The time of its ownership is over, until it is owned again.
+    pub fn end_ownership(&self) {
+        self.plan().over = true;
+    }
+
+    /// Whether the time of its ownership is over.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.plan().over
     }
 
     /// The log can never be owned again.
@@ -325,6 +337,7 @@ impl Log for FaultyLog {
                 plan.away -= 1;
                 return Err(Self::away_from("own"));
             }
+            plan.over = false;
             (plan.late.take(), plan.too_late.take())
         };
         if let Some(append) = late {
@@ -342,6 +355,9 @@ impl Log for FaultyLog {
     }
 
     fn confirm(&self, epoch: Epoch) -> Result<(), Error> {
+        if self.plan().over {
+            return Err(Error::NotOwned { place: "a faulty log".to_owned(), epoch });
+        }
         self.inner()?.confirm(epoch)
     }
 

@@ -89,6 +89,37 @@ async fn a_snapshot_hides_no_command_from_a_recovery() {
     end(running).await;
 }
 
+/// OWN-5, I1: an owner whose time is over answers no look before it knows whose board it is; neither one that is
+/// alone, nor one that waits for what is appended meanwhile.
+#[tokio::test(start_paused = true)]
+async fn nobody_looks_past_the_end_of_an_ownership() {
+    let (board, log) = memory().await;
+    board.type_of::<Order>();
+    let running = board.start().await.unwrap();
+    log.end_ownership();
+    running.state_hash().await.unwrap();
+    assert!(!log.is_over(), "it was owned again first");
+
+    log.delay(SECOND);
+    let end_ownership = async {
+        tokio::time::sleep(SECOND * 3 / 2).await;
+        assert_eq!(running.durable(), running.log().head().await.unwrap().seq);
+        log.end_ownership();
+    };
+    let look = async {
+        tokio::time::sleep(SECOND / 2).await;
+        let seen = running.state_hash();
+        let (second, seen) = tokio::join!(running.publish(order(2)), seen);
+        assert!(!log.is_over(), "it was owned again first");
+        (second.unwrap().seq, seen.unwrap().0)
+    };
+    // The second is appended behind the first, together with the look.
+    let (first, (second, seen), ()) = tokio::join!(running.publish(order(1)), look, end_ownership);
+    assert!(first.unwrap().seq < second);
+    assert!(seen > second, "it was owned again");
+    end(running).await;
+}
+
 /// REC-3: content that the log refuses is refused to whoever brought it, and to nobody else.
 #[tokio::test(start_paused = true)]
 async fn refused_content_is_found_out() {

@@ -4,23 +4,19 @@
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::{Arguments, AssertSqlSafe};
 
-use artel_core::ids::Seq;
 use artel_core::log::{
     ActivationQuery, ArtifactQuery, ClosedActivation, Direction, Error, OutcomeFilter, Page,
     StoredArtifact,
 };
-use artel_core::names::Tag;
 
 use super::connect::fetch;
 use super::format::{self, ARTIFACT, BARE_ARTIFACT, get, seq, uuid};
 use super::handle::PostgresLog;
 use super::read::gone;
-use super::rows::{BY_AGENT, OF_TYPE, number};
+use super::rows::number;
 use crate::format::integer;
-
-/// With more types or agents than this, a listing goes through all artifacts instead of through
-/// those of each one.
-const DRIVERS_MAX: usize = 64;
+use crate::listing::{self, Driver, drivers, filter_no, high, low};
+use crate::rows::StretchKind;
 
 /// The bounds of a listing.
 const LOW: &str = "(SELECT low FROM bounds)";
@@ -147,8 +143,8 @@ fn closed_sql(board_no: i32, query: &ActivationQuery) -> Sql {
         sql.text(" AND c.outcome <> 0");
     }
     if !query.outcomes.is_empty() {
-        let outcomes: Vec<i16> = query.outcomes.iter().map(|outcome| filter_no(*outcome)).collect();
-        sql.among("c.outcome", outcomes);
+        let outcomes = query.outcomes.iter().map(|outcome| i16::from(filter_no(*outcome)));
+        sql.among("c.outcome", outcomes.collect::<Vec<_>>());
     }
     if !query.agents.is_empty() {
         let agents: Vec<i32> = query.agents.iter().map(|agent| number(agent.get())).collect();
@@ -162,37 +158,6 @@ fn closed_sql(board_no: i32, query: &ActivationQuery) -> Sql {
         u64::from(query.limit.max(1)) + 1,
     ));
     sql
-}
-
-/// What the artifacts of a listing are found by.
-#[derive(Clone, Copy)]
-enum Driver<'a> {
-    Correlation,
-    Tag(&'a Tag),
-    /// Those in the stretches of a kind and a number.
-    Stretch(i16, u32),
-    All,
-}
-
-/// The drivers whose artifacts together, each once, are those that may be admitted.
-fn drivers(query: &ArtifactQuery) -> Vec<Driver<'_>> {
-    let stretches = |kind, numbers: Vec<u32>| {
-        let mut numbers = numbers;
-        numbers.sort_unstable();
-        numbers.dedup();
-        numbers.into_iter().map(|no| Driver::Stretch(kind, no)).collect()
-    };
-    if query.correlation.is_some() {
-        vec![Driver::Correlation]
-    } else if let Some(tag) = query.tags.first() {
-        vec![Driver::Tag(tag)]
-    } else if (1..=DRIVERS_MAX).contains(&query.types.len()) {
-        stretches(OF_TYPE, query.types.iter().map(|type_no| type_no.get()).collect())
-    } else if (1..=DRIVERS_MAX).contains(&query.agents.len()) {
-        stretches(BY_AGENT, query.agents.iter().map(|agent| agent.get()).collect())
-    } else {
-        vec![Driver::All]
-    }
 }
 
 /// The seqs of a driver's artifacts that meet all conditions, in order.
@@ -215,7 +180,11 @@ fn driven(sql: &mut Sql, query: &ArtifactQuery, driver: Driver<'_>) {
             order = format!(" ORDER BY t.seq {}", sql.order);
         }
         Driver::Stretch(kind, no) => {
-            let (column, no) = (if kind == OF_TYPE { "type_no" } else { "agent_no" }, number(no));
+            let column = match kind {
+                StretchKind::OfType => "type_no",
+                StretchKind::ByAgent => "agent_no",
+            };
+            let (kind, no) = (kind as i16, number(no));
             sql.text(&format!(
                 "stretch s JOIN artifact a ON a.board_no = $1 \
                  AND a.seq >= s.first AND a.seq <= s.last AND a.{column} = {no} \
@@ -254,32 +223,6 @@ fn driven(sql: &mut Sql, query: &ArtifactQuery, driver: Driver<'_>) {
         sql.bind(until.as_millis());
     }
     sql.text(&order);
-}
-
-/// The number below all that a page may show.
-fn low(cursor: Option<Seq>, direction: Direction) -> u64 {
-    match (cursor, direction) {
-        (Some(cursor), Direction::OldestFirst) => cursor.get(),
-        (None, _) | (Some(_), Direction::NewestFirst) => 0,
-    }
-}
-
-/// The number above all that a page may show.
-fn high(cursor: Option<Seq>, direction: Direction) -> u64 {
-    match (cursor, direction) {
-        (Some(cursor), Direction::NewestFirst) => cursor.get(),
-        (None, _) | (Some(_), Direction::OldestFirst) => u64::MAX,
-    }
-}
-
-const fn filter_no(outcome: OutcomeFilter) -> i16 {
-    match outcome {
-        OutcomeFilter::Done => 0,
-        OutcomeFilter::Dead => 1,
-        OutcomeFilter::Cancelled => 2,
-        OutcomeFilter::Dropped => 3,
-        OutcomeFilter::Expired => 4,
-    }
 }
 
 /// A statement that is put together, with what is bound to it: the board first, as `$1`.
@@ -344,11 +287,9 @@ fn page<T>(
     if get::<Option<i64>>(&log.place, first, 1)?.is_none() {
         return Ok(Page { items: Vec::new(), next: None, as_of });
     }
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let shown = &rows[..rows.len().min(limit)];
-    let items = shown.iter().map(|row| item(&log.place, row, 1)).collect::<Result<_, _>>()?;
-    let more = rows.len() > limit;
-    let next =
-        if more { shown.last().map(|row| seq(&log.place, row, 1)).transpose()? } else { None };
-    Ok(Page { items, next, as_of })
+    let found = rows.iter().map(|row| {
+        let seq = seq(&log.place, row, 1)?;
+        Ok((seq, item(&log.place, row, 1)?))
+    });
+    Ok(listing::page(found.collect::<Result<_, Error>>()?, limit, as_of))
 }

@@ -6,27 +6,12 @@ use sqlx::Arguments;
 use sqlx::postgres::PgArguments;
 use uuid::Uuid;
 
-use artel_core::envelope::Producer;
-use artel_core::ids::{ActivationId, Seq};
-use artel_core::log::{ArtifactRow, ClosedActivation, Outcome, Rows};
+use artel_core::ids::ActivationId;
+use artel_core::log::{ArtifactRow, ClosedActivation, Rows};
 
 use super::format::uuid;
 use crate::format::{encode, integer};
-
-/// Kinds of stretches.
-pub(super) const OF_TYPE: i16 = 0;
-pub(super) const BY_AGENT: i16 = 1;
-
-/// What the column `outcome` of the closed activations holds.
-pub(super) const fn outcome_no(outcome: Outcome) -> i16 {
-    match outcome {
-        Outcome::Done => 0,
-        Outcome::Dead(_) => 1,
-        Outcome::Cancelled => 2,
-        Outcome::Dropped(_) => 3,
-        Outcome::Expired => 4,
-    }
-}
+use crate::rows::{self, agent, outcome_no};
 
 /// A number of a type or an agent as the server has it: the same bits.
 pub(super) const fn number(no: u32) -> i32 {
@@ -47,9 +32,9 @@ pub(super) fn add_all(arguments: &mut PgArguments, rows: &Rows) {
     tags(arguments, &rows.artifacts);
     keys(arguments, rows);
     contents(arguments, rows);
-    let closed = closed_last(rows);
-    reopened(arguments, rows, &closed);
-    add_closed(arguments, &closed);
+    let reopened = rows::reopened(rows);
+    add(arguments, column(&reopened, |activation| integer(activation.0.get())));
+    add_closed(arguments, &rows::closed_last(rows));
     let cancelled: BTreeSet<Uuid> =
         rows.cancelled.iter().map(|correlation| uuid(correlation.as_bytes())).collect();
     add(arguments, cancelled.into_iter().collect::<Vec<_>>());
@@ -78,26 +63,9 @@ fn column<R, T>(rows: &[R], value: impl Fn(&R) -> T) -> Vec<T> {
     rows.iter().map(value).collect()
 }
 
-fn agent(row: &ArtifactRow) -> Option<u32> {
-    match &row.envelope().producer {
-        Producer::Agent { agent, .. } => Some(agent.get()),
-        Producer::Program(_) | Producer::Operator(_) | Producer::Board => None,
-    }
-}
-
-/// The part of the log in which a batch has artifacts of a type, or by an agent: one row for each
-/// of those instead of one for each artifact.
 fn stretches(arguments: &mut PgArguments, rows: &[ArtifactRow]) {
-    let mut stretches: BTreeMap<(i16, u32), (Seq, Seq)> = BTreeMap::new();
-    for row in rows {
-        let of_type = Some((OF_TYPE, row.envelope().type_no.get()));
-        let by_agent = agent(row).map(|agent| (BY_AGENT, agent));
-        for kind in of_type.into_iter().chain(by_agent) {
-            stretches.entry(kind).or_insert((row.seq, row.seq)).1 = row.seq;
-        }
-    }
-    let all: Vec<_> = stretches.into_iter().collect();
-    add(arguments, column(&all, |((kind, _), _)| *kind));
+    let all: Vec<_> = rows::stretches(rows).into_iter().collect();
+    add(arguments, column(&all, |((kind, _), _)| *kind as i16));
     add(arguments, column(&all, |((_, no), _)| number(*no)));
     add(arguments, column(&all, |(_, (_, last))| integer(last.get())));
     add(arguments, column(&all, |(_, (first, _))| integer(first.get())));
@@ -131,25 +99,10 @@ fn contents(arguments: &mut PgArguments, rows: &Rows) {
     add(arguments, rows.iter().map(|row| &row.bytes[..]).collect::<Vec<&[u8]>>());
 }
 
-/// What a batch closes, each as it was closed last.
-fn closed_last(rows: &Rows) -> BTreeMap<ActivationId, &ClosedActivation> {
-    rows.closed.iter().map(|row| (row.activation, row)).collect()
-}
-
-fn reopened(
-    arguments: &mut PgArguments,
-    rows: &Rows,
-    closed: &BTreeMap<ActivationId, &ClosedActivation>,
-) {
-    let reopened = rows.reopened.iter().filter(|activation| !closed.contains_key(activation));
-    let reopened: Vec<i64> = reopened.map(|activation| integer(activation.0.get())).collect();
-    add(arguments, reopened);
-}
-
 fn add_closed(arguments: &mut PgArguments, closed: &BTreeMap<ActivationId, &ClosedActivation>) {
     let rows: Vec<&ClosedActivation> = closed.values().copied().collect();
     add(arguments, column(&rows, |row| integer(row.activation.0.get())));
-    add(arguments, column(&rows, |row| outcome_no(row.outcome)));
+    add(arguments, column(&rows, |row| i16::from(outcome_no(row.outcome))));
     add(arguments, column(&rows, |row| number(row.agent.get())));
     add(arguments, column(&rows, |row| uuid(row.correlation.as_bytes())));
     add(

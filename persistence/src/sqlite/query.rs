@@ -5,23 +5,18 @@
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Arguments, AssertSqlSafe};
 
-use artel_core::ids::Seq;
 use artel_core::log::{
     ActivationQuery, ArtifactQuery, ClosedActivation, Direction, Error, OutcomeFilter, Page,
     StoredArtifact,
 };
-use artel_core::names::Tag;
 
 use super::format::{self, ARTIFACT, BARE_ARTIFACT, get, seq};
 use super::handle::SqliteLog;
 use super::look_up::{closed_row, fetch, json};
-use super::rows::{BY_AGENT, OF_TYPE};
 use crate::check;
 use crate::format::integer;
-
-/// With more types or agents than this, a listing goes through all artifacts instead of through
-/// those of each one.
-const DRIVERS_MAX: usize = 64;
+use crate::listing::{self, Driver, filter_no, high, low};
+use crate::rows::StretchKind;
 
 /// Where tags are: those that were sorted in, and those that came since.
 const TAGS: [&str; 2] = ["tag", "new_tag"];
@@ -69,12 +64,16 @@ fn artifacts_sql(query: &ArtifactQuery) -> Sql {
     sql.text(&format!(
         " SELECT h.seq, {columns} FROM head h LEFT JOIN artifact a ON a.seq IN ({seqs} FROM ("
     ));
-    for (place, driver) in drivers(query).into_iter().enumerate() {
+    let drivers = listing::drivers(query).into_iter().flat_map(|driver| match driver {
+        Driver::Tag(_) => TAGS.map(|tags| (driver, Some(tags))).to_vec(),
+        Driver::Correlation | Driver::Stretch(..) | Driver::All => vec![(driver, None)],
+    });
+    for (place, (driver, tags)) in drivers.enumerate() {
         if place > 0 {
             sql.text(" UNION ALL ");
         }
         sql.text("SELECT * FROM (");
-        driven(&mut sql, query, driver);
+        driven(&mut sql, query, (driver, tags));
         sql.text(&format!(" LIMIT {fetched})"));
     }
     sql.text(&format!(") ORDER BY seq {order} LIMIT {fetched}{fit}) ORDER BY a.seq {order}"));
@@ -144,7 +143,7 @@ fn closed_sql(query: &ActivationQuery) -> Sql {
         sql.bind(&correlation.as_bytes()[..]);
     }
     if !query.outcomes.is_empty() {
-        let outcomes: Vec<i64> = query.outcomes.iter().map(|outcome| filter_no(*outcome)).collect();
+        let outcomes: Vec<u8> = query.outcomes.iter().map(|outcome| filter_no(*outcome)).collect();
         sql.among("c.outcome", &outcomes);
     }
     if !query.agents.is_empty() {
@@ -161,40 +160,12 @@ fn closed_sql(query: &ActivationQuery) -> Sql {
     sql
 }
 
-/// What the artifacts of a listing are found by.
-#[derive(Clone, Copy)]
-enum Driver<'a> {
-    Correlation,
-    /// Those with a tag, as far as they are in this table.
-    Tag(&'a Tag, &'static str),
-    /// Those in the stretches of a kind and a number.
-    Stretch(i64, u32),
-    All,
-}
-
-/// The drivers whose artifacts together, each once, are those that may be admitted.
-fn drivers(query: &ArtifactQuery) -> Vec<Driver<'_>> {
-    let stretches = |kind, numbers: Vec<u32>| {
-        let mut numbers = numbers;
-        numbers.sort_unstable();
-        numbers.dedup();
-        numbers.into_iter().map(|no| Driver::Stretch(kind, no)).collect()
-    };
-    if query.correlation.is_some() {
-        vec![Driver::Correlation]
-    } else if let Some(tag) = query.tags.first() {
-        TAGS.map(|table| Driver::Tag(tag, table)).to_vec()
-    } else if (1..=DRIVERS_MAX).contains(&query.types.len()) {
-        stretches(OF_TYPE, query.types.iter().map(|type_no| type_no.get()).collect())
-    } else if (1..=DRIVERS_MAX).contains(&query.agents.len()) {
-        stretches(BY_AGENT, query.agents.iter().map(|agent| agent.get()).collect())
-    } else {
-        vec![Driver::All]
-    }
-}
-
 /// The seqs of a driver's artifacts that meet all conditions, in order.
-fn driven(sql: &mut Sql, query: &ArtifactQuery, driver: Driver<'_>) {
+fn driven(
+    sql: &mut Sql,
+    query: &ArtifactQuery,
+    (driver, tags): (Driver<'_>, Option<&'static str>),
+) {
     let mut order = format!(" ORDER BY a.seq {}", sql.order);
     sql.text("SELECT a.seq AS seq");
     if query.payloads {
@@ -204,14 +175,16 @@ fn driven(sql: &mut Sql, query: &ArtifactQuery, driver: Driver<'_>) {
     match driver {
         Driver::Correlation => sql.text("artifact a INDEXED BY artifact_correlation WHERE true"),
         Driver::All => sql.text("artifact a NOT INDEXED WHERE true"),
-        Driver::Tag(tag, table) => {
+        Driver::Tag(tag) => {
+            let table = tags.unwrap_or(TAGS[0]);
             sql.text(&format!("{table} t CROSS JOIN artifact a ON a.seq = t.seq WHERE t.tag = "));
             sql.bind(tag.as_str());
             sql.text(&format!(" AND t.seq > {LOW} AND t.seq < {HIGH}"));
             order = format!(" ORDER BY t.seq {}", sql.order);
         }
         Driver::Stretch(kind, no) => {
-            let column = if kind == OF_TYPE { "type_no" } else { "agent_no" };
+            let column = column(kind);
+            let kind = kind as i64;
             sql.text(&format!(
                 "stretch s CROSS JOIN artifact a NOT INDEXED \
                  ON a.seq >= s.first AND a.seq <= s.last AND a.{column} = {no} \
@@ -254,29 +227,11 @@ fn driven(sql: &mut Sql, query: &ArtifactQuery, driver: Driver<'_>) {
     sql.text(&order);
 }
 
-/// The number below all that a page may show.
-fn low(cursor: Option<Seq>, direction: Direction) -> u64 {
-    match (cursor, direction) {
-        (Some(cursor), Direction::OldestFirst) => cursor.get(),
-        (None, _) | (Some(_), Direction::NewestFirst) => 0,
-    }
-}
-
-/// The number above all that a page may show.
-fn high(cursor: Option<Seq>, direction: Direction) -> u64 {
-    match (cursor, direction) {
-        (Some(cursor), Direction::NewestFirst) => cursor.get(),
-        (None, _) | (Some(_), Direction::OldestFirst) => u64::MAX,
-    }
-}
-
-const fn filter_no(outcome: OutcomeFilter) -> i64 {
-    match outcome {
-        OutcomeFilter::Done => 0,
-        OutcomeFilter::Dead => 1,
-        OutcomeFilter::Cancelled => 2,
-        OutcomeFilter::Dropped => 3,
-        OutcomeFilter::Expired => 4,
+/// Where an artifact has the number of a stretch.
+const fn column(kind: StretchKind) -> &'static str {
+    match kind {
+        StretchKind::OfType => "type_no",
+        StretchKind::ByAgent => "agent_no",
     }
 }
 
@@ -332,18 +287,16 @@ fn page<T>(
     if get::<Option<i64>>(&log.place, first, 1)?.is_none() {
         return Ok(Page { items: Vec::new(), next: None, as_of });
     }
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let shown = &rows[..rows.len().min(limit)];
-    let items = shown.iter().map(|row| item(&log.place, row, 1)).collect::<Result<_, _>>()?;
-    let more = rows.len() > limit;
-    let next =
-        if more { shown.last().map(|row| seq(&log.place, row, 1)).transpose()? } else { None };
-    Ok(Page { items, next, as_of })
+    let found = rows.iter().map(|row| {
+        let seq = seq(&log.place, row, 1)?;
+        Ok((seq, item(&log.place, row, 1)?))
+    });
+    Ok(listing::page(found.collect::<Result<_, Error>>()?, limit, as_of))
 }
 
 #[cfg(test)]
 mod tests {
-    use artel_core::ids::{AgentNo, CorrelationId, TypeNo};
+    use artel_core::ids::{AgentNo, CorrelationId, Seq, TypeNo};
     use artel_core::time::Timestamp;
     use sqlx::{ConnectOptions, Row};
 

@@ -1,14 +1,11 @@
 //! The rows of an append, table by table: how each lies in a record, and the statement that takes
 //! it out again. The order of the tables is the order in which they are written.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use artel_core::envelope::Producer;
-use artel_core::ids::{ActivationId, Seq};
-use artel_core::log::{ArtifactRow, Outcome, Rows};
+use artel_core::log::Rows;
 
 use super::bulk::{Bulk, Column};
 use crate::format::{encode, integer};
+use crate::rows::{self, agent, outcome_no};
 
 /// A table that an append writes to.
 pub(super) struct Table {
@@ -26,10 +23,6 @@ const HASH: Column = Column::Fixed(32);
 const NUMBER: Column = Column::Number;
 const BYTES: Column = Column::Bytes;
 const TEXT: Column = Column::Text;
-
-/// Kinds of stretches.
-pub(super) const OF_TYPE: i64 = 0;
-pub(super) const BY_AGENT: i64 = 1;
 
 /// What takes closed activations out again. Those that the same append closes once more are left
 /// out, so that it does not matter which comes first.
@@ -110,24 +103,9 @@ pub(super) fn pack(rows: &Rows) -> [Bulk; TABLES.len() + 1] {
     })
 }
 
-/// What the column `outcome` of the closed activations holds.
-pub(super) const fn outcome_no(outcome: Outcome) -> i64 {
-    match outcome {
-        Outcome::Done => 0,
-        Outcome::Dead(_) => 1,
-        Outcome::Cancelled => 2,
-        Outcome::Dropped(_) => 3,
-        Outcome::Expired => 4,
-    }
-}
-
 fn reopened(rows: &Rows) -> Bulk {
     let mut bulk = Bulk::default();
-    if rows.reopened.is_empty() {
-        return bulk;
-    }
-    let again: BTreeSet<ActivationId> = rows.closed.iter().map(|row| row.activation).collect();
-    for activation in rows.reopened.iter().filter(|activation| !again.contains(activation)) {
+    for activation in rows::reopened(rows) {
         bulk.number(integer(activation.0.get()));
     }
     bulk
@@ -150,27 +128,10 @@ fn artifacts(rows: &Rows) -> Bulk {
     bulk
 }
 
-fn agent(row: &ArtifactRow) -> Option<u32> {
-    match &row.envelope().producer {
-        Producer::Agent { agent, .. } => Some(agent.get()),
-        Producer::Program(_) | Producer::Operator(_) | Producer::Board => None,
-    }
-}
-
-/// The part of the log in which a batch has artifacts of a type, or by an agent: one row for each
-/// of those instead of one for each artifact.
 fn stretches(rows: &Rows) -> Bulk {
-    let mut stretches: BTreeMap<(i64, u32), (Seq, Seq)> = BTreeMap::new();
-    for row in &rows.artifacts {
-        let of_type = Some((OF_TYPE, row.envelope().type_no.get()));
-        let by_agent = agent(row).map(|agent| (BY_AGENT, agent));
-        for kind in of_type.into_iter().chain(by_agent) {
-            stretches.entry(kind).or_insert((row.seq, row.seq)).1 = row.seq;
-        }
-    }
     let mut bulk = Bulk::default();
-    for ((kind, no), (first, last)) in stretches {
-        bulk.number(kind);
+    for ((kind, no), (first, last)) in rows::stretches(&rows.artifacts) {
+        bulk.number(kind as i64);
         bulk.number(i64::from(no));
         bulk.number(integer(last.get()));
         bulk.number(integer(first.get()));
@@ -213,7 +174,7 @@ fn closed(rows: &Rows) -> Bulk {
     let mut bulk = Bulk::default();
     for row in &rows.closed {
         bulk.number(integer(row.activation.0.get()));
-        bulk.number(outcome_no(row.outcome));
+        bulk.number(i64::from(outcome_no(row.outcome)));
         bulk.number(i64::from(row.agent.get()));
         bulk.fixed(row.correlation.as_bytes());
         bulk.written(|data| encode(row, data));
