@@ -1,8 +1,8 @@
 //! Redriving and dropping many dead letters: what a filter means, at a rate, and no further where too
 //! many die again.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
 use tokio::time::Instant;
 
@@ -10,7 +10,7 @@ use artel::event::DeadReason;
 use artel::log::{ActivationQuery, OutcomeFilter};
 use artel::{
     Board, Bounds, Context, DeadLetterFilter, Error, Jitter, OperateError, Publication, Reader,
-    Retry, Running,
+    Retry, Running, Status,
 };
 use artel_testkit::{SeededEntropy, VirtualClock};
 
@@ -18,6 +18,9 @@ use super::set_up::{Order, Part, SECOND, end, memory, order};
 
 /// Orders below this size are worked on, the others fail.
 type Mended = AtomicU32;
+
+/// What began, and when.
+type Began = Mutex<Vec<(u32, Instant)>>;
 
 async fn pack(_: Context, order: Arc<Order>, mended: Arc<Mended>) -> Result<(), Error> {
     if order.size < mended.load(Ordering::SeqCst) {
@@ -230,4 +233,46 @@ async fn a_redrive_meets_no_later_death() {
     running.idle().await.unwrap();
     assert_eq!(dead(&running).await, 1_017);
     end(running).await;
+}
+
+/// DLQ-1: what was to wait and died before its time waits for it when it is redriven, and runs then, whatever
+/// comes: where a match that nobody redrove would expire.
+#[tokio::test(start_paused = true)]
+async fn what_is_redriven_does_not_expire() {
+    async fn note(_: Context, order: Arc<Order>, began: Arc<Began>) -> Result<(), Error> {
+        began.lock().unwrap().push((order.size, Instant::now()));
+        Ok(())
+    }
+    for aged in [true, false] {
+        let (board, _) = memory().await;
+        let began = Arc::new(Began::default());
+        let agent = board.agent("note").on::<Order>().total_timeout(SECOND * 40);
+        let agent = if aged {
+            agent.older_than(SECOND * 60).without::<Part>()
+        } else {
+            agent.quiet(SECOND * 60)
+        };
+        agent.shared_state(began.clone()).run(note);
+        board.type_of::<Part>();
+        let running = board.start().await.unwrap();
+        let start = Instant::now();
+        let first = running.publish(order(1)).await.unwrap();
+        assert_eq!(running.settled(first.correlation).await.unwrap(), Status::DeadLetters(1));
+        assert_eq!(start.elapsed().as_secs(), 40);
+        let operator = running.operator("ann", "it is wanted").unwrap();
+        operator.redrive_all(DeadLetterFilter::default()).run().await.unwrap();
+        tokio::time::sleep(SECOND * 5).await;
+        if aged {
+            let part = Publication::new(Part { size: 1 }).correlation(first.correlation);
+            running.publish(part).await.unwrap();
+        } else {
+            running.publish(order(2)).await.unwrap();
+        }
+        assert_eq!(running.settled(first.correlation).await.unwrap(), Status::Done);
+        let began = began.lock().unwrap().clone();
+        let began: Vec<_> =
+            began.iter().map(|(size, at)| (*size, (*at - start).as_secs())).collect();
+        assert_eq!(began, [(1, 60)], "aged: {aged}");
+        end(running).await;
+    }
 }

@@ -31,7 +31,7 @@ pub struct Activation {
     pub failures: u32,
     /// Whether it waits or runs.
     pub phase: Phase,
-    /// The seqs of the starts and ends of its attempts.
+    /// The seqs of the starts and ends of its attempts, and of its redrives.
     pub trail: SmallVec<[Seq; 2]>,
     /// Its recorded steps.
     pub steps: Vec<Step>,

@@ -280,7 +280,9 @@ impl Index {
             Phase::Waiting { since } => since > activation.created,
             Phase::Full { .. } | Phase::Running(_) => false,
         };
-        if activation.attempts > 0 || !waits {
+        // What was redriven is to run, whatever comes: somebody wants it.
+        let redriven = !activation.trail.is_empty();
+        if activation.attempts > 0 || redriven || !waits {
             return;
         }
         match timed {
