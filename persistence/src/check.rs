@@ -4,7 +4,7 @@
 use artel_core::hash::Hash;
 use artel_core::ids::{ArtifactId, Seq, Shard};
 use artel_core::log::{Append, Error};
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
+#[cfg(any(feature = "postgres", feature = "redis", feature = "sqlite"))]
 use artel_core::log::{ArtifactQuery, Page, StoredArtifact};
 use artel_core::record::{self, Batch, Place};
 use artel_core::time::Timestamp;
@@ -109,7 +109,7 @@ fn hash(batch: &Batch) -> Hash {
 }
 
 /// Checks that a batch that was read has its recorded hash.
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
+#[cfg(any(feature = "postgres", feature = "redis", feature = "sqlite"))]
 pub(crate) fn verify(batch: &Batch) -> Result<(), record::Error> {
     let found = hash(batch);
     let record::BatchHeader { first, last, hash: recorded, .. } = batch.header;
@@ -135,7 +135,7 @@ pub(crate) fn last_until(
 
 /// Cuts a page where its payloads become too many. The row with which they do was read too, so that
 /// there is more behind a page that is cut.
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
+#[cfg(any(feature = "postgres", feature = "redis", feature = "sqlite"))]
 pub(crate) fn bound(page: &mut Page<StoredArtifact>) {
     let mut total = 0;
     let shown = page.items.iter().take_while(|item| {

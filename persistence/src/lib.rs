@@ -1,5 +1,5 @@
-//! The backends of the log port: `memory:` always, `sqlite:` and `postgres:` with the features of those
-//! names.
+//! The backends of the log port: `memory:` always, `sqlite:`, `postgres:` and `redis:` with the features of
+//! those names.
 //!
 //! The runtime and the tools call [`open`] with a URL and hold an `Arc<dyn Log>` from then on; what
 //! a log must do stands in `docs/specs/log.md` and is proved for each backend by the conformance
@@ -9,16 +9,24 @@
 mod check;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod connections;
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
+#[cfg(any(feature = "postgres", feature = "redis", feature = "sqlite"))]
 mod format;
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
+#[cfg(any(feature = "postgres", feature = "redis"))]
+mod keeper;
+#[cfg(any(feature = "postgres", feature = "redis", feature = "sqlite"))]
 mod listing;
 pub mod memory;
 mod open;
+#[cfg(any(feature = "postgres", feature = "redis"))]
+mod owning;
 #[cfg(feature = "postgres")]
 mod postgres;
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
+#[cfg(feature = "redis")]
+mod redis;
+#[cfg(any(feature = "postgres", feature = "redis", feature = "sqlite"))]
 mod rows;
+#[cfg(any(feature = "postgres", feature = "redis"))]
+mod server;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod url;

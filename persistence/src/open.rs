@@ -9,6 +9,8 @@ use artel_core::names::BoardName;
 use crate::memory;
 #[cfg(feature = "postgres")]
 use crate::postgres;
+#[cfg(feature = "redis")]
+use crate::redis;
 #[cfg(feature = "sqlite")]
 use crate::sqlite;
 use crate::url::{self, Location};
@@ -68,6 +70,9 @@ impl OpenOptions {
 /// - `postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE` is a board on a PostgreSQL server, with the
 ///   parameters `board` (`main`), `schema` (`artel`), `ownership` (`10s`), `durability` (`host`, or the weaker
 ///   `process`), `connections` (5), and some of PostgreSQL's own, such as `sslmode`.
+/// - `redis://[USER:PASSWORD@]HOST[:PORT][/DB]`, encrypted as `rediss://`, is a board on a Redis server or
+///   cluster, with the parameters `board` (`main`), `prefix` (`artel`), `ownership` (`10s`), `durability`
+///   (`host`, or the weaker `process`), `replicas` (0), `passfile` and `cacert`.
 ///
 /// # Errors
 /// [`Error::Url`] when the URL names no backend of this build; [`Error::Missing`] when there is no
@@ -90,6 +95,11 @@ pub async fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn Log>, Error
             let log: Arc<dyn Log> = Arc::new(postgres::open(*target, options.mode).await?);
             Ok(log)
         }
+        #[cfg(feature = "redis")]
+        Location::Redis(target) => {
+            let log: Arc<dyn Log> = Arc::new(redis::open(*target, options.mode).await?);
+            Ok(log)
+        }
     }
 }
 
@@ -107,6 +117,8 @@ pub async fn remove(url: &str) -> Result<String, Error> {
         Location::Sqlite(file) => sqlite::remove(&file.path).await.map(|path| shown(&path)),
         #[cfg(feature = "postgres")]
         Location::Postgres(target) => postgres::remove(&target).await,
+        #[cfg(feature = "redis")]
+        Location::Redis(target) => redis::remove(&target).await,
     }
 }
 
@@ -122,6 +134,8 @@ pub async fn move_aside(url: &str) -> Result<String, Error> {
         Location::Sqlite(file) => sqlite::move_aside(&file.path).await.map(|path| shown(&path)),
         #[cfg(feature = "postgres")]
         Location::Postgres(target) => postgres::move_aside(&target).await,
+        #[cfg(feature = "redis")]
+        Location::Redis(target) => redis::move_aside(&target).await,
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use artel_core::envelope::Producer;
 use artel_core::ids::{ActivationId, Seq};
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "postgres", feature = "redis"))]
 use artel_core::log::ClosedActivation;
 use artel_core::log::{ArtifactRow, Outcome, Rows};
 
@@ -49,7 +49,7 @@ pub(crate) fn stretches(rows: &[ArtifactRow]) -> BTreeMap<(StretchKind, u32), (S
 }
 
 /// What a batch closes, each as it was closed last.
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "postgres", feature = "redis"))]
 pub(crate) fn closed_last(rows: &Rows) -> BTreeMap<ActivationId, &ClosedActivation> {
     rows.closed.iter().map(|row| (row.activation, row)).collect()
 }

@@ -5,16 +5,25 @@ use artel_core::log::Error;
 
 #[cfg(feature = "postgres")]
 use crate::postgres::Target;
+#[cfg(feature = "redis")]
+use crate::redis::Target as RedisTarget;
 #[cfg(feature = "sqlite")]
 use crate::sqlite::{File, Synchronous};
 
 /// The schemes of this build, for people.
-const SCHEMES: &str = match (cfg!(feature = "sqlite"), cfg!(feature = "postgres")) {
-    (true, true) => "`memory:`, `sqlite:PATH` and `postgres://HOST/DATABASE`",
-    (true, false) => "`memory:` and `sqlite:PATH`",
-    (false, true) => "`memory:` and `postgres://HOST/DATABASE`",
-    (false, false) => "`memory:`",
-};
+fn schemes() -> String {
+    let all = [
+        (true, "`memory:`"),
+        (cfg!(feature = "sqlite"), "`sqlite:PATH`"),
+        (cfg!(feature = "postgres"), "`postgres://HOST/DATABASE`"),
+        (cfg!(feature = "redis"), "`redis://HOST`"),
+    ];
+    let here: Vec<&str> = all.iter().filter(|(here, _)| *here).map(|(_, scheme)| *scheme).collect();
+    match here.split_last() {
+        Some((last, before)) if !before.is_empty() => format!("{} and {last}", before.join(", ")),
+        _ => here.concat(),
+    }
+}
 
 /// Schemes of backends that are not in every build.
 const ELSEWHERE: [&str; 5] = ["sqlite", "postgres", "postgresql", "redis", "rediss"];
@@ -30,11 +39,15 @@ pub(crate) enum Location {
     /// On a server.
     #[cfg(feature = "postgres")]
     Postgres(Box<Target>),
+    /// On a server or a cluster.
+    #[cfg(feature = "redis")]
+    Redis(Box<RedisTarget>),
 }
 
 pub(crate) fn parse(url: &str) -> Result<Location, Error> {
+    let schemes = schemes();
     let problem = match url.split_once(':') {
-        None => format!("it has no scheme; this build has {SCHEMES}"),
+        None => format!("it has no scheme; this build has {schemes}"),
         Some(("memory", "")) => return Ok(Location::Memory),
         Some(("memory", _)) => {
             "a log in memory has no name and no parameters; write `memory:`".to_owned()
@@ -49,11 +62,16 @@ pub(crate) fn parse(url: &str) -> Result<Location, Error> {
             Ok(target) => return Ok(Location::Postgres(Box::new(target))),
             Err(problem) => problem,
         },
+        #[cfg(feature = "redis")]
+        Some(("redis" | "rediss", _)) => match RedisTarget::parse(url) {
+            Ok(target) => return Ok(Location::Redis(Box::new(target))),
+            Err(problem) => problem,
+        },
         Some((scheme, _)) if ELSEWHERE.contains(&scheme) => {
-            format!("this build has no backend for `{scheme}:`; it has {SCHEMES}")
+            format!("this build has no backend for `{scheme}:`; it has {schemes}")
         }
         Some((scheme, _)) => {
-            format!("`{scheme}:` is no scheme of a log; this build has {SCHEMES}")
+            format!("`{scheme}:` is no scheme of a log; this build has {schemes}")
         }
     };
     Err(Error::Url { url: without_secrets(url), problem })

@@ -19,11 +19,11 @@ use artel_core::record::Batch;
 use artel_core::time::Timestamp;
 
 use super::format::{ARTIFACT, BARE_ARTIFACT};
-use super::keep::{self, Keeper};
-use super::own::Owning;
-use super::target::Promise;
 use super::{append, look_up, own, query, read, snapshot};
 use crate::connections::Connections;
+use crate::keeper::Keeper;
+use crate::owning::Owning;
+use crate::server::Promise;
 
 pub(crate) struct PostgresLog {
     /// What errors call it.
@@ -98,7 +98,7 @@ impl Log for PostgresLog {
     }
 
     async fn keep(&self) {
-        keep::keep(self).await;
+        self.keeper.keep(&self.owning, self.ownership).await;
     }
 
     async fn owner(&self) -> Result<Option<Owner>, Error> {

@@ -15,12 +15,12 @@ use super::connect::{run, setup, unopened};
 use super::error::reading;
 use super::format::{get, uuid};
 use super::handle::PostgresLog;
-use super::keep::Keeper;
-use super::own::Owning;
+use super::keep::keeper;
 use super::target::Target;
 use super::{migrate, read, settings};
 use crate::connections::Connections;
 use crate::open::{CreateBoard, Mode};
+use crate::owning::Owning;
 
 pub(crate) async fn open(target: Target, mode: Mode) -> Result<PostgresLog, Error> {
     let place = target.place();
@@ -52,7 +52,7 @@ fn log(target: &Target, board_no: i32, read_only: bool) -> PostgresLog {
         writer: connections(1),
         snapshots: Semaphore::new(1),
         owning: Arc::new(Owning::default()),
-        keeper: Keeper::of(target),
+        keeper: keeper(target),
         closed: AtomicBool::new(false),
         place,
     }

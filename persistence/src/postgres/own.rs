@@ -4,18 +4,17 @@
 //!
 //! The owner counts the time from before it asked for it, so it stops before others may begin.
 
-use std::sync::{Arc, Mutex, MutexGuard};
-
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use artel_core::ids::{Epoch, ProcessId};
+use artel_core::ids::Epoch;
 use artel_core::log::{Claim, Error, Owner, Ownership};
 
 use super::connect::{fetch, write};
 use super::format::get;
 use super::handle::PostgresLog;
 use super::read;
+use crate::keeper::Held;
 
 /// Takes the row, unless somebody else's time is not over, and raises the epoch. What is still under way
 /// on another connection has the head row locked: it is done before this statement goes on, or finds the
@@ -55,7 +54,8 @@ pub(super) async fn own(log: &PostgresLog, claim: Claim) -> Result<Ownership, Er
     if !log.owning.take((head.epoch, claim.process), (token, asked + log.ownership)) {
         return Err(log.closed_error());
     }
-    log.keeper.remember(token, log.ownership, &log.owning);
+    let held = Held { token, board: log.place.as_str().into(), time: log.ownership };
+    log.keeper.remember(held, &log.owning);
     Ok(Ownership { epoch: head.epoch, head })
 }
 
@@ -96,137 +96,4 @@ async fn owned(log: &PostgresLog) -> Error {
         }
         Err(error) => error,
     }
-}
-
-/// What one log object knows of its ownership.
-#[derive(Debug, Default)]
-pub(super) struct Owning {
-    state: Mutex<State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    process: Option<ProcessId>,
-    /// What the row of the owner holds while it is this object.
-    token: Option<Uuid>,
-    /// The epoch of the ownership; none when there is none.
-    newest: Option<Epoch>,
-    /// The epoch that appends may use; none while the outcome of one is unknown.
-    usable: Option<Epoch>,
-    /// Until when nobody else takes the board over.
-    until: Option<Instant>,
-    /// Whether somebody else took it over.
-    lost: bool,
-    /// Whether this object was closed, and must own nothing any more.
-    closed: bool,
-}
-
-impl State {
-    fn lose(&mut self) {
-        *self = Self { closed: self.closed, ..Self::default() };
-    }
-}
-
-impl Owning {
-    /// An append begins: takes the ownership along. False when there is none for it, or its time is over.
-    pub(super) fn begin(&self, epoch: Epoch) -> bool {
-        let mut state = self.state();
-        if state.until.is_none_or(|until| until <= Instant::now()) {
-            return false;
-        }
-        state.usable.take_if(|usable| *usable == epoch).is_some()
-    }
-
-    /// Whether nobody else may own the board by now.
-    pub(super) fn owns(&self, epoch: Epoch) -> bool {
-        let state = self.state();
-        let lasts = state.until.is_some_and(|until| until > Instant::now());
-        lasts && state.newest == Some(epoch)
-    }
-
-    /// Whether an ownership is over that was not given up.
-    pub(super) fn is_over(&self) -> bool {
-        let state = self.state();
-        state.lost || state.until.is_some_and(|until| until <= Instant::now())
-    }
-
-    /// An append has a known outcome: brings the ownership back, unless there is a newer one.
-    pub(super) fn settle(&self, epoch: Epoch) {
-        let mut state = self.state();
-        if state.newest == Some(epoch) {
-            state.usable = Some(epoch);
-        }
-    }
-
-    /// A process is about to own: its token, where it owns already. An error when another process of
-    /// this object does, whose time is not over.
-    fn prepare(&self, process: ProcessId) -> Result<Option<Uuid>, ()> {
-        let mut state = self.state();
-        let over = state.until.is_none_or(|until| until <= Instant::now());
-        if state.process.is_some_and(|owner| owner != process) && !over {
-            return Err(());
-        }
-        state.usable = None;
-        Ok(state.token)
-    }
-
-    /// Owns the board from here on. False when the object was closed meanwhile.
-    fn take(&self, (epoch, process): (Epoch, ProcessId), (token, until): (Uuid, Instant)) -> bool {
-        let mut state = self.state();
-        if state.closed {
-            return false;
-        }
-        state.lost = false;
-        state.process = Some(process);
-        state.token = Some(token);
-        state.newest = Some(epoch);
-        state.usable = Some(epoch);
-        state.until = Some(until);
-        true
-    }
-
-    /// The row was renewed until this moment.
-    pub(super) fn renewed(&self, token: Uuid, until: Instant) {
-        let mut state = self.state();
-        if state.token == Some(token) {
-            state.until = Some(until);
-        }
-    }
-
-    /// The row is gone, or somebody else's.
-    pub(super) fn lost(&self, token: Uuid) {
-        let mut state = self.state();
-        if state.token == Some(token) {
-            state.lose();
-            state.lost = true;
-        }
-    }
-
-    /// Gives up the ownership under this epoch; the token that its row has.
-    fn give_up(&self, epoch: Epoch) -> Option<Uuid> {
-        let mut state = self.state();
-        if state.newest != Some(epoch) {
-            return None;
-        }
-        let token = state.token;
-        state.lose();
-        token
-    }
-
-    /// Gives up whatever is owned, for good; the token of its row.
-    pub(super) fn close(&self) -> Option<Uuid> {
-        let mut state = self.state();
-        let token = state.token;
-        *state = State { closed: true, ..State::default() };
-        token
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("nothing that is done under this lock panics")
-    }
-}
-
-/// Whether two are the same object.
-pub(super) fn same(one: &Arc<Owning>, other: &Arc<Owning>) -> bool {
-    Arc::ptr_eq(one, other)
 }

@@ -8,7 +8,8 @@ use artel_core::log::Error;
 
 use super::connect::{run, setup};
 use super::error::{code, reading};
-use super::target::{Promise, Target};
+use super::target::Target;
+use crate::server::Promise;
 
 /// The oldest server that has all that is used here: 13.
 const VERSION_MIN: i32 = 130_000;

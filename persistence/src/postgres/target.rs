@@ -7,38 +7,14 @@ use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
 
-use artel_core::log::Durability;
+use crate::server::{BOARD, OWNERSHIP, Promise, board_name, ownership_time, promise_of};
 
-/// The board of a URL that names none.
-pub(super) const BOARD: &str = "main";
 /// The schema of a URL that names none.
 const SCHEMA: &str = "artel";
-/// For how long a board is owned without being renewed, unless a URL says otherwise, and at least.
-const OWNERSHIP: Duration = Duration::from_secs(10);
-const OWNERSHIP_MIN: Duration = Duration::from_secs(1);
-const OWNERSHIP_MAX: Duration = Duration::from_secs(600);
 /// The bytes of a name in PostgreSQL.
 const NAME_LEN_MAX: usize = 63;
 /// How many connections a log has, the one that writes included.
 const CONNECTIONS: u32 = 5;
-
-/// What an acknowledged append is to survive at least.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Promise {
-    /// The death of the server's host.
-    Host,
-    /// The death of the process that appended. The server may lose what it has not flushed yet.
-    Process,
-}
-
-impl Promise {
-    pub(super) const fn durability(self) -> Durability {
-        match self {
-            Self::Host => Durability::Host,
-            Self::Process => Durability::Process,
-        }
-    }
-}
 
 /// A board on a server.
 #[derive(Clone)]
@@ -146,16 +122,6 @@ impl Target {
     }
 }
 
-fn board_name(value: &str) -> Result<String, String> {
-    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if value.is_empty() || value.len() > 100 || !value.chars().all(fits) {
-        return Err(format!(
-            "`board` is `{value}`; it may have up to 100 letters, digits, and the signs - _ ."
-        ));
-    }
-    Ok(value.to_owned())
-}
-
 fn schema_name(value: &str) -> Result<String, String> {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     let starts = value.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
@@ -169,30 +135,6 @@ fn schema_name(value: &str) -> Result<String, String> {
         return Err(format!("`schema` is `{value}`; names with pg_ are PostgreSQL's own"));
     }
     Ok(value.to_owned())
-}
-
-fn ownership_time(value: &str) -> Result<Duration, String> {
-    let time = value
-        .strip_suffix("ms")
-        .map(|number| (number, 1))
-        .or_else(|| value.strip_suffix('s').map(|number| (number, 1_000)))
-        .and_then(|(number, unit)| Some(Duration::from_millis(number.parse::<u64>().ok()? * unit)));
-    match time {
-        Some(time) if (OWNERSHIP_MIN..=OWNERSHIP_MAX).contains(&time) => Ok(time),
-        Some(_) | None => Err(format!(
-            "`ownership` is `{value}`; it may be from {} s to {} s, such as `10s` or `1500ms`",
-            OWNERSHIP_MIN.as_secs(),
-            OWNERSHIP_MAX.as_secs()
-        )),
-    }
-}
-
-fn promise_of(value: &str) -> Result<Promise, String> {
-    match value {
-        "host" => Ok(Promise::Host),
-        "process" => Ok(Promise::Process),
-        _ => Err(format!("`durability` is `{value}`; it may be `host` or `process`")),
-    }
 }
 
 fn count(value: &str) -> Result<u32, String> {

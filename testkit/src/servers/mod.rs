@@ -3,7 +3,9 @@
 
 mod pgbouncer;
 mod postgres;
+mod redis;
 mod supervised;
 
 pub use pgbouncer::PgBouncer;
 pub use postgres::PostgresServer;
+pub use redis::{RedisCluster, RedisServer};

@@ -1,0 +1,112 @@
+//! Appending: one script, which checks that the batch continues the log before it writes anything.
+
+use redis::{Value, cmd};
+
+use artel_core::ids::{ArtifactId, Seq};
+use artel_core::log::{Append, Error};
+use artel_core::record::BatchHeader;
+
+use super::error::{TooFewReplicas, appending};
+use super::format::{SEQ_MAX, header_row, packed, text};
+use super::handle::RedisLog;
+use super::read;
+use super::rows::add_all;
+use super::scripts::{APPEND, Arguments};
+use crate::check::{Checked, Flaw};
+
+/// How long is waited for replicas, in milliseconds.
+const REPLICAS_WAIT: u32 = 5_000;
+
+pub(super) async fn append(log: &RedisLog, append: Append) -> Result<(), Error> {
+    log.writable("append to")?;
+    let checked = Checked::new(append)?;
+    let header = checked.append.batch.header;
+    if header.last.get() > SEQ_MAX {
+        return Err(Flaw::Range { first: header.first, last: header.last }.into());
+    }
+    if !log.owning.begin(header.epoch) {
+        let newest = read::head(log).await?.epoch;
+        if header.epoch < newest {
+            return Err(Error::Fenced { epoch: header.epoch, newest });
+        }
+        return Err(Error::NotOwned { place: log.place.clone(), epoch: header.epoch });
+    }
+    // From here on the ownership is in doubt until the outcome is known. If the caller goes away in
+    // between, it stays so, and the next append is refused until the board is owned again.
+    let arguments = arguments(log, &checked);
+    drop(checked);
+    let result = send(log, &header, arguments).await;
+    match &result {
+        Err(error) if error.outcome_unknown() => {}
+        Ok(()) | Err(_) => log.owning.settle(header.epoch),
+    }
+    result
+}
+
+async fn send(log: &RedisLog, header: &BatchHeader, arguments: Arguments) -> Result<(), Error> {
+    let key = [log.key("head")];
+    let done = log.writer.run(&APPEND, &key, &arguments).await;
+    let said = log.answers().bytes(done.map_err(|error| appending(&log.place, error))?)?;
+    if said == b"done" {
+        return replicated(log).await;
+    }
+    if let Some(id) = said.strip_prefix(b"taken") {
+        let id = id.try_into().map(ArtifactId::from_bytes);
+        return Err(match id {
+            Ok(id) => Flaw::Taken(id).into(),
+            Err(_) => log.answers().damaged("an id has another length"),
+        });
+    }
+    let head = read::head(log).await?;
+    Err(match &said[..] {
+        b"fenced" => Error::Fenced { epoch: header.epoch, newest: head.epoch },
+        b"conflict" => {
+            let expected = Seq(header.first.get().saturating_sub(1));
+            Error::Conflict { expected, head: head.seq }
+        }
+        b"dated" => Flaw::Dated { at: header.at.as_millis() }.into(),
+        other => {
+            log.answers().damaged(format!("an append says `{}`", String::from_utf8_lossy(other)))
+        }
+    })
+}
+
+/// Waits for as many replicas as were asked for. What was appended is there all the same.
+async fn replicated(log: &RedisLog) -> Result<(), Error> {
+    if log.replicas == 0 {
+        return Ok(());
+    }
+    let mut wait = cmd("WAIT");
+    wait.arg(log.replicas).arg(REPLICAS_WAIT);
+    let answer = log.writer.send(&wait).await.map_err(|error| appending(&log.place, error))?;
+    let found = match answer {
+        Value::Int(found) => found,
+        _ => 0,
+    };
+    if found >= i64::from(log.replicas) {
+        return Ok(());
+    }
+    let (place, wanted) = (log.place.clone(), log.replicas);
+    let source = Box::new(TooFewReplicas { found, wanted });
+    Err(Error::Unavailable { action: "append to", place, outcome_unknown: true, source })
+}
+
+/// What the script is given.
+fn arguments(log: &RedisLog, checked: &Checked) -> Arguments {
+    let Append { batch, rows } = &checked.append;
+    let header = &batch.header;
+    let mut arguments = Arguments::default();
+    arguments.push(&*log.keys);
+    arguments.number(header.epoch);
+    arguments.number(header.first.get().saturating_sub(1));
+    arguments.push(header.previous.0);
+    arguments.push(text(header.last.get()));
+    arguments.push(header.hash.0);
+    arguments.number(header.at.as_millis());
+    arguments.number(checked.earliest.as_millis());
+    arguments.push(header_row(header));
+    arguments.push(&batch.bytes[..]);
+    arguments.push(packed(header.last.get()));
+    add_all(&mut arguments, rows);
+    arguments
+}

@@ -1,0 +1,50 @@
+//! What an error of the server, or of the way there, means for the caller of a log.
+
+use redis::{ErrorKind, RedisError};
+
+use artel_core::log::Error;
+
+/// With these the server says that it did not begin with what it was asked.
+const NOT_BEGUN: [&str; 13] = [
+    "BUSY",
+    "CLUSTERDOWN",
+    "LOADING",
+    "MASTERDOWN",
+    "MISCONF",
+    "MOVED",
+    "NOAUTH",
+    "NOPERM",
+    "NOREPLICAS",
+    "NOSCRIPT",
+    "OOM",
+    "READONLY",
+    "TRYAGAIN",
+];
+
+/// An error of a call that only reads, or whose effect does not matter when it fails.
+pub(super) fn reading(action: &'static str, place: &str, error: RedisError) -> Error {
+    let place = place.to_owned();
+    if matches!(error.kind(), ErrorKind::Parse | ErrorKind::UnexpectedReturnType) {
+        return Error::Damaged { place, problem: error.to_string() };
+    }
+    Error::Unavailable { action, place, outcome_unknown: false, source: Box::new(error) }
+}
+
+/// An error of an append: it may have happened, unless the server says that it did not begin with it.
+pub(super) fn appending(place: &str, error: RedisError) -> Error {
+    let not_begun = error.code().is_some_and(|code| NOT_BEGUN.contains(&code));
+    Error::Unavailable {
+        action: "append to",
+        place: place.to_owned(),
+        outcome_unknown: !not_begun,
+        source: Box::new(error),
+    }
+}
+
+/// Fewer replicas than were asked for have what was appended.
+#[derive(Debug, thiserror::Error)]
+#[error("{found} replicas have it, {wanted} were asked for")]
+pub(super) struct TooFewReplicas {
+    pub(super) found: i64,
+    pub(super) wanted: u32,
+}

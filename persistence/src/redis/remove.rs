@@ -1,0 +1,93 @@
+//! Removing a board from a server, and moving it out of the way.
+
+use redis::{Value, cmd};
+use uuid::Uuid;
+
+use artel_core::ids::ProcessId;
+use artel_core::log::{Claim, Error, Log};
+use artel_core::names::ProgramName;
+
+use super::error::reading;
+use super::handle::RedisLog;
+use super::open::{open, tag};
+use super::read;
+use super::scripts::{Arguments, CLEAR};
+use super::target::Target;
+use crate::open::Mode;
+
+/// How many names are tried for a board that is moved aside.
+const TRIES_MAX: u32 = 1_000;
+
+/// Removes a board with everything in it, and says where it lay. Its name goes first: what is left behind if
+/// this is interrupted belongs to no board.
+pub(crate) async fn remove(target: &Target) -> Result<String, Error> {
+    let place = target.place();
+    let cannot = |error| reading("remove", &place, error);
+    let log = owned(target, "remove").await?;
+    let mut del = cmd("DEL");
+    del.arg(target.name_key(&target.board));
+    log.writer.send(&del).await.map_err(cannot)?;
+    clear(&log).await?;
+    Ok(place)
+}
+
+/// Gives a board that was created in development mode another name, and says which.
+pub(crate) async fn move_aside(target: &Target) -> Result<String, Error> {
+    let place = target.place();
+    let cannot = |error| reading("move aside", &place, error);
+    let log = owned(target, "move aside").await?;
+    if !read::head(&log).await?.dev {
+        log.close().await;
+        return Err(Error::NotDev { place });
+    }
+    let tag = tag(target, &log.writer, &target.board).await?;
+    let tag = tag.ok_or(Error::Missing { place: place.clone() })?;
+    for number in 1..=TRIES_MAX {
+        let board = format!("{}.aside-{number}", target.board);
+        let mut set = cmd("SET");
+        set.arg(target.name_key(&board)).arg(&tag).arg("NX");
+        if log.writer.send(&set).await.map_err(cannot)? != Value::Nil {
+            let mut del = cmd("DEL");
+            del.arg(target.name_key(&target.board));
+            log.writer.send(&del).await.map_err(cannot)?;
+            log.close().await;
+            return Ok(Target { board, ..target.clone() }.place());
+        }
+    }
+    log.close().await;
+    Err(Error::Unavailable {
+        action: "move aside",
+        place,
+        outcome_unknown: false,
+        source: format!("all names up to `{}.aside-{TRIES_MAX}` are taken", target.board).into(),
+    })
+}
+
+/// The board, which nobody else owns meanwhile.
+async fn owned(target: &Target, action: &'static str) -> Result<RedisLog, Error> {
+    let log = open(target.clone(), Mode::Existing).await?;
+    let program = ProgramName::new("artel").map_err(|error| Error::Unavailable {
+        action,
+        place: target.place(),
+        outcome_unknown: false,
+        source: Box::new(error),
+    })?;
+    let process = ProcessId::from_bytes(Uuid::new_v4().into_bytes());
+    log.own(Claim { process, program, endpoint: None }).await?;
+    Ok(log)
+}
+
+/// Unlinks all keys of a board, a bounded number at a time.
+async fn clear(log: &RedisLog) -> Result<(), Error> {
+    let mut cursor = "0".to_owned();
+    loop {
+        let mut arguments = Arguments::default();
+        arguments.push(format!("{}*", log.keys));
+        arguments.push(cursor);
+        let next = log.tell("remove", &CLEAR, &arguments).await?;
+        cursor = log.answers().string(next)?;
+        if cursor == "0" {
+            return Ok(());
+        }
+    }
+}

@@ -1,0 +1,16 @@
+#!lua
+-- Takes the board over, unless somebody else's time is not over, and raises the epoch. Says what `end.lua`
+-- says, or who owns it.
+local p = ARGV[1]
+local key = p .. 'owner'
+local token = redis.call('HGET', key, 'token')
+if token and token ~= ARGV[2] then
+    return {'owned', redis.call('HMGET', key, 'pid', 'program', 'endpoint')}
+end
+if redis.call('EXISTS', p .. 'head') == 0 then return {'missing'} end
+redis.call('HINCRBY', p .. 'head', 'epoch', 1)
+redis.call('DEL', key)
+redis.call('HSET', key, 'token', ARGV[2], 'pid', ARGV[4], 'program', ARGV[5])
+if ARGV[6] ~= '' then redis.call('HSET', key, 'endpoint', ARGV[6]) end
+redis.call('PEXPIRE', key, ARGV[3])
+return {'done'}
