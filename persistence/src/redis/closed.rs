@@ -62,14 +62,13 @@ fn arguments(
     ];
     let outcomes = if query.outcomes.is_empty() { &all[..] } else { &query.outcomes[..] };
     let done = outcomes.contains(&OutcomeFilter::Done);
-    let correlation = query.correlation.map(|correlation| correlation.as_bytes().to_vec());
-    match (query.input, &correlation) {
+    match (query.input, query.correlation) {
         (Some(input), _) => {
             arguments.push("input");
             arguments.push(text(input.get()));
         }
         (None, Some(correlation)) => {
-            arguments.push([b"closed:", &correlation[..]].concat());
+            arguments.push(format!("closed:{correlation}"));
             arguments.push("");
         }
         (None, None) => {
@@ -86,6 +85,7 @@ fn arguments(
     arguments.number(wanted);
     arguments.number(LOOKS_MAX);
     arguments.push(outcomes.iter().map(|outcome| filter_no(*outcome)).collect::<Vec<u8>>());
+    let correlation = query.correlation.map(|correlation| correlation.as_bytes().to_vec());
     arguments.push(correlation.unwrap_or_default());
     arguments.extend(query.agents.iter().map(|agent| agent.get().to_be_bytes().to_vec()));
     arguments

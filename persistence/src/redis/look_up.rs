@@ -95,7 +95,7 @@ pub(super) async fn correlation(
     correlation: CorrelationId,
 ) -> Result<ClosedWork, Error> {
     let mut arguments = log.arguments();
-    arguments.push(*correlation.as_bytes());
+    arguments.push(correlation.to_string());
     let answer = log.ask(&CORRELATION, &arguments).await?;
     let answers = log.answers();
     let [head, known, dead, cancelled] = answers.fields(answer)?;

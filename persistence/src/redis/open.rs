@@ -14,6 +14,7 @@ use super::error::reading;
 use super::format::Answers;
 use super::handle::RedisLog;
 use super::keep::keeper;
+use super::own::random;
 use super::scripts::{Arguments, CREATE};
 use super::target::Target;
 use super::{read, settings};
@@ -72,7 +73,7 @@ async fn make(target: &Target, link: &Link, create: &CreateBoard) -> Result<Stri
     let place = target.place();
     let cannot = |error| reading("open", &place, error);
     let CreateBoard { board, incarnation, dev } = create;
-    let own = uuid::Uuid::new_v4().simple().to_string();
+    let own = random().simple().to_string();
     let keys = target.keys(&own);
     let mut arguments = Arguments::default();
     arguments.push(&*keys);
@@ -82,7 +83,7 @@ async fn make(target: &Target, link: &Link, create: &CreateBoard) -> Result<Stri
     arguments.number(u8::from(*dev));
     arguments.push(genesis(*incarnation).0);
     let head = format!("{keys}head").into_bytes();
-    link.run(&CREATE, &[head.clone()], &arguments).await.map_err(cannot)?;
+    link.run(&CREATE, std::slice::from_ref(&head), &arguments).await.map_err(cannot)?;
     let mut name = cmd("SET");
     name.arg(target.name_key(&target.board)).arg(&own).arg("NX");
     if link.send(&name).await.map_err(cannot)? == Value::Nil {

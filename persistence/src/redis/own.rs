@@ -21,7 +21,7 @@ use crate::keeper::Held;
 pub(super) async fn own(log: &RedisLog, claim: Claim) -> Result<Ownership, Error> {
     log.writable("own")?;
     let token = match log.owning.prepare(claim.process) {
-        Ok(token) => token.unwrap_or_else(Uuid::new_v4),
+        Ok(token) => token.unwrap_or_else(random),
         Err(()) => {
             let owner = owner(log).await?.unwrap_or_else(nobody);
             return Err(Error::Owned { place: log.place.clone(), owner });
@@ -78,6 +78,15 @@ fn owner_of(answers: Answers<'_>, fields: Option<Value>) -> Result<Option<Owner>
         program: answers.string(program)?,
         endpoint: if endpoint == Value::Nil { None } else { Some(answers.string(endpoint)?) },
     }))
+}
+
+/// A token or a name that nobody else has.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "no simulation has a server, and nothing of this is in a log"
+)]
+pub(super) fn random() -> Uuid {
+    Uuid::new_v4()
 }
 
 fn nobody() -> Owner {

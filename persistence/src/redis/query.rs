@@ -116,8 +116,7 @@ impl<'a> Walk<'a> {
         }
         let seqs = match (self.drivers.first(), query.correlation) {
             (Some(Driver::Correlation), Some(correlation)) => {
-                let name = [b"correlation:", &correlation.as_bytes()[..]].concat();
-                self.of_key(log, &name).await?
+                self.of_key(log, &format!("correlation:{correlation}")).await?
             }
             (Some(Driver::Stretch(..)), _) => self.of_stretches(log).await?,
             _ => self.all(),
@@ -141,11 +140,11 @@ impl<'a> Walk<'a> {
     }
 
     /// The next of those that a key has.
-    async fn of_key(&mut self, log: &RedisLog, name: &[u8]) -> Result<Vec<u64>, Error> {
+    async fn of_key(&mut self, log: &RedisLog, name: &str) -> Result<Vec<u64>, Error> {
         let bound = |number: u64| [b"(", &text(number)[..]].concat();
         let (low, high) = (bound(self.low), bound(self.high));
         let mut range = cmd("ZRANGE");
-        range.arg([log.keys.as_bytes(), name].concat());
+        range.arg(log.key(name));
         if self.is_up() {
             range.arg(low).arg(high).arg("BYSCORE");
         } else {

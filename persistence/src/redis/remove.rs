@@ -1,7 +1,6 @@
 //! Removing a board from a server, and moving it out of the way.
 
 use redis::{Value, cmd};
-use uuid::Uuid;
 
 use artel_core::ids::ProcessId;
 use artel_core::log::{Claim, Error, Log};
@@ -10,6 +9,7 @@ use artel_core::names::ProgramName;
 use super::error::reading;
 use super::handle::RedisLog;
 use super::open::{open, tag};
+use super::own::random;
 use super::read;
 use super::scripts::{Arguments, CLEAR};
 use super::target::Target;
@@ -72,7 +72,7 @@ async fn owned(target: &Target, action: &'static str) -> Result<RedisLog, Error>
         outcome_unknown: false,
         source: Box::new(error),
     })?;
-    let process = ProcessId::from_bytes(Uuid::new_v4().into_bytes());
+    let process = ProcessId::from_bytes(random().into_bytes());
     log.own(Claim { process, program, endpoint: None }).await?;
     Ok(log)
 }

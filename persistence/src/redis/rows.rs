@@ -27,7 +27,7 @@ pub(super) fn add_all(arguments: &mut Arguments, rows: &Rows) {
     arguments.list(pairs(keys, |(key, seq)| (key.as_bytes().to_vec(), text(seq))));
     arguments.list(pairs(&rows.contents, |row| (text(row.seq.get()), content_row(row))));
     let cancelled: BTreeSet<CorrelationId> = rows.cancelled.iter().copied().collect();
-    arguments.list(cancelled.into_iter().map(|one| one.as_bytes().to_vec()).collect());
+    arguments.list(cancelled.into_iter().map(|one| one.to_string().into_bytes()).collect());
     let of_artifact = |row: &ArtifactRow| (row.envelope().correlation, row.seq.get());
     grouped(arguments, artifacts.iter().map(of_artifact));
     closed(arguments, rows);
@@ -81,7 +81,7 @@ fn grouped(arguments: &mut Arguments, rows: impl Iterator<Item = (CorrelationId,
     }
     arguments.number(groups.len());
     for (correlation, seqs) in groups {
-        arguments.push(correlation.as_bytes().to_vec());
+        arguments.push(correlation.to_string());
         arguments.list(seqs);
     }
 }

@@ -4,7 +4,6 @@
 
 use bytes::Bytes;
 use redis::{Value, cmd};
-use uuid::Uuid;
 
 use artel_core::hash::Hash;
 use artel_core::ids::Seq;
@@ -13,6 +12,7 @@ use artel_core::log::{Error, Snapshot};
 use super::error::reading;
 use super::format::text;
 use super::handle::RedisLog;
+use super::own::random;
 use super::read;
 use super::scripts::SNAPSHOT;
 use crate::format::hash;
@@ -27,7 +27,7 @@ const PARTS_KEPT: u32 = 600;
 pub(super) async fn put(log: &RedisLog, snapshot: Snapshot) -> Result<(), Error> {
     log.writable("keep a snapshot in")?;
     let cannot = |error| reading("keep a snapshot in", &log.place, error);
-    let name = Uuid::new_v4().simple().to_string();
+    let name = random().simple().to_string();
     let key = log.key(&format!("new:{name}"));
     for (number, part) in snapshot.bytes.chunks(PART_LEN).enumerate() {
         let mut set = cmd("HSET");

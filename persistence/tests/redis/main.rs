@@ -4,6 +4,12 @@
 //! Not in dev/test --quick: it starts servers.
 
 #[cfg(test)]
+mod damage;
+#[cfg(test)]
+mod open;
+#[cfg(test)]
+mod own;
+#[cfg(test)]
 mod place;
 
 use artel_core::log::{Description, Durability};

@@ -68,7 +68,10 @@ grouped('correlation:')
 
 -- Takes a closed activation out again.
 local function forget(activation, body)
-    local correlation = string.sub(body, 6, 21)
+    local hex = string.gsub(string.sub(body, 6, 21), '.', function(byte)
+        return string.format('%02x', string.byte(byte))
+    end)
+    local correlation = string.gsub(hex, '^(........)(....)(....)(....)', '%1-%2-%3-%4-')
     redis.call('HDEL', p .. 'closed', activation)
     redis.call('ZREM', p .. 'order', activation)
     redis.call('ZREM', p .. 'undone', activation)

@@ -1,0 +1,180 @@
+//! Opening boards on a server: settings, versions, users, and removing them.
+
+use std::io::Write;
+
+use redis::cmd;
+
+use artel_core::log::{Durability, Error};
+use artel_persistence::{OpenOptions, move_aside, remove};
+use artel_testkit::conformance::{LogPlace, NewBoard, Sample, Scribe};
+use artel_testkit::servers::RedisServer;
+
+use crate::place::{Place, SERVER, connect, create, new_name, run};
+
+/// REDIS-2: a board is made by one of several who ask at once, and not where it was only to be opened.
+#[tokio::test]
+async fn a_board_is_made_once() {
+    let url = format!("{}?board={}&prefix={}", SERVER.url(), new_name(), new_name());
+    for options in [OpenOptions::existing(), OpenOptions::read_only()] {
+        let error = artel_persistence::open(&url, options).await.unwrap_err();
+        assert!(matches!(error, Error::Missing { .. }), "{error:?}");
+    }
+    let prefix = url.split("prefix=").nth(1).unwrap();
+    let keys: Vec<String> = run(cmd("KEYS").arg(format!("{prefix}:*"))).await;
+    assert!(keys.is_empty(), "nothing is made by looking: {keys:?}");
+    let boards = [NewBoard::sample(), NewBoard::sample(), NewBoard::sample()];
+    let opened = boards.map(|board| artel_persistence::open(&url, create(board)));
+    let mut incarnations = Vec::new();
+    for opened in futures_util::future::join_all(opened).await {
+        incarnations.push(opened.unwrap().head().await.unwrap().incarnation);
+    }
+    incarnations.dedup();
+    assert_eq!(incarnations.len(), 1, "they opened one board");
+    let keys: Vec<String> = run(cmd("KEYS").arg(format!("{prefix}:*"))).await;
+    assert_eq!(keys.len(), 2, "a name and a head: {keys:?}");
+}
+
+/// REDIS-2: keys of a later version are refused with both versions.
+#[tokio::test]
+async fn later_keys_are_refused() {
+    let (place, _) = Place::with_batches(1).await;
+    let head = place.key("head").await;
+    run::<i64>(cmd("HSET").arg(&head).arg("version").arg(99)).await;
+    let error = place.open().await.unwrap_err();
+    assert!(matches!(error, Error::Newer { version: 99, known: 1, .. }), "{error:?}");
+}
+
+/// REDIS-1: a server that may lose what it has acknowledged is refused, with the setting and what to do; where
+/// less is asked of it, it will do, and the log says what it promises.
+#[tokio::test]
+async fn settings_that_break_the_promise_are_refused() {
+    let server = RedisServer::with(&["--appendfsync", "everysec"]);
+    let url = |more: &str| format!("{}?board=b{more}", server.url());
+    let error = artel_persistence::open(&url(""), create(NewBoard::sample())).await.unwrap_err();
+    assert_eq!((error.code(), error.retryable()), ("log-unfit", false));
+    let said = error.to_string();
+    assert!(said.contains("`appendfsync` is `everysec`") && said.contains("durability=process"));
+    let weaker = url("&durability=process");
+    let log = artel_persistence::open(&weaker, create(NewBoard::sample())).await.unwrap();
+    assert_eq!(log.describe().durability, Durability::Process);
+    log.close().await;
+
+    let mut connection = connect(&server.url()).await;
+    for (settings, problem) in [
+        (vec![("appendfsync", "always"), ("no-appendfsync-on-rewrite", "yes")], "on-rewrite"),
+        (vec![("maxmemory", "100mb"), ("maxmemory-policy", "allkeys-lru")], "`allkeys-lru`"),
+        (vec![("maxmemory", "0"), ("appendonly", "no")], "`appendonly` is `no`"),
+    ] {
+        for (name, value) in settings {
+            let mut set = cmd("CONFIG");
+            set.arg("SET").arg(name).arg(value);
+            let () = set.query_async(&mut connection).await.unwrap();
+        }
+        let error = artel_persistence::open(&url(""), OpenOptions::existing()).await.unwrap_err();
+        assert!(matches!(error, Error::Unfit { .. }), "{error:?}");
+        assert!(error.to_string().contains(problem), "{error}");
+    }
+    let error = artel_persistence::open(&weaker, OpenOptions::existing()).await.unwrap_err();
+    assert!(error.to_string().contains("`appendonly` is `no`"), "{error}");
+}
+
+/// REDIS-1, REDIS-12: a replica is refused; an append is acknowledged only when as many replicas have it as were
+/// asked for.
+#[tokio::test]
+async fn replicas_have_what_is_acknowledged() {
+    let primary = RedisServer::start();
+    let port = primary.port().to_string();
+    let replica = RedisServer::with(&["--replicaof", &format!("127.0.0.1 {port}")]);
+    let url = |server: &RedisServer, count: u32| format!("{}?replicas={count}", server.url());
+    let log = artel_persistence::open(&url(&primary, 1), create(NewBoard::sample())).await.unwrap();
+    let mut scribe = Scribe::own(&log).await;
+    scribe.publish(&[Sample::new(1)]).await;
+    let error = artel_persistence::open(&url(&replica, 0), OpenOptions::existing()).await;
+    assert!(error.unwrap_err().to_string().contains("name the primary"));
+    log.close().await;
+
+    let log = artel_persistence::open(&url(&primary, 2), OpenOptions::existing()).await.unwrap();
+    let mut scribe = Scribe::own(&log).await;
+    let mut sketch = scribe.sketch();
+    sketch.filler();
+    let error = scribe.try_append(scribe.seal(sketch)).await.unwrap_err();
+    assert!(error.outcome_unknown(), "{error:?}");
+    let source = std::error::Error::source(&error).unwrap().to_string();
+    assert_eq!(source, "1 replicas have it, 2 were asked for");
+}
+
+/// REDIS-11: users of an access list; passwords in the URL and in a file; none of them in an error.
+#[tokio::test]
+async fn users_need_their_keys_and_commands() {
+    let server = RedisServer::with(&["--requirepass", "master"]);
+    let mut connection = connect(&format!("redis://:master@127.0.0.1:{}/0", server.port())).await;
+    let mut user = cmd("ACL");
+    user.arg("SETUSER").arg("artel").arg("on").arg(">secret").arg("~artel:*").arg("+@all");
+    user.arg("-@admin").arg("-@dangerous").arg("+info").arg("+config|get");
+    let () = user.query_async(&mut connection).await.unwrap();
+    let url = |login: &str, more: &str| {
+        format!("redis://{login}127.0.0.1:{}/0?board=b{more}", server.port())
+    };
+    let log = artel_persistence::open(&url("artel:secret@", ""), create(NewBoard::sample())).await;
+    let log = log.unwrap();
+    let mut scribe = Scribe::own(&log).await;
+    scribe.publish(&[Sample::new(1)]).await;
+    log.close().await;
+
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    writeln!(file, "secret").unwrap();
+    let with_file = url("artel@", &format!("&passfile={}", file.path().display()));
+    artel_persistence::open(&with_file, OpenOptions::existing()).await.unwrap().close().await;
+
+    for (login, more) in [("", ""), ("artel:wr0ng@", ""), ("artel:secret@", "&prefix=other")] {
+        let error = artel_persistence::open(&url(login, more), create(NewBoard::sample())).await;
+        let error = error.unwrap_err();
+        let source = std::error::Error::source(&error).map(ToString::to_string);
+        let said = format!("{error}: {source:?}");
+        let told = ["NOAUTH", "WRONGPASS", "NoPerm", "no permissions"]
+            .iter()
+            .any(|code| said.contains(code))
+            || said.contains("uthentication");
+        assert!(told && !said.contains("secret") && !said.contains("wr0ng"), "{said}");
+    }
+    let missing = url("artel@", "&passfile=/nowhere/secret");
+    let error = artel_persistence::open(&missing, OpenOptions::existing()).await.unwrap_err();
+    let source = std::error::Error::source(&error).unwrap().to_string();
+    assert!(source.contains("cannot read `/nowhere/secret`"), "{source}");
+}
+
+/// REDIS-8: what nobody owns is removed with all its keys; what was made in development mode is moved aside.
+#[tokio::test]
+async fn a_board_is_removed_with_all_its_keys() {
+    let prefix = new_name();
+    let url = |board: &str| format!("{}?board={board}&prefix={prefix}", SERVER.url());
+    for (board, dev) in [("gone", false), ("kept", false), ("dev", true)] {
+        let new = NewBoard { dev, ..NewBoard::sample() };
+        let log = artel_persistence::open(&url(board), create(new)).await.unwrap();
+        let mut scribe = Scribe::own(&log).await;
+        for number in 0..3 {
+            scribe.publish(&[Sample::new(number)]).await;
+        }
+        let error = remove(&url(board)).await.unwrap_err();
+        assert!(matches!(error, Error::Owned { .. }), "{error:?}");
+        log.close().await;
+    }
+    assert!(matches!(move_aside(&url("kept")).await, Err(Error::NotDev { .. })));
+    let before: Vec<String> = run(cmd("KEYS").arg(format!("{prefix}:*"))).await;
+    remove(&url("gone")).await.unwrap();
+    let after: Vec<String> = run(cmd("KEYS").arg(format!("{prefix}:*"))).await;
+    assert!(before.len() > after.len(), "{before:?}");
+    assert!(matches!(remove(&url("gone")).await, Err(Error::Missing { .. })));
+    let aside = move_aside(&url("dev")).await.unwrap();
+    assert!(aside.ends_with(&format!("board=dev.aside-1&prefix={prefix}")), "{aside}");
+    let there = artel_persistence::open(&url("dev"), OpenOptions::existing()).await;
+    assert!(matches!(there, Err(Error::Missing { .. })));
+    for board in ["kept", "dev.aside-1"] {
+        let log = artel_persistence::open(&url(board), OpenOptions::existing()).await.unwrap();
+        assert!(log.head().await.unwrap().seq.get() > 0);
+        log.close().await;
+        remove(&url(board)).await.unwrap();
+    }
+    let left: Vec<String> = run(cmd("KEYS").arg(format!("{prefix}:*"))).await;
+    assert!(left.is_empty(), "{left:?}");
+}

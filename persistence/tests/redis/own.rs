@@ -1,0 +1,133 @@
+//! Owning boards on a server: for a time, renewed together, and what comes twice or after a server went back.
+
+use futures_util::future::join_all;
+use redis::cmd;
+
+use artel_core::log::Error;
+use artel_testkit::conformance::factory::claim;
+use artel_testkit::conformance::{LogPlace, NewBoard, Sample, Scribe};
+use artel_testkit::servers::RedisServer;
+
+use crate::place::{Place, SERVER, connect, create, new_name, run};
+
+/// How often a script was called on a server since it began.
+async fn scripts(server: &RedisServer) -> i64 {
+    let mut info = cmd("INFO");
+    info.arg("commandstats");
+    let told: String = info.query_async(&mut connect(&server.url()).await).await.unwrap();
+    let calls = told.lines().filter(|line| line.starts_with("cmdstat_evalsha:"));
+    let count = |line: &str| line.split("calls=").nth(1)?.split(',').next()?.parse::<i64>().ok();
+    calls.filter_map(count).sum()
+}
+
+/// REDIS-4, REDIS-5: whoever was taken over is told by the next renewal, and its appends are refused.
+#[tokio::test]
+async fn whoever_was_taken_over_is_told() {
+    let (place, _) = Place::with_batches(0).await;
+    let log = place.open().await.unwrap();
+    let mut scribe = Scribe::own(&log).await;
+    scribe.publish(&[Sample::new(1)]).await;
+    let other = place.open().await.unwrap();
+    let refused = other.own(claim(2, "second")).await.unwrap_err();
+    assert!(matches!(&refused, Error::Owned { owner, .. } if owner.pid.is_some()), "{refused:?}");
+    // As if its time were over.
+    run::<i64>(cmd("DEL").arg(place.key("owner").await)).await;
+    let mut next = Scribe::own(&other).await;
+    log.keep().await;
+    assert!(matches!(log.confirm(scribe.epoch).unwrap_err(), Error::NotOwned { .. }));
+    let mut sketch = scribe.sketch();
+    sketch.filler();
+    let error = scribe.try_append(scribe.seal(sketch)).await.unwrap_err();
+    assert!(matches!(error, Error::Fenced { .. }), "{error:?}");
+    next.publish(&[Sample::new(2)]).await;
+}
+
+/// REDIS-10: all boards of a process on a server are renewed by one script.
+#[tokio::test]
+async fn all_boards_are_renewed_at_once() {
+    let server = RedisServer::start();
+    let mut logs = Vec::new();
+    for number in 0..20 {
+        let url = format!("{}?board=b{number}&ownership=3s", server.url());
+        let log = artel_persistence::open(&url, create(NewBoard::sample())).await.unwrap();
+        log.own(claim(1, "first")).await.unwrap();
+        logs.push(log);
+    }
+    let mut connection = connect(&server.url()).await;
+    let keys: Vec<String> =
+        cmd("KEYS").arg("artel:*:owner").query_async(&mut connection).await.unwrap();
+    assert_eq!(keys.len(), 20);
+    let left = async |connection: &mut redis::aio::MultiplexedConnection| {
+        let mut left = Vec::new();
+        for key in &keys {
+            left.push(cmd("PTTL").arg(key).query_async::<i64>(connection).await.unwrap());
+        }
+        left
+    };
+    let before = scripts(&server).await;
+    let renewed = async {
+        let mut lowest = left(&mut connection).await;
+        loop {
+            let now = left(&mut connection).await;
+            if now.iter().zip(&lowest).all(|(now, lowest)| now > lowest) {
+                break;
+            }
+            for (lowest, now) in lowest.iter_mut().zip(now) {
+                *lowest = now.min(*lowest);
+            }
+        }
+    };
+    let keeping = join_all(logs.iter().map(|log| log.keep()));
+    tokio::select! {
+        _ = keeping => panic!("one was lost"),
+        () = renewed => {}
+    }
+    let calls = scripts(&server).await - before;
+    assert!((1..=2).contains(&calls), "{calls} scripts for 20 boards");
+}
+
+/// REDIS-3: an append that is sent again, because its answer was lost, is there once.
+#[tokio::test]
+async fn an_append_that_comes_twice_is_there_once() {
+    let (place, _) = Place::with_batches(0).await;
+    let log = place.open().await.unwrap();
+    let scribe = Scribe::own(&log).await;
+    let mut sketch = scribe.sketch();
+    sketch.artifact(&Sample::new(1));
+    let append = scribe.seal(sketch);
+    log.append(append.clone()).await.unwrap();
+    log.append(append.clone()).await.unwrap();
+    assert_eq!(log.read(append.batch.header.first, usize::MAX).await.unwrap(), [append.batch]);
+    let length: i64 = run(cmd("XLEN").arg(place.key("log").await)).await;
+    assert_eq!(length, 1);
+}
+
+/// REDIS-13: a server that lost the end of a log is noticed by its owner's next append.
+#[tokio::test]
+async fn a_log_that_went_back_is_noticed() {
+    let (place, _) = Place::with_batches(3).await;
+    let (log, behind) = (place.open().await.unwrap(), new_name());
+    let tag: String = run(cmd("GET").arg(format!("artel:board:{}", place.key))).await;
+    let keys: Vec<String> = run(cmd("KEYS").arg(format!("artel:{{{tag}}}:*"))).await;
+    for key in &keys {
+        run::<i64>(cmd("COPY").arg(key).arg(format!("{behind}:{key}"))).await;
+    }
+    let mut scribe = Scribe::own(&log).await;
+    scribe.publish(&[Sample::new(9)]).await;
+    // As it was before: but for its owner, who is alive.
+    let owner = place.key("owner").await;
+    let now: Vec<String> = run(cmd("KEYS").arg(format!("artel:{{{tag}}}:*"))).await;
+    for key in now.iter().filter(|key| **key != owner) {
+        run::<i64>(cmd("DEL").arg(key)).await;
+    }
+    for key in keys.iter().filter(|key| **key != owner) {
+        run::<i64>(cmd("COPY").arg(format!("{behind}:{key}")).arg(key)).await;
+    }
+    let head = place.key("head").await;
+    run::<i64>(cmd("HSET").arg(&head).arg("epoch").arg(scribe.epoch.get())).await;
+    let mut sketch = scribe.sketch();
+    sketch.filler();
+    let error = scribe.try_append(scribe.seal(sketch)).await.unwrap_err();
+    assert_eq!(error.code(), "log-regressed", "{error:?}");
+    assert!(SERVER.port() > 0);
+}
