@@ -73,7 +73,7 @@ need_cargo() {
     die "there is no cargo: install Rust from https://rustup.rs (rust-toolchain.toml names the version)"
 }
 
-# Makes sure that there are the servers that tests start: PostgreSQL and PgBouncer.
+# Makes sure that there are the servers that tests start: PostgreSQL, PgBouncer and Redis.
 need_servers() {
   local missing=()
   if ! ls /usr/lib/postgresql/*/bin/initdb /usr/local/pgsql/bin/initdb >/dev/null 2>&1 &&
@@ -81,6 +81,7 @@ need_servers() {
     missing+=(postgresql)
   fi
   command -v pgbouncer >/dev/null || [[ -x /usr/sbin/pgbouncer ]] || missing+=(pgbouncer)
+  command -v redis-server >/dev/null || missing+=(redis-server)
   ((${#missing[@]} > 0)) || return 0
   if [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
     printf '%s: installing the servers that tests start (%s)\n' "$program" "${missing[*]}" >&2

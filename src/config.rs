@@ -52,7 +52,7 @@ pub(crate) fn program_name() -> SmolStr {
 /// What a board is called that was given no name: after its file, or as it is found on its server, or
 /// `board`.
 pub(crate) fn board_name(url: &str) -> SmolStr {
-    if let Some(("postgres" | "postgresql", rest)) = url.split_once(':') {
+    if let Some(("postgres" | "postgresql" | "redis" | "rediss", rest)) = url.split_once(':') {
         let parameters = rest.split_once('?').map_or("", |(_, parameters)| parameters);
         let named = parameters.split('&').find_map(|parameter| parameter.strip_prefix("board="));
         return named.unwrap_or("main").into();
@@ -95,5 +95,6 @@ mod tests {
         assert_eq!(board_name("memory:"), "board");
         assert_eq!(board_name("postgres://host/db?schema=shop&board=orders"), "orders");
         assert_eq!(board_name("postgres://host/db"), "main");
+        assert_eq!(board_name("redis://host?board=orders"), "orders");
     }
 }

@@ -1,7 +1,6 @@
-//! The verbs of `artel` over a board on a PostgreSQL server: what they say of it is what they say of one in a
-//! file.
+//! The verbs of `artel` over boards on servers: what they say of one is what they say of one in a file.
 //!
-//! Not in dev/test --quick: it starts a server.
+//! Not in dev/test --quick: it starts servers.
 
 #![expect(clippy::unwrap_used, reason = "test code: a failed expectation is a failed test")]
 
@@ -13,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use artel::{Artifact, Board, Context, Error, Retry};
-use artel_testkit::servers::PostgresServer;
+use artel_testkit::servers::{PostgresServer, RedisServer};
 
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema, Artifact)]
 struct Package {
@@ -99,14 +98,15 @@ fn shape(value: &Value) -> Value {
     }
 }
 
-/// POSTGRES-1, POSTGRES-7: each verb says of a board on a server what it says of the same one in a file.
+/// POSTGRES-1, POSTGRES-7, REDIS-7: each verb says of a board on a server what it says of the same one in a file.
 #[tokio::test]
 async fn verbs_say_the_same_of_a_board_on_a_server() {
-    let server = PostgresServer::start();
+    let (postgres, redis) = (PostgresServer::start(), RedisServer::start());
     let folder = tempfile::tempdir().unwrap();
     let urls = [
         format!("sqlite:{}", folder.path().join("packages.db").display()),
-        format!("{}?board=packages", server.url()),
+        format!("{}?board=packages", postgres.url()),
+        format!("{}?board=packages", redis.url()),
     ];
     for url in &urls {
         make(url).await;
@@ -135,8 +135,9 @@ async fn verbs_say_the_same_of_a_board_on_a_server() {
         vec!["event", "tail"],
     ];
     for verb in verbs {
-        let [file, table] = urls.each_ref().map(|url| shape(&artel(url, &verb)));
-        assert_eq!(file, table, "{verb:?}");
+        let [file, tables, keys] = urls.each_ref().map(|url| shape(&artel(url, &verb)));
+        assert_eq!(file, tables, "{verb:?}");
+        assert_eq!(file, keys, "{verb:?}");
     }
     for url in &urls {
         artel(url, &["board", "rm", "--yes"]);

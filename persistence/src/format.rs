@@ -134,6 +134,7 @@ pub(crate) fn hash(place: &str, bytes: &[u8]) -> Result<Hash, Error> {
 }
 
 /// A number as SQL has it. Nothing lies beyond the greatest one.
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) fn integer(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

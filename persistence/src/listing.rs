@@ -42,6 +42,10 @@ pub(crate) const fn filter_no(outcome: OutcomeFilter) -> u8 {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Driver<'a> {
     Correlation,
+    #[cfg_attr(
+        not(any(feature = "postgres", feature = "sqlite")),
+        expect(dead_code, reason = "Redis has no index of tags")
+    )]
     Tag(&'a Tag),
     /// Those in the stretches of a type or an agent.
     Stretch(StretchKind, u32),

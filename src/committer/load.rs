@@ -51,8 +51,8 @@ pub enum LoadError {
     },
     /// The log no longer has what was folded of it.
     #[error(
-        "the log was folded up to seq {folded}, and now ends with seq {end} or has something else \
-         there: it was replaced, or an older copy was put in its place; open it anew"
+        "log regressed: it was folded up to seq {folded}, and now ends with seq {end} or has something \
+         else there: it was replaced, or an older copy was put in its place; open it anew"
     )]
     Regressed {
         /// What had been folded.

@@ -5,6 +5,7 @@ use redis::cmd;
 
 use artel_core::log::Error;
 use artel_testkit::conformance::factory::claim;
+use artel_testkit::conformance::sketch::{closed, correlation};
 use artel_testkit::conformance::{LogPlace, NewBoard, Sample, Scribe};
 use artel_testkit::servers::RedisServer;
 
@@ -100,6 +101,28 @@ async fn an_append_that_comes_twice_is_there_once() {
     assert_eq!(log.read(append.batch.header.first, usize::MAX).await.unwrap(), [append.batch]);
     let length: i64 = run(cmd("XLEN").arg(place.key("log").await)).await;
     assert_eq!(length, 1);
+}
+
+/// REDIS-9: all keys of a board but its name have one tag, by which a cluster keeps them on one node.
+#[tokio::test]
+async fn all_keys_of_a_board_have_one_tag() {
+    let server = RedisServer::start();
+    let url = format!("{}?board=one", server.url());
+    let log = artel_persistence::open(&url, create(NewBoard::sample())).await.unwrap();
+    let mut scribe = Scribe::own(&log).await;
+    let mut sketch = scribe.sketch();
+    let input = sketch.artifact(&Sample::new(1));
+    sketch.content("report");
+    let activation = sketch.activation(&[input], correlation(1));
+    sketch.close(&closed(activation, &[input], correlation(1)));
+    sketch.cancel(correlation(2));
+    scribe.append(sketch).await;
+    let mut connection = connect(&server.url()).await;
+    let tag: String = cmd("GET").arg("artel:board:one").query_async(&mut connection).await.unwrap();
+    let keys: Vec<String> = cmd("KEYS").arg("*").query_async(&mut connection).await.unwrap();
+    let tagged = keys.iter().filter(|key| key.starts_with(&format!("artel:{{{tag}}}:"))).count();
+    assert_eq!(tagged, keys.len() - 1, "{keys:?}");
+    assert!(tagged >= 12, "{keys:?}");
 }
 
 /// REDIS-13: a server that lost the end of a log is noticed by its owner's next append.
