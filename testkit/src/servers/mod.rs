@@ -3,7 +3,9 @@
 
 mod pgbouncer;
 mod postgres;
+mod proxy;
 mod supervised;
 
 pub use pgbouncer::PgBouncer;
 pub use postgres::PostgresServer;
+pub use proxy::{Proxy, Way};
