@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use sqlx::postgres::PgConnection;
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 use uuid::Uuid;
 
 use artel_core::log::Error;
 
-use super::connect::{fetch_on, run, setup, unopened};
+use super::connect::{connections, fetch_on};
 use super::format::get;
 use super::handle::PostgresLog;
 use super::own::{Owning, same};
@@ -49,11 +49,12 @@ impl Keeper {
         if let Some(keeper) = keepers.get(&server).and_then(Weak::upgrade) {
             return keeper;
         }
-        let place = target.place();
-        let start = (setup(&target.schema), run as _);
-        let connection = Connections::new(&place, target.options.clone(), start, unopened, 1);
-        let turn = Semaphore::new(1);
-        let keeper = Arc::new(Self { place, connection, turn, owned: Mutex::default() });
+        let keeper = Arc::new(Self {
+            place: target.place(),
+            connection: connections(target, 1, false),
+            turn: Semaphore::new(1),
+            owned: Mutex::default(),
+        });
         keepers.insert(server, Arc::downgrade(&keeper));
         keeper
     }
@@ -80,7 +81,8 @@ impl Keeper {
         }
         let asked = Instant::now();
         let query = sqlx::query(RENEW).bind(tokens.clone()).bind(times);
-        let rows = fetch_on(&self.connection, ("own", &self.place), query).await?;
+        // As long as until the next one: where that needs another connection, it comes in time.
+        let rows = fetch_on(&self.connection, ("own", &self.place, self.pause()), query).await?;
         let renewed = rows.iter().map(|row| get::<Uuid>(&self.place, row, 0));
         let renewed = renewed.collect::<Result<Vec<_>, _>>()?;
         let mut owned = self.owned();
@@ -111,18 +113,25 @@ pub(super) async fn keep(log: &PostgresLog) {
 
 async fn over(log: &PostgresLog) {
     while !log.owning.is_over() {
-        sleep(log.ownership / PARTS).await;
+        let third = Instant::now() + log.ownership / PARTS;
+        let until = log.owning.until();
+        sleep_until(until.map_or(third, |until| until.min(third))).await;
     }
 }
 
 async fn renew(log: &PostgresLog) {
     let Ok(_turn) = log.keeper.turn.acquire().await else { return };
     let mut pause = log.keeper.pause();
+    let mut failed = false;
     while log.usable().is_ok() {
         sleep(pause).await;
-        pause = match log.keeper.renew().await {
-            Ok(()) => log.keeper.pause(),
-            Err(_) => log.keeper.pause().min(PAUSE),
+        let renewed = log.keeper.renew().await;
+        pause = match (&renewed, failed) {
+            (Ok(()), _) => log.keeper.pause(),
+            // The connection may have been lost since it was used last: another one is tried at once.
+            (Err(_), false) => Duration::ZERO,
+            (Err(_), true) => log.keeper.pause().min(PAUSE),
         };
+        failed = renewed.is_err();
     }
 }
