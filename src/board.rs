@@ -21,6 +21,7 @@ use crate::dependency::{Dependency, Uses};
 use crate::entropy::{self, Entropy, OsEntropy};
 use crate::error::{OpenError, StartError};
 use crate::group::{self, Group};
+use crate::patience::PATIENCE;
 use crate::program::{Agent, Program};
 use crate::running::Running;
 use crate::start;
@@ -53,6 +54,7 @@ pub(crate) struct Setup {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) slots: u32,
     pub(crate) wind_down: Duration,
+    pub(crate) patience: Duration,
     pub(crate) payload_len: usize,
     pub(crate) bounds: Bounds,
     pub(crate) dev: bool,
@@ -79,6 +81,7 @@ pub struct BoardBuilder {
     program: Option<SmolStr>,
     slots: u32,
     wind_down: Duration,
+    patience: Duration,
     payload_len: usize,
     bounds: Bounds,
     clock: Arc<dyn Clock>,
@@ -96,6 +99,7 @@ impl BoardBuilder {
             program: None,
             slots: limits::BOARD_CONCURRENCY,
             wind_down: WIND_DOWN,
+            patience: PATIENCE,
             payload_len: limits::PAYLOAD_LEN,
             bounds: Bounds::default(),
             clock: Arc::new(SystemClock::default()),
@@ -136,6 +140,13 @@ impl BoardBuilder {
     /// set, and never more than the 30 s that a shutdown has in all.
     pub const fn wind_down(mut self, time: Duration) -> Self {
         self.wind_down = time;
+        self
+    }
+
+    /// How long a publish, a read, or an operator's command waits for its answer, where the agenda is full or
+    /// the log is away, before it fails as `busy` or `unavailable`; 30 s unless it is set.
+    pub const fn patience(mut self, time: Duration) -> Self {
+        self.patience = time;
         self
     }
 
@@ -222,6 +233,7 @@ impl BoardBuilder {
             entropy: self.entropy,
             slots: self.slots,
             wind_down: self.wind_down,
+            patience: self.patience,
             payload_len: self.payload_len,
             bounds: self.bounds,
             dev,

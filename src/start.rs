@@ -145,6 +145,7 @@ async fn wire(
         entropy: setup.entropy.clone(),
         payload_len: setup.payload_len,
         outputs_max: setup.bounds.outputs,
+        patience: setup.patience,
     };
     let incarnation = head.incarnation;
     let runner = Arc::new(Attempts {

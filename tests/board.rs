@@ -10,6 +10,7 @@ mod board {
     mod faults;
     mod groups;
     mod handlers;
+    mod health;
     mod irreversible;
     mod kept;
     mod load;

@@ -33,12 +33,12 @@ pub struct Proxy {
 #[derive(Debug)]
 struct Shared {
     server: u16,
-    state: Mutex<State>,
+    orders: Mutex<Orders>,
     news: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct Orders {
     refuses: bool,
     delay: Duration,
     /// Whether bytes to the server, and to the client, are swallowed.
@@ -100,7 +100,7 @@ impl Proxy {
     pub fn before(server: u16) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
         let port = listener.local_addr().expect("it is bound").port();
-        let shared = Arc::new(Shared { server, state: Mutex::default(), news: Condvar::new() });
+        let shared = Arc::new(Shared { server, orders: Mutex::default(), news: Condvar::new() });
         let accepting = shared.clone();
         start("proxy", move || accept(&accepting, &listener));
         Self { shared, port }
@@ -114,33 +114,41 @@ impl Proxy {
 
     /// Whether new connections are closed as soon as they are made. Those that are there stay.
     pub fn refuse(&self, refuses: bool) {
-        self.shared.state().refuses = refuses;
+        self.shared.orders().refuses = refuses;
     }
 
     /// Ends every connection, in both directions.
     pub fn drop_all(&self) {
-        for link in std::mem::take(&mut self.shared.state().links).values() {
+        for link in std::mem::take(&mut self.shared.orders().links).values() {
             link.end();
         }
     }
 
     /// Holds all bytes up for so long, each way, from the next that come.
     pub fn delay(&self, delay: Duration) {
-        self.shared.state().delay = delay;
+        self.shared.orders().delay = delay;
         self.shared.news.notify_all();
     }
 
     /// Swallows what comes one way, as if the cable had been pulled: neither side notices, not even that the
     /// other one is gone. New connections are accepted, whether there is a server or not.
     pub fn swallow(&self, way: Way) {
-        self.shared.state().swallows[way as usize] = true;
+        self.shared.orders().swallows[way as usize] = true;
+    }
+
+    /// Lets every connection that is there fall silent, each way and for good, as where something between has
+    /// forgotten it. New ones are not concerned.
+    pub fn silence(&self) {
+        for link in self.shared.orders().links.values_mut() {
+            link.broken = [true; 2];
+        }
     }
 
     /// Passes everything on again, at once. A connection whose bytes were swallowed stays silent: whoever has
     /// it has to find out.
     pub fn heal(&self) {
-        let mut state = self.shared.state();
-        (state.refuses, state.delay, state.swallows) = (false, Duration::ZERO, [false; 2]);
+        let mut orders = self.shared.orders();
+        (orders.refuses, orders.delay, orders.swallows) = (false, Duration::ZERO, [false; 2]);
         self.shared.news.notify_all();
     }
 
@@ -148,25 +156,25 @@ impl Proxy {
     /// condition holds (up to 64 KiB are looked at together) are passed on, and when the server answers,
     /// the connection ends instead. So what was asked has been done, and nobody was told.
     pub fn cut_after(&self, condition: impl FnMut(&[u8]) -> bool + Send + 'static) {
-        self.shared.state().cut = Some(Condition(Box::new(condition)));
+        self.shared.orders().cut = Some(Condition(Box::new(condition)));
     }
 
     /// How many connections were cut so.
     #[must_use]
     pub fn cuts(&self) -> u64 {
-        self.shared.state().cuts
+        self.shared.orders().cuts
     }
 
     /// How many connections were made, those that are over included.
     #[must_use]
     pub fn opened(&self) -> u64 {
-        self.shared.state().opened
+        self.shared.orders().opened
     }
 }
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        self.shared.state().over = true;
+        self.shared.orders().over = true;
         self.shared.news.notify_all();
         self.drop_all();
         // It waits for a connection, and looks up when there is one.
@@ -175,23 +183,23 @@ impl Drop for Proxy {
 }
 
 impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn orders(&self) -> MutexGuard<'_, Orders> {
+        self.orders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Holds bytes up for as long as it is told to.
     fn hold_up(&self) {
-        let state = self.state();
-        let delay = state.delay;
-        let held = |state: &mut State| !state.over && state.delay == delay;
+        let orders = self.orders();
+        let delay = orders.delay;
+        let held = |orders: &mut Orders| !orders.over && orders.delay == delay;
         if !delay.is_zero() {
-            drop(self.news.wait_timeout_while(state, delay, held));
+            drop(self.news.wait_timeout_while(orders, delay, held));
         }
     }
 
     fn fate(&self, id: u64, way: Way, bytes: &[u8]) -> Fate {
-        let mut state = self.state();
-        let State { links, swallows, cut, cuts, .. } = &mut *state;
+        let mut orders = self.orders();
+        let Orders { links, swallows, cut, cuts, .. } = &mut *orders;
         let Some(link) = links.get_mut(&id) else { return Fate::Swallow };
         let broken = &mut link.broken[way as usize];
         *broken |= swallows[way as usize];
@@ -213,11 +221,11 @@ impl Shared {
 
     /// One side has ended; the other is told, unless nothing gets there.
     fn ended(&self, id: u64, way: Way) {
-        let mut state = self.state();
-        let swallows = state.swallows[way as usize];
+        let mut orders = self.orders();
+        let swallows = orders.swallows[way as usize];
         let broken = |link: &mut Link| swallows || link.broken[way as usize];
-        if state.links.get_mut(&id).is_some_and(|link| !broken(link))
-            && let Some(link) = state.links.remove(&id)
+        if orders.links.get_mut(&id).is_some_and(|link| !broken(link))
+            && let Some(link) = orders.links.remove(&id)
         {
             link.end();
         }
@@ -226,14 +234,14 @@ impl Shared {
 
 fn accept(shared: &Arc<Shared>, listener: &TcpListener) {
     for client in listener.incoming() {
-        if shared.state().over {
+        if shared.orders().over {
             return;
         }
         // A client that has left again needs nothing.
         let Ok(client) = client else { continue };
         let (refuses, swallows) = {
-            let state = shared.state();
-            (state.refuses, state.swallows[Way::ToServer as usize])
+            let orders = shared.orders();
+            (orders.refuses, orders.swallows[Way::ToServer as usize])
         };
         if !refuses {
             // It is closed when it is dropped; so is one without a server.
@@ -256,10 +264,10 @@ fn link(shared: &Arc<Shared>, client: TcpStream, swallows: bool) -> std::io::Res
     let (from_client, from_server) = (client.try_clone()?, copy(&server)?);
     let (to_client, to_server) = (client.try_clone()?, copy(&server)?);
     let id = {
-        let mut state = shared.state();
-        state.opened += 1;
-        let id = state.opened;
-        state.links.insert(id, Link { client, server, broken: [false; 2], cut: false });
+        let mut orders = shared.orders();
+        orders.opened += 1;
+        let id = orders.opened;
+        orders.links.insert(id, Link { client, server, broken: [false; 2], cut: false });
         id
     };
     let here = shared.clone();
@@ -397,6 +405,16 @@ mod tests {
             assert_eq!(said(&mut first, "four"), "silence", "{way:?}");
             assert_eq!(said(&mut client(&proxy), "five"), "five");
         }
+    }
+
+    #[test]
+    fn only_connections_that_are_there_fall_silent() {
+        let proxy = Proxy::before(echo());
+        let mut first = client(&proxy);
+        assert_eq!(said(&mut first, "one"), "one");
+        proxy.silence();
+        assert_eq!(said(&mut client(&proxy), "two"), "two");
+        assert_eq!(said(&mut first, "three"), "silence");
     }
 
     #[test]
