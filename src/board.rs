@@ -414,10 +414,16 @@ impl Board {
     /// longer declares is retired: its waiting work waits until it is declared again.
     ///
     /// # Errors
-    /// When agents were declared wrongly, another process owns the board, its log is damaged, or
-    /// the schema of a type was changed under the same name and version, or an older version of one
+    /// When agents were declared wrongly, another process owns the board (see
+    /// [`stand_by`](Self::stand_by)), its log is damaged, or the schema of a type was changed under the same name and version, or an older version of one
     /// cannot be read.
     pub async fn start(self) -> Result<Running, StartError> {
+        let (setup, program) = self.checked()?;
+        start::start(setup, &Arc::new(program)).await
+    }
+
+    /// What is started, if nothing was declared wrongly.
+    pub(crate) fn checked(self) -> Result<(Setup, Program), StartError> {
         let mut declared = self.declared.into_inner().unwrap_or_else(PoisonError::into_inner);
         let too_wide = declared.program.agents.values().filter_map(|agent| self.setup.fits(agent));
         declared.problems.extend(too_wide);
@@ -435,7 +441,7 @@ impl Board {
             declared.problems.retain(|problem| told.insert(problem.clone()));
             return Err(StartError::Agents { problems: declared.problems });
         }
-        start::start(self.setup, declared.program).await
+        Ok((self.setup, declared.program))
     }
 }
 

@@ -38,6 +38,7 @@ mod settlement;
 mod shutdown;
 mod sight;
 mod snapshotter;
+mod stand_by;
 mod start;
 mod stored;
 mod submit;

@@ -28,6 +28,7 @@ mod board {
     mod set_up;
     mod shutdown;
     mod snapshots;
+    mod stand_by;
     mod steps;
     mod upcaster;
     mod verify;

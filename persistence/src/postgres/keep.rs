@@ -20,7 +20,7 @@ use super::target::Target;
 use crate::connections::Connections;
 
 /// An ownership is renewed when a third of its time is over.
-const PARTS: u32 = 3;
+pub(super) const PARTS: u32 = 3;
 /// How long it waits when there is nothing to renew, and after a renewal that failed.
 const PAUSE: Duration = Duration::from_millis(250);
 

@@ -16,6 +16,7 @@ use artel_core::log::{Claim, Error, Owner, Ownership};
 use super::connect::{ANSWER_TIMEOUT, fetch, fetch_on, write};
 use super::format::{get, seq};
 use super::handle::PostgresLog;
+use super::keep::PARTS;
 use super::read;
 
 /// Takes the row, unless somebody else's time is not over, and raises the epoch. What is still under way
@@ -42,6 +43,13 @@ const ANSWER_MIN: Duration = Duration::from_secs(5);
 
 const OWNER: &str = "SELECT pid, program, endpoint FROM owner \
      WHERE board_no = $1 AND until >= clock_timestamp()";
+
+/// How many seconds are left of the time of an ownership.
+const LEFT: &str = "SELECT extract(epoch FROM until - clock_timestamp())::double precision \
+     FROM owner WHERE board_no = $1 AND until >= clock_timestamp()";
+
+/// How long past the end of an ownership somebody looks who waits for it.
+const PAST: Duration = Duration::from_millis(5);
 
 pub(super) async fn own(log: &PostgresLog, claim: Claim) -> Result<Ownership, Error> {
     log.writable("own")?;
@@ -110,6 +118,16 @@ pub(super) async fn owner(log: &PostgresLog) -> Result<Option<Owner>, Error> {
         program: get(&log.place, row, 1)?,
         endpoint: get(&log.place, row, 2)?,
     }))
+}
+
+pub(super) async fn owned_for(log: &PostgresLog) -> Result<Option<Duration>, Error> {
+    log.usable()?;
+    let rows = fetch(log, sqlx::query(LEFT).bind(log.board_no)).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let left: f64 = get(&log.place, row, 0)?;
+    // To the end of its time, if it is not renewed by then; as often as an owner renews, otherwise.
+    let left = Duration::from_secs_f64(left.clamp(0.0, log.ownership.as_secs_f64())) + PAST;
+    Ok(Some(left.min(log.ownership / PARTS)))
 }
 
 pub(super) async fn disown(log: &PostgresLog, epoch: Epoch) -> Result<(), Error> {
