@@ -70,6 +70,7 @@ impl<C: Connection> Connections<C> {
     }
 
     /// Gives up a connection that cannot be made within so long.
+    #[cfg(feature = "postgres")]
     pub(crate) const fn opened_within(mut self, time: Duration) -> Self {
         self.opening_max = Some(time);
         self
@@ -77,6 +78,7 @@ impl<C: Connection> Connections<C> {
 
     /// Asks a connection that nobody used for `idle` whether it still answers, before anybody gets it: the
     /// other end may be gone without a word. One that says nothing within `time` is dropped.
+    #[cfg(feature = "postgres")]
     pub(crate) const fn asked_after(mut self, idle: Duration, time: Duration) -> Self {
         self.asked = Some((idle, time));
         self
