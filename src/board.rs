@@ -21,6 +21,7 @@ use crate::dependency::{Dependency, Uses};
 use crate::entropy::{self, Entropy, OsEntropy};
 use crate::error::{OpenError, StartError};
 use crate::group::{self, Group};
+use crate::patience::PATIENCE;
 use crate::program::{Agent, Program};
 use crate::running::Running;
 use crate::start;
@@ -53,6 +54,7 @@ pub(crate) struct Setup {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) slots: u32,
     pub(crate) wind_down: Duration,
+    pub(crate) patience: Duration,
     pub(crate) payload_len: usize,
     pub(crate) bounds: Bounds,
     pub(crate) dev: bool,
@@ -79,6 +81,7 @@ pub struct BoardBuilder {
     program: Option<SmolStr>,
     slots: u32,
     wind_down: Duration,
+    patience: Duration,
     payload_len: usize,
     bounds: Bounds,
     clock: Arc<dyn Clock>,
@@ -96,6 +99,7 @@ impl BoardBuilder {
             program: None,
             slots: limits::BOARD_CONCURRENCY,
             wind_down: WIND_DOWN,
+            patience: PATIENCE,
             payload_len: limits::PAYLOAD_LEN,
             bounds: Bounds::default(),
             clock: Arc::new(SystemClock::default()),
@@ -136,6 +140,13 @@ impl BoardBuilder {
     /// set, and never more than the 30 s that a shutdown has in all.
     pub const fn wind_down(mut self, time: Duration) -> Self {
         self.wind_down = time;
+        self
+    }
+
+    /// How long a publish, a read, or an operator's command waits for its answer, where the agenda is full or
+    /// the log is away, before it fails as `busy` or `unavailable`; 30 s unless it is set.
+    pub const fn patience(mut self, time: Duration) -> Self {
+        self.patience = time;
         self
     }
 
@@ -222,6 +233,7 @@ impl BoardBuilder {
             entropy: self.entropy,
             slots: self.slots,
             wind_down: self.wind_down,
+            patience: self.patience,
             payload_len: self.payload_len,
             bounds: self.bounds,
             dev,
@@ -402,10 +414,16 @@ impl Board {
     /// longer declares is retired: its waiting work waits until it is declared again.
     ///
     /// # Errors
-    /// When agents were declared wrongly, another process owns the board, its log is damaged, or
-    /// the schema of a type was changed under the same name and version, or an older version of one
+    /// When agents were declared wrongly, another process owns the board (see
+    /// [`stand_by`](Self::stand_by)), its log is damaged, or the schema of a type was changed under the same name and version, or an older version of one
     /// cannot be read.
     pub async fn start(self) -> Result<Running, StartError> {
+        let (setup, program) = self.checked()?;
+        start::start(setup, &Arc::new(program)).await
+    }
+
+    /// What is started, if nothing was declared wrongly.
+    pub(crate) fn checked(self) -> Result<(Setup, Program), StartError> {
         let mut declared = self.declared.into_inner().unwrap_or_else(PoisonError::into_inner);
         let too_wide = declared.program.agents.values().filter_map(|agent| self.setup.fits(agent));
         declared.problems.extend(too_wide);
@@ -423,7 +441,7 @@ impl Board {
             declared.problems.retain(|problem| told.insert(problem.clone()));
             return Err(StartError::Agents { problems: declared.problems });
         }
-        start::start(self.setup, declared.program).await
+        Ok((self.setup, declared.program))
     }
 }
 

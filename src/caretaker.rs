@@ -13,6 +13,7 @@ use crate::config;
 use crate::entropy::OsEntropy;
 use crate::error::{OpenError, OperateError, StartError};
 use crate::operator::Operator;
+use crate::patience::PATIENCE;
 use crate::program::Program;
 use crate::running::Running;
 use crate::shutdown::Shutdown;
@@ -58,6 +59,7 @@ impl Caretaker {
             entropy: Arc::new(OsEntropy),
             slots: 0,
             wind_down: WIND_DOWN,
+            patience: PATIENCE,
             payload_len: limits::PAYLOAD_LEN,
             bounds: Bounds::default(),
             dev: false,

@@ -305,6 +305,9 @@ pub enum ReadError {
     /// The events of the board cannot be read.
     #[error(transparent)]
     Tail(artel_eventbus::TailError),
+    /// The board, or its log, did not answer in time.
+    #[error("unavailable: the board did not answer within {0:?}")]
+    Unavailable(std::time::Duration),
     /// The board is stopped.
     #[error("the board is stopped: {0}")]
     Stopped(Arc<str>),
@@ -325,6 +328,7 @@ impl ReadError {
                 artel_eventbus::TailError::Read { source, .. } => source.code(),
                 _ => "damaged",
             },
+            Self::Unavailable(_) => "unavailable",
             Self::Stopped(_) => "stopped",
         }
     }
@@ -336,6 +340,7 @@ impl ReadError {
             Self::Log(source) | Self::Tail(artel_eventbus::TailError::Read { source, .. }) => {
                 source.retryable()
             }
+            Self::Unavailable(_) => true,
             Self::Unknown { .. }
             | Self::Tail(_)
             | Self::Decode { .. }
@@ -349,7 +354,10 @@ impl ReadError {
 
 impl From<Failure> for ReadError {
     fn from(failure: Failure) -> Self {
-        Self::Stopped(failure.to_string().into())
+        match failure {
+            Failure::Timeout(patience) => Self::Unavailable(patience),
+            other => Self::Stopped(other.to_string().into()),
+        }
     }
 }
 

@@ -13,7 +13,8 @@ use artel_core::step::Settle;
 use crate::committer::Failure;
 use crate::entropy;
 use crate::error::OperateError;
-use crate::running::{PATIENCE, Parts};
+use crate::patience::patiently;
+use crate::running::Parts;
 use crate::settlement::Settlement;
 
 /// Bytes of a reason.
@@ -276,7 +277,8 @@ impl<'a> Operator<'a> {
     async fn look_up(&self, id: ActivationId) -> Result<DeadLetterRef, OperateError> {
         let log = &self.parts.setup.log;
         let as_of = self.parts.hub.durable();
-        let found = log.closed(id).await.map_err(OperateError::LookUp)?;
+        let ask = || async { log.closed(id).await.map_err(OperateError::LookUp) };
+        let found = patiently(self.parts.setup.patience, ask).await?;
         let closed = found.ok_or(OperateError::NoDeadLetter(id))?;
         Ok(DeadLetterRef { closed, as_of, out_of_order: false })
     }
@@ -295,7 +297,7 @@ impl<'a> Operator<'a> {
             seed: entropy::seed(entropy),
             request,
         };
-        self.parts.committer.command(command, PATIENCE).await
+        self.parts.committer.command(command, self.parts.setup.patience).await
     }
 }
 

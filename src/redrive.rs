@@ -15,7 +15,6 @@ use artel_core::step::StepRejection;
 use crate::error::{OperateError, ReadError};
 use crate::letters::{DeadLetterFilter, Letters};
 use crate::operator::Operator;
-use crate::running::PATIENCE;
 
 /// How many dead letters one command changes.
 const PART: usize = 100;
@@ -240,7 +239,8 @@ impl<'a> Sweep<'a> {
                     left.extend([second, ids]);
                 }
                 Err(full @ OperateError::Rejected(Rejection::AgendaFull { .. })) => {
-                    let waited = tokio::time::timeout(PATIENCE, room.changed()).await;
+                    let patience = self.operator.parts().setup.patience;
+                    let waited = tokio::time::timeout(patience, room.changed()).await;
                     if !matches!(waited, Ok(Ok(()))) {
                         return Err(full);
                     }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use artel_core::artifact::Artifact;
 use artel_core::board::{OpenStatus, State};
@@ -17,18 +16,16 @@ use artel_scheduler::Dispatcher;
 
 use crate::attempt::Attempts;
 use crate::board::Setup;
-use crate::committer::Committer;
+use crate::committer::{Committer, Failure};
 use crate::error::{PublishError, ReadError};
 use crate::operator::Operator;
+use crate::patience::patiently;
 use crate::publication::Publication;
 use crate::query::{Listing, Query};
 use crate::sight::{Seen, Sight};
 use crate::stored::Stored;
 use crate::submit::Submitter;
 use crate::tasks::Tasks;
-
-/// How long a command waits for its answer.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A board that runs in this process.
 ///
@@ -74,7 +71,8 @@ impl Running {
     }
 
     /// Publishes an artifact and waits until it is durable. It begins a tree of work of its own,
-    /// unless the [`Publication`] names one. Waits for room at the agenda's bound, up to 30 s.
+    /// unless the [`Publication`] names one. Waits for room at the agenda's bound, and for a log that is
+    /// away, up to 30 s unless [`patience`](crate::BoardBuilder::patience) says otherwise.
     ///
     /// # Errors
     /// When the type is unknown, the payload is refused, there is no room, or the board does not
@@ -108,7 +106,7 @@ impl Running {
         let artifacts = artifacts.into_iter().map(Into::into).collect();
         let producer = Producer::Program(program.clone());
         let actor = Actor::Program(program);
-        self.parts.submitter.publish(artifacts, producer, actor, PATIENCE).await
+        self.parts.submitter.publish(artifacts, producer, actor).await
     }
 
     /// The board as somebody sees it who may not see everything. What the program itself asks for it
@@ -117,7 +115,8 @@ impl Running {
     pub fn seen_by(&self, viewer: Viewer) -> Seen<'_> {
         let names = self.parts.submitter.catalogue.borrow().clone();
         let sight = Sight::new(Arc::new(viewer), self.parts.submitter.clock.wall());
-        Seen::new(&self.parts.setup.log, names, sight, self.parts.hub.durable())
+        let setup = &self.parts.setup;
+        Seen::new((&setup.log, setup.patience), names, sight, self.parts.hub.durable())
     }
 
     /// An artifact by id.
@@ -157,7 +156,7 @@ impl Running {
     /// When the log cannot be read, or the board is stopped.
     pub async fn status(&self, correlation: CorrelationId) -> Result<Status, ReadError> {
         let look = move |state: &State| state.open_status(correlation);
-        match self.parts.committer.look(look).await? {
+        match self.look_soon(look).await? {
             Some(open) => Ok(Status::Open(open)),
             None => self.closed_status(correlation).await,
         }
@@ -176,8 +175,9 @@ impl Running {
     }
 
     async fn closed_status(&self, correlation: CorrelationId) -> Result<Status, ReadError> {
-        let closed = self.parts.setup.log.correlation(correlation).await;
-        let closed = closed.map_err(ReadError::Log)?;
+        let Setup { log, patience, .. } = &self.parts.setup;
+        let ask = || async { log.correlation(correlation).await.map_err(ReadError::Log) };
+        let closed = patiently(*patience, ask).await?;
         Ok(if !closed.known {
             Status::Unknown
         } else if closed.cancelled {
@@ -206,7 +206,7 @@ impl Running {
     /// than once.
     ///
     /// # Errors
-    /// When the board is stopped.
+    /// When the board is stopped, or does not answer in time.
     ///
     /// # Panics
     /// When the closure does; the board is not affected.
@@ -214,7 +214,16 @@ impl Running {
         &self,
         look: impl Fn(&State) -> T + Clone + Send + 'static,
     ) -> Result<T, ReadError> {
-        self.parts.committer.look(look).await.map_err(Into::into)
+        self.look_soon(look).await
+    }
+
+    async fn look_soon<T: Send + 'static>(
+        &self,
+        look: impl Fn(&State) -> T + Clone + Send + 'static,
+    ) -> Result<T, ReadError> {
+        let patience = self.parts.setup.patience;
+        let seen = tokio::time::timeout(patience, self.parts.committer.look(look)).await;
+        Ok(seen.unwrap_or(Err(Failure::Timeout(patience)))?)
     }
 
     /// The seq of the last event and the hash of the live state at it.

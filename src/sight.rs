@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use artel_core::artifact::Artifact;
 use artel_core::catalogue::Catalogue;
@@ -16,6 +17,7 @@ use artel_eventbus::{Entry, Tail};
 
 use crate::error::ReadError;
 use crate::history::event_at;
+use crate::patience::patiently;
 use crate::query::{Listing, Query};
 use crate::stored::Stored;
 
@@ -193,6 +195,8 @@ impl Passed {
 #[derive(Clone, Debug)]
 pub struct Seen<'a> {
     log: &'a Arc<dyn Log>,
+    /// How long a read waits for a log that is away.
+    patience: Duration,
     names: Arc<Catalogue>,
     sight: Sight,
     durable: Seq,
@@ -200,12 +204,12 @@ pub struct Seen<'a> {
 
 impl<'a> Seen<'a> {
     pub(crate) const fn new(
-        log: &'a Arc<dyn Log>,
+        (log, patience): (&'a Arc<dyn Log>, Duration),
         names: Arc<Catalogue>,
         sight: Sight,
         durable: Seq,
     ) -> Self {
-        Self { log, names, sight, durable }
+        Self { log, patience, names, sight, durable }
     }
 
     /// An artifact by id; none when it is not there, or may not be seen.
@@ -213,7 +217,8 @@ impl<'a> Seen<'a> {
     /// # Errors
     /// When the log cannot be read.
     pub async fn get(&self, id: ArtifactId) -> Result<Option<Stored>, ReadError> {
-        let found = self.log.artifact(id).await.map_err(ReadError::Log)?;
+        let ask = || async { self.log.artifact(id).await.map_err(ReadError::Log) };
+        let found = patiently(self.patience, ask).await?;
         Ok(found.and_then(|found| self.sight.show(found, &self.names)))
     }
 
@@ -223,7 +228,8 @@ impl<'a> Seen<'a> {
     /// # Errors
     /// When the log cannot be read, or the board has no type or agent of a name in the query.
     pub async fn artifacts(&self, query: &Query) -> Result<Listing, ReadError> {
-        query.ask(&**self.log, (&self.names, &self.sight), self.durable).await
+        let ask = || query.ask(&**self.log, (&self.names, &self.sight), self.durable);
+        patiently(self.patience, ask).await
     }
 
     /// All artifacts of a type that a query lists, decoded, page after page. What is published

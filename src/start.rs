@@ -40,9 +40,8 @@ use crate::webhook;
 
 /// Starts a board. In development mode a board of that mode whose schemas are not the program's is
 /// moved aside, once, and a new one begun.
-pub(crate) async fn start(mut setup: Setup, program: Program) -> Result<Running, StartError> {
-    let program = Arc::new(program);
-    match attempt(&setup, &program).await {
+pub(crate) async fn start(mut setup: Setup, program: &Arc<Program>) -> Result<Running, StartError> {
+    match attempt(&setup, program).await {
         Err(refused @ (StartError::SchemaChanged(_) | StartError::NoUpcaster(_))) if setup.dev => {
             let aside = move_aside(&mut setup, refused).await?;
             tracing::warn!(
@@ -50,7 +49,7 @@ pub(crate) async fn start(mut setup: Setup, program: Program) -> Result<Running,
                 moved_to = aside,
                 "a schema changed; the board was moved aside and a new one begun"
             );
-            attempt(&setup, &program).await
+            attempt(&setup, program).await
         }
         started => started,
     }
@@ -145,6 +144,7 @@ async fn wire(
         entropy: setup.entropy.clone(),
         payload_len: setup.payload_len,
         outputs_max: setup.bounds.outputs,
+        patience: setup.patience,
     };
     let incarnation = head.incarnation;
     let runner = Arc::new(Attempts {

@@ -27,6 +27,7 @@ use artel_core::visibility::Visibility;
 use crate::committer::{Committer, Failure};
 use crate::entropy::{self, Entropy};
 use crate::error::PublishError;
+use crate::patience::patiently;
 use crate::program::{Evaluate, Program};
 use crate::publication::Publication;
 use crate::report;
@@ -45,6 +46,8 @@ pub(crate) struct Submitter {
     pub(crate) payload_len: usize,
     /// How many artifacts an attempt may return.
     pub(crate) outputs_max: usize,
+    /// How long a command, or a read, waits for its answer.
+    pub(crate) patience: Duration,
 }
 
 /// An artifact that was encoded and checked; what is left is to match it.
@@ -238,9 +241,8 @@ impl Submitter {
         publications: Vec<Publication>,
         producer: Producer,
         actor: Actor,
-        patience: Duration,
     ) -> Result<Vec<Receipt>, PublishError> {
-        let deadline = Instant::now() + patience;
+        let deadline = Instant::now() + self.patience;
         let at = self.clock.wall();
         let origin = Origin {
             producer,
@@ -260,7 +262,9 @@ impl Submitter {
         let id = entropy::command_id(&*self.entropy);
         let mut room: Option<watch::Receiver<()>> = None;
         loop {
-            let publish = self.match_now(&prepared).await?;
+            let left = deadline.saturating_duration_since(Instant::now());
+            let publish = patiently(left, || self.match_now(&prepared)).await;
+            let publish = publish.map_err(|error| self.in_whole(error))?;
             let first = publish.artifacts.first();
             let command = Command {
                 id,
@@ -289,8 +293,16 @@ impl Submitter {
                         return Err(PublishError::Busy { source: full });
                     }
                 }
-                Err(failure) => return Err(failure.into()),
+                Err(failure) => return Err(self.in_whole(failure.into())),
             }
+        }
+    }
+
+    /// The time that was left at the last try is nobody's concern: all of it was waited.
+    fn in_whole(&self, error: PublishError) -> PublishError {
+        match error {
+            PublishError::Unavailable(_) => PublishError::Unavailable(self.patience),
+            error => error,
         }
     }
 }

@@ -10,6 +10,7 @@ mod board {
     mod faults;
     mod groups;
     mod handlers;
+    mod health;
     mod irreversible;
     mod kept;
     mod load;
@@ -27,6 +28,7 @@ mod board {
     mod set_up;
     mod shutdown;
     mod snapshots;
+    mod stand_by;
     mod steps;
     mod upcaster;
     mod verify;

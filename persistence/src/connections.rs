@@ -1,19 +1,22 @@
-//! A few connections to one log. A call checks one out and gives it back when it is done; a connection that is not given back, because of an error or because the caller
-//! dropped the future, is closed, and the next call opens another. So nobody ever meets a
-//! connection in the middle of something.
+//! A few connections to one log. A call checks one out and gives it back when it is done; a connection that is
+//! not given back, because of an error or because the caller dropped the future, is closed, and the next
+//! call opens another. So nobody ever meets a connection in the middle of something.
 
 #[cfg(feature = "sqlite")]
 use std::future::poll_fn;
+use std::io::ErrorKind;
 #[cfg(feature = "sqlite")]
 use std::pin::pin;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 #[cfg(feature = "sqlite")]
 use std::task::Poll;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use sqlx::{ConnectOptions, Connection};
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{Instant, timeout};
 
 use artel_core::log::Error;
 
@@ -27,8 +30,13 @@ pub(crate) struct Connections<C: Connection> {
     /// What it means that one cannot be made.
     unopened: Unopened,
     count: u32,
+    /// How long it may take to make one, where that has a bound.
+    opening_max: Option<Duration>,
+    /// After how long without use one is asked whether it still answers, and how long it may take over that.
+    asked: Option<(Duration, Duration)>,
     gate: Semaphore,
-    idle: Mutex<Vec<C>>,
+    /// Those that nobody has, with since when.
+    idle: Mutex<Vec<(C, Instant)>>,
     closed: AtomicBool,
 }
 
@@ -53,10 +61,27 @@ impl<C: Connection> Connections<C> {
             run,
             unopened,
             count,
+            opening_max: None,
+            asked: None,
             gate: Semaphore::new(count as usize),
             idle: Mutex::new(Vec::new()),
             closed: AtomicBool::new(false),
         }
+    }
+
+    /// Gives up a connection that cannot be made within so long.
+    #[cfg(feature = "postgres")]
+    pub(crate) const fn opened_within(mut self, time: Duration) -> Self {
+        self.opening_max = Some(time);
+        self
+    }
+
+    /// Asks a connection that nobody used for `idle` whether it still answers, before anybody gets it: the
+    /// other end may be gone without a word. One that says nothing within `time` is dropped.
+    #[cfg(feature = "postgres")]
+    pub(crate) const fn asked_after(mut self, idle: Duration, time: Duration) -> Self {
+        self.asked = Some((idle, time));
+        self
     }
 
     /// Waits for a connection.
@@ -65,8 +90,7 @@ impl<C: Connection> Connections<C> {
         if self.closed.load(Ordering::Acquire) {
             return Err(self.closed_error());
         }
-        let idle = self.idle().pop();
-        let connection = match idle {
+        let connection = match self.one_that_answers().await {
             Some(connection) => connection,
             None => self.connect().await.map_err(|error| (self.unopened)(&self.place, error))?,
         };
@@ -91,7 +115,7 @@ impl<C: Connection> Connections<C> {
         self.closed.store(true, Ordering::Release);
         let Ok(_all) = self.gate.acquire_many(self.count).await else { return };
         let idle = std::mem::take(&mut *self.idle());
-        for connection in idle {
+        for (connection, _) in idle {
             // An error here has no consequence: what was acknowledged is in the file already.
             connection.close().await.ok();
         }
@@ -101,7 +125,23 @@ impl<C: Connection> Connections<C> {
         Error::Closed { place: self.place.clone() }
     }
 
+    /// The connection that was used last, if it still answers. Those that nobody used for longer are asked
+    /// when it is their turn.
+    async fn one_that_answers(&self) -> Option<C> {
+        let (mut connection, since) = { self.idle().pop()? };
+        let Some((_, time)) = self.asked.filter(|(idle, _)| since.elapsed() > *idle) else {
+            return Some(connection);
+        };
+        let answers = timeout(time, connection.ping()).await;
+        matches!(answers, Ok(Ok(()))).then_some(connection)
+    }
+
     async fn connect(&self) -> Result<C, sqlx::Error> {
+        let Some(time) = self.opening_max else { return self.make().await };
+        timeout(time, self.make()).await.unwrap_or_else(|_| Err(unanswered(time)))
+    }
+
+    async fn make(&self) -> Result<C, sqlx::Error> {
         let mut connection = self.options.connect().await?;
         if !self.setup.is_empty() {
             (self.run)(&mut connection, self.setup.clone()).await?;
@@ -109,9 +149,15 @@ impl<C: Connection> Connections<C> {
         Ok(connection)
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<C>> {
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<(C, Instant)>> {
         self.idle.lock().expect("nothing that is done under this lock panics")
     }
+}
+
+/// No connection was made in time.
+pub(crate) fn unanswered(time: Duration) -> sqlx::Error {
+    let text = format!("there was no connection within {time:?}");
+    sqlx::Error::Io(std::io::Error::new(ErrorKind::TimedOut, text))
 }
 
 /// A connection that one call has for itself.
@@ -128,7 +174,7 @@ impl<C: Connection> CheckedOut<'_, C> {
 
     /// Lets the next call have the connection. To be called when its last statement is done.
     pub(crate) fn give_back(self) {
-        self.home.idle().push(self.connection);
+        self.home.idle().push((self.connection, Instant::now()));
         drop(self.permit);
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 use uuid::Uuid;
 
 use artel_core::log::Error;
@@ -15,7 +15,7 @@ use artel_core::log::Error;
 use crate::owning::{Owning, same};
 
 /// An ownership is renewed when a third of its time is over.
-const PARTS: u32 = 3;
+pub(crate) const PARTS: u32 = 3;
 /// How long it waits when there is nothing to renew, and after a renewal that failed.
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -33,8 +33,9 @@ pub(crate) struct Held {
 /// A server on which ownerships are renewed.
 #[async_trait]
 pub(crate) trait Renewals: Send + Sync {
-    /// Renews what is still somebody's, and says by token what was.
-    async fn renew(&self, held: &[Held]) -> Result<Vec<Uuid>, Error>;
+    /// Renews what is still somebody's, and says by token what was. An answer that takes longer than this limit
+    /// is an error.
+    async fn renew(&self, held: &[Held], limit: Duration) -> Result<Vec<Uuid>, Error>;
 }
 
 /// The keepers of this process, by server.
@@ -87,12 +88,17 @@ impl Keeper {
     async fn renew_always(&self) {
         let Ok(_turn) = self.turn.acquire().await else { return };
         let mut pause = self.pause();
+        let mut failed = false;
         loop {
             sleep(pause).await;
-            pause = match self.renew().await {
-                Ok(()) => self.pause(),
-                Err(_) => self.pause().min(PAUSE),
+            let renewed = self.renew().await;
+            pause = match (&renewed, failed) {
+                (Ok(()), _) => self.pause(),
+                // The connection may have been lost since it was used last: another one is tried at once.
+                (Err(_), false) => Duration::ZERO,
+                (Err(_), true) => self.pause().min(PAUSE),
             };
+            failed = renewed.is_err();
         }
     }
 
@@ -108,7 +114,8 @@ impl Keeper {
             return Ok(());
         }
         let asked = Instant::now();
-        let renewed = self.server.renew(&held).await?;
+        // As long as until the next one: where that needs another connection, it comes in time.
+        let renewed = self.server.renew(&held, self.pause()).await?;
         let mut owned = self.owned();
         for Held { token, time, .. } in held {
             if renewed.contains(&token) {
@@ -129,6 +136,8 @@ impl Keeper {
 
 async fn over(owning: &Owning, time: Duration) {
     while !owning.is_over() {
-        sleep(time / PARTS).await;
+        let third = Instant::now() + time / PARTS;
+        let until = owning.until();
+        sleep_until(until.map_or(third, |until| until.min(third))).await;
     }
 }

@@ -1,11 +1,15 @@
 //! What one log object on a server knows of its ownership, which lasts for a time and is renewed.
 
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
 use artel_core::ids::{Epoch, ProcessId};
+
+/// How often whoever waits for the end of an ownership looks whether it was lost.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// What one log object knows of its ownership.
 #[derive(Debug, Default)]
@@ -57,6 +61,24 @@ impl Owning {
     pub(crate) fn is_over(&self) -> bool {
         let state = self.state();
         state.lost || state.closed || state.until.is_some_and(|until| until <= Instant::now())
+    }
+
+    /// Until when nobody else takes the board over, as far as it is known here.
+    pub(crate) fn until(&self) -> Option<Instant> {
+        self.state().until
+    }
+
+    /// Waits until it is over, by the time of the last renewal or because somebody else has the board; not
+    /// longer than to some moment.
+    pub(crate) async fn over(&self, latest: Instant) {
+        loop {
+            let now = Instant::now();
+            let until = self.until().map_or(now, |until| until.min(latest));
+            if until <= now {
+                return;
+            }
+            sleep_until(until.min(now + LOOK_EVERY)).await;
+        }
     }
 
     /// An append has a known outcome: brings the ownership back, unless there is a newer one.

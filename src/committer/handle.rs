@@ -11,6 +11,7 @@ use artel_core::board::State;
 use artel_core::command::{Answer, Command, Rejection, Request};
 use artel_core::ids::{AttemptId, CorrelationId, SessionId};
 use artel_core::log;
+use artel_core::time::Timestamp;
 
 /// What happens to a command.
 pub(crate) type Reply = oneshot::Sender<Result<Answer, Failure>>;
@@ -122,10 +123,17 @@ pub(crate) enum Failure {
 pub(crate) enum Status {
     /// It does.
     Open,
-    /// It reads the truth from its log after an append whose outcome is unknown.
-    Recovering,
+    /// It does not, until its log has taken an append of a new ownership.
+    Away(Away),
     /// It does not, and will not.
     Stopped(Arc<str>),
+}
+
+/// Since when, and why, a board does not answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Away {
+    pub(crate) since: Timestamp,
+    pub(crate) why: Arc<str>,
 }
 
 /// A handle to a board's committer.
@@ -274,7 +282,7 @@ impl Committer {
     fn stopped(&self) -> Failure {
         match &*self.status.borrow() {
             Status::Stopped(why) => Failure::Stopped(why.clone()),
-            Status::Open | Status::Recovering => Failure::Stopped("it was closed".into()),
+            Status::Open | Status::Away(_) => Failure::Stopped("it was closed".into()),
         }
     }
 }

@@ -40,7 +40,7 @@ pub(crate) struct Inbox {
 pub(crate) fn channel(len_max: usize) -> (Committer, Inbox) {
     let (owed, owed_here) = mpsc::channel(len_max);
     let (asked, asked_here) = mpsc::channel(len_max);
-    let (sender, status) = watch::channel(Status::Recovering);
+    let (sender, status) = watch::channel(Status::Open);
     let abandoned = CancellationToken::new();
     let inbox = Inbox {
         owed: owed_here,

@@ -18,7 +18,7 @@ mod waiters;
 
 pub(crate) use deliver::{Cached, Outlets};
 pub(crate) use engine::Identity;
-pub(crate) use handle::{Committer, Failure, Look, Pending, Status, Submission};
+pub(crate) use handle::{Away, Committer, Failure, Look, Pending, Status, Submission};
 pub(crate) use inbox::channel;
 pub use load::LoadError;
 pub(crate) use load::{Loaded, fold, load, load_at};

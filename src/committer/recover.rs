@@ -23,7 +23,7 @@ use super::deliver::Cached;
 use super::engine::{Engine, Identity};
 use super::load::{LoadError, Loaded, load, load_and_show};
 use super::run::Loop;
-use super::{Failure, Pending, Status, Submission};
+use super::{Away, Failure, Pending, Status, Submission};
 use crate::entropy;
 
 /// How long to wait before the board is owned again, at first and at most.
@@ -92,6 +92,8 @@ const fn longer(wait: Duration) -> Duration {
 pub(super) struct Trouble {
     last: Option<Instant>,
     wait: Duration,
+    /// When the board went away that has not come back yet.
+    away: Option<Instant>,
 }
 
 impl Trouble {
@@ -185,7 +187,6 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
         error: log::Error,
         failed: Delivery,
     ) -> Result<(), Arc<str>> {
-        self.inbox.status.send_replace(Status::Recovering);
         let refused = matches!(error, log::Error::Unstorable { .. });
         let fenced =
             matches!(error, log::Error::Fenced { .. }).then(|| Arc::from(error.to_string()));
@@ -210,7 +211,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
             tracing::error!(%error, "the log refuses to store what a command brings");
             culprit.answer(Err(Failure::Unstorable(Arc::new(error))));
         } else {
-            tracing::warn!(%error, "an append failed; reading the truth from the log");
+            self.went_away(&error);
         }
         let building = std::mem::take(&mut self.engine.building);
         let unwritten = pending.len();
@@ -238,9 +239,30 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
         let last = !wait.is_zero() && unwritten == 1;
         let suspect = if last { Some(pending.remove(0)) } else { None };
         self.resume(taken, pending, suspect);
-        self.inbox.status.send_replace(Status::Open);
-        tracing::info!(epoch = %self.engine.epoch, seq = %self.durable.seq, "the board goes on");
         Ok(())
+    }
+
+    /// The board does not answer from here on. It is said once, not at every try.
+    fn went_away(&mut self, error: &log::Error) {
+        if self.trouble.away.is_some() {
+            return;
+        }
+        self.trouble.away = Some(Instant::now());
+        let why = artel_core::classify::chain_of(error).join(": ");
+        tracing::warn!(
+            error = why,
+            "the board is unavailable: an append failed, and the truth is read from the log once that is there"
+        );
+        let away = Away { since: self.engine.clock.now().wall, why: why.into() };
+        self.inbox.status.send_replace(Status::Away(away));
+    }
+
+    /// An append landed: the board answers again, if it did not.
+    pub(super) fn came_back(&mut self) {
+        let Some(since) = self.trouble.away.take() else { return };
+        let (epoch, seq) = (self.engine.epoch, self.durable.seq);
+        tracing::info!(%epoch, %seq, away = ?since.elapsed(), "the board is available again");
+        self.inbox.status.send_replace(Status::Open);
     }
 
     async fn take_over_patiently(&mut self, mut wait: Duration) -> Result<Taken, Arc<str>> {
@@ -258,10 +280,10 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
                     return Err(error.to_string().into());
                 }
                 Err(TakeOverError::Own(error)) if error.retryable() => {
-                    tracing::warn!(%error, "cannot take the board over yet");
+                    tracing::debug!(%error, "cannot take the board over yet");
                 }
                 Err(TakeOverError::Load(LoadError::Read { source, .. })) if source.retryable() => {
-                    tracing::warn!(error = %source, "cannot read the log yet");
+                    tracing::debug!(error = %source, "cannot read the log yet");
                 }
                 Err(error) => {
                     let chain = artel_core::classify::chain_of(&error).join(": ");

@@ -97,7 +97,6 @@ pub(crate) async fn start<R: Runner<Inputs = Cached>>(
 
 impl<R: Runner<Inputs = Cached>> Loop<R> {
     async fn run(&mut self) {
-        self.inbox.status.send_replace(Status::Open);
         let mut taken = Vec::with_capacity(TAKE);
         loop {
             self.engine.tick();
@@ -293,6 +292,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
         let Some(in_flight) = self.in_flight.take() else { return Ok(()) };
         match result {
             Ok(()) => {
+                self.came_back();
                 self.engine.stored(&in_flight.delivery.commands);
                 self.append_ahead();
                 self.deliver(in_flight.delivery);

@@ -6,6 +6,7 @@ use artel_core::ids::ArtifactId;
 
 use super::cx::Inner;
 use crate::error::ReadError;
+use crate::patience::patiently;
 use crate::query::{Listing, Query};
 use crate::stored::Stored;
 
@@ -44,7 +45,8 @@ impl<'a> BoardView<'a> {
     /// When the log cannot be read.
     pub async fn get(&self, id: ArtifactId) -> Result<Option<Stored>, ReadError> {
         let submitter = &self.inner.host.submitter;
-        let found = submitter.log.artifact(id).await.map_err(ReadError::Log)?;
+        let ask = || async { submitter.log.artifact(id).await.map_err(ReadError::Log) };
+        let found = patiently(submitter.patience, ask).await?;
         let mine = |correlation| self.whole || correlation == self.inner.lease.correlation;
         let seen = found
             .filter(|found| found.seq <= self.inner.lease.seq && mine(found.envelope.correlation));
@@ -65,7 +67,8 @@ impl<'a> BoardView<'a> {
             query = query.correlation(self.inner.lease.correlation);
         }
         let sight = self.inner.sight();
-        query.ask(&*submitter.log, (&names, &sight), self.inner.lease.seq).await
+        let ask = || query.ask(&*submitter.log, (&names, &sight), self.inner.lease.seq);
+        patiently(submitter.patience, ask).await
     }
 
     /// All artifacts of a type that a query lists, decoded, page after page.

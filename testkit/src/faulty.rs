@@ -324,6 +324,10 @@ impl Log for FaultyLog {
         self.inner()?.owner().await
     }
 
+    async fn owned_for(&self) -> Result<Option<Duration>, Error> {
+        self.inner()?.owned_for().await
+    }
+
     async fn disown(&self, epoch: Epoch) -> Result<(), Error> {
         self.inner()?.disown(epoch).await
     }

@@ -13,12 +13,12 @@
 //! A process that is killed may leave half a line, so each process begins with two line breaks: the
 //! first ends what was left, the second makes an empty line, which says that a process ended there.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use artel_core::ids::{ActivationId, ArtifactId, AttemptId, AttemptNo, Seq};
 
 /// One line of a ledger.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Line {
     /// The board's live state.

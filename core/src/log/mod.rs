@@ -20,6 +20,8 @@ mod error;
 mod query;
 mod rows;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 
@@ -84,6 +86,14 @@ pub trait Log: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// When it cannot be found out.
     async fn owner(&self) -> Result<Option<Owner>, Error>;
+
+    /// How long whoever wants the board is to wait until it looks again, because somebody owns it; none when
+    /// nobody does. So it is free when the owner is dead and its time is over, or soon after it was given
+    /// up, and looking costs no more than owning. A hint: it may have changed when the answer arrives.
+    ///
+    /// # Errors
+    /// When it cannot be found out.
+    async fn owned_for(&self) -> Result<Option<Duration>, Error>;
 
     /// Gives the board up. Idempotent; without effect when somebody else owns the board by now.
     ///

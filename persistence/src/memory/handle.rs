@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, MutexGuard};
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -18,6 +19,9 @@ use artel_core::time::Timestamp;
 use super::state::{Shared, State};
 use super::{append, look_up, own, query, read, snapshot};
 use crate::check::Checked;
+
+/// How often somebody looks who waits for the board.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// What errors call this log.
 pub(super) const PLACE: &str = "memory:";
@@ -87,6 +91,10 @@ impl Log for MemoryLog {
 
     async fn owner(&self) -> Result<Option<Owner>, Error> {
         Ok(self.state()?.owner.as_ref().map(|held| held.owner.clone()))
+    }
+
+    async fn owned_for(&self) -> Result<Option<Duration>, Error> {
+        Ok(self.owner().await?.map(|_| LOOK_EVERY))
     }
 
     async fn disown(&self, epoch: Epoch) -> Result<(), Error> {

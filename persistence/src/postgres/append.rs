@@ -3,7 +3,7 @@
 //! the rows over the tables.
 
 use sqlx::postgres::PgArguments;
-use tokio::time::timeout;
+use tokio::time::Instant;
 
 use artel_core::ids::Seq;
 use artel_core::log::{Append, Error};
@@ -38,8 +38,16 @@ pub(super) async fn append(log: &PostgresLog, append: Append) -> Result<(), Erro
     // between, it stays so, and the next append is refused until the board is owned again.
     let arguments = arguments(log.board_no, &checked);
     drop(checked);
-    let settled = timeout(ANSWER_TIMEOUT, send(log, &header, arguments)).await;
-    let result = settled.unwrap_or_else(|_| Err(TimedOut::error("append to", &log.place, true)));
+    let began = Instant::now();
+    let result = tokio::select! {
+        // An answer that is there counts, however late it is read.
+        biased;
+        result = send(log, &header, arguments) => result,
+        // Past its time an owner has to find out whose the board is, whatever became of the append.
+        () = log.owning.over(began + ANSWER_TIMEOUT) => {
+            Err(TimedOut { limit: began.elapsed() }.error("append to", &log.place, true))
+        }
+    };
     match &result {
         Err(error) if error.outcome_unknown() => {}
         Ok(()) | Err(_) => log.owning.settle(header.epoch),

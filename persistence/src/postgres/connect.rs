@@ -4,29 +4,40 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use sqlx::postgres::{PgConnection, PgRow};
-use sqlx::{AssertSqlSafe, Executor};
+use sqlx::{AssertSqlSafe, ConnectOptions, Executor};
 use tokio::time::timeout;
 
 use artel_core::log::Error;
 
 use super::error::{TimedOut, reading};
 use super::handle::PostgresLog;
-use crate::connections::Connections;
+use super::target::Target;
+use crate::connections::{Connections, unanswered};
 
 /// How long the server works on one statement before it gives it up.
 pub(super) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long anybody waits for an answer: the server gives up before.
 pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(35);
 
+/// How long it may take to get a connection.
+const OPENING_TIMEOUT: Duration = Duration::from_secs(5);
+/// After how long without use a connection is asked whether it still answers, and how long it may take.
+const ASKED_AFTER: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(2));
+/// After how many seconds without a word the server asks whether we are still there, and how often, and how
+/// far apart, before it gives us up: what a lost connection holds there is free again.
+const KEEPALIVE: (u32, u32, u32) = (10, 3, 5);
+
 /// A query with what is bound to it.
 pub(super) type Query = sqlx::query::Query<'static, sqlx::Postgres, sqlx::postgres::PgArguments>;
 
 /// What a new connection does first.
 pub(super) fn setup(schema: &str) -> String {
+    let (idle, count, interval) = KEEPALIVE;
     format!(
         "SET search_path = \"{schema}\"; SET statement_timeout = {}; \
          SET idle_in_transaction_session_timeout = {}; SET plan_cache_mode = force_generic_plan; \
-         SET client_min_messages = warning",
+         SET client_min_messages = warning; SET tcp_keepalives_idle = {idle}; \
+         SET tcp_keepalives_count = {count}; SET tcp_keepalives_interval = {interval}",
         STATEMENT_TIMEOUT.as_millis(),
         ANSWER_TIMEOUT.as_millis()
     )
@@ -41,14 +52,32 @@ pub(super) fn run(
 }
 
 /// What it means that the server cannot be reached.
-pub(super) fn unopened(place: &str, error: sqlx::Error) -> Error {
+fn unopened(place: &str, error: sqlx::Error) -> Error {
     reading("open", place, error)
+}
+
+/// A connection of its own, for what is done once.
+pub(super) async fn connect(target: &Target) -> Result<PgConnection, sqlx::Error> {
+    let connected = timeout(OPENING_TIMEOUT, target.options.connect()).await;
+    connected.unwrap_or_else(|_| Err(unanswered(OPENING_TIMEOUT)))
+}
+
+/// Connections to a server, so many at most, for whoever reads or for whoever writes. Those that read are
+/// asked whether they still answer when nobody used them for a while; the one that writes is not, since an
+/// append is to be one way there and back, and is given up when the ownership is over.
+pub(super) fn connections(target: &Target, count: u32, reads: bool) -> Connections<PgConnection> {
+    let start = (setup(&target.schema), run as _);
+    let (place, options) = (target.place(), target.options.clone());
+    let connections = Connections::new(&place, options, start, unopened, count);
+    let connections = connections.opened_within(OPENING_TIMEOUT);
+    let (idle, time) = ASKED_AFTER;
+    if reads { connections.asked_after(idle, time) } else { connections }
 }
 
 /// Runs a query to its end on one of some connections, in a limited time.
 pub(super) async fn fetch_on(
     connections: &Connections<PgConnection>,
-    (action, place): (&'static str, &str),
+    (action, place, limit): (&'static str, &str, Duration),
     query: Query,
 ) -> Result<Vec<PgRow>, Error> {
     let fetched = async {
@@ -59,15 +88,15 @@ pub(super) async fn fetch_on(
         connection.give_back();
         Ok(rows)
     };
-    match timeout(ANSWER_TIMEOUT, fetched).await {
+    match timeout(limit, fetched).await {
         Ok(fetched) => fetched,
-        Err(_) => Err(TimedOut::error(action, place, false)),
+        Err(_) => Err(TimedOut { limit }.error(action, place, false)),
     }
 }
 
 /// Runs a query on a connection that reads.
 pub(super) async fn fetch(log: &PostgresLog, query: Query) -> Result<Vec<PgRow>, Error> {
-    fetch_on(&log.readers, ("read", &log.place), query).await
+    fetch_on(&log.readers, ("read", &log.place, ANSWER_TIMEOUT), query).await
 }
 
 /// Runs a query on the connection that writes.
@@ -76,5 +105,5 @@ pub(super) async fn write(
     action: &'static str,
     query: Query,
 ) -> Result<Vec<PgRow>, Error> {
-    fetch_on(&log.writer, (action, &log.place), query).await
+    fetch_on(&log.writer, (action, &log.place, ANSWER_TIMEOUT), query).await
 }

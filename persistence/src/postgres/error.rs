@@ -1,10 +1,10 @@
 //! What an error of the server, or of the way there, means for the caller of a log.
 
+use std::time::Duration;
+
 use sqlx::postgres::{PgDatabaseError, PgSeverity};
 
 use artel_core::log::Error;
-
-use super::connect::ANSWER_TIMEOUT;
 
 /// Classes of SQLSTATE, as far as they are told apart.
 mod class {
@@ -74,12 +74,15 @@ fn cause(error: sqlx::Error) -> Box<dyn std::error::Error + Send + Sync> {
 
 /// The server did not answer.
 #[derive(Debug, thiserror::Error)]
-#[error("the server did not answer within {ANSWER_TIMEOUT:?}")]
-pub(super) struct TimedOut;
+#[error("the server did not answer within {limit:?}")]
+pub(super) struct TimedOut {
+    /// How long it had.
+    pub(super) limit: Duration,
+}
 
 impl TimedOut {
-    pub(super) fn error(action: &'static str, place: &str, outcome_unknown: bool) -> Error {
+    pub(super) fn error(self, action: &'static str, place: &str, outcome_unknown: bool) -> Error {
         let place = place.to_owned();
-        Error::Unavailable { action, place, outcome_unknown, source: Box::new(Self) }
+        Error::Unavailable { action, place, outcome_unknown, source: Box::new(self) }
     }
 }

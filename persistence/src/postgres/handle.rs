@@ -105,6 +105,10 @@ impl Log for PostgresLog {
         own::owner(self).await
     }
 
+    async fn owned_for(&self) -> Result<Option<Duration>, Error> {
+        own::owned_for(self).await
+    }
+
     async fn disown(&self, epoch: Epoch) -> Result<(), Error> {
         own::disown(self, epoch).await
     }

@@ -1,6 +1,7 @@
 //! Renewing ownerships: one statement for all boards of this process in one schema of one server.
 
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::postgres::PgConnection;
@@ -8,7 +9,7 @@ use uuid::Uuid;
 
 use artel_core::log::Error;
 
-use super::connect::{fetch_on, run, setup, unopened};
+use super::connect::{connections, fetch_on};
 use super::format::get;
 use super::target::Target;
 use crate::connections::Connections;
@@ -28,11 +29,11 @@ struct Server {
 
 #[async_trait]
 impl Renewals for Server {
-    async fn renew(&self, held: &[Held]) -> Result<Vec<Uuid>, Error> {
+    async fn renew(&self, held: &[Held], limit: Duration) -> Result<Vec<Uuid>, Error> {
         let (tokens, times): (Vec<Uuid>, Vec<f64>) =
             held.iter().map(|held| (held.token, held.time.as_millis() as f64)).unzip();
         let query = sqlx::query(RENEW).bind(tokens).bind(times);
-        let rows = fetch_on(&self.connection, ("own", &self.place), query).await?;
+        let rows = fetch_on(&self.connection, ("own", &self.place, limit), query).await?;
         rows.iter().map(|row| get(&self.place, row, 0)).collect()
     }
 }
@@ -40,9 +41,6 @@ impl Renewals for Server {
 /// The one of a server, which all logs there share.
 pub(super) fn keeper(target: &Target) -> Arc<Keeper> {
     Keeper::of(&KEEPERS, target.server(), || {
-        let place = target.place();
-        let start = (setup(&target.schema), run as _);
-        let connection = Connections::new(&place, target.options.clone(), start, unopened, 1);
-        Box::new(Server { place, connection })
+        Box::new(Server { place: target.place(), connection: connections(target, 1, false) })
     })
 }

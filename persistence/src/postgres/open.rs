@@ -4,57 +4,58 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use sqlx::ConnectOptions;
 use sqlx::postgres::PgConnection;
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use artel_core::log::Error;
 use artel_core::record::genesis;
 
-use super::connect::{run, setup, unopened};
-use super::error::reading;
+use super::connect::{ANSWER_TIMEOUT, connect, connections, run, setup};
+use super::error::{TimedOut, reading};
 use super::format::{get, uuid};
 use super::handle::PostgresLog;
 use super::keep::keeper;
 use super::target::Target;
 use super::{migrate, read, settings};
-use crate::connections::Connections;
 use crate::open::{CreateBoard, Mode};
 use crate::owning::Owning;
 
 pub(crate) async fn open(target: Target, mode: Mode) -> Result<PostgresLog, Error> {
+    let opened = timeout(ANSWER_TIMEOUT, look_and_open(&target, mode)).await;
+    let limit = ANSWER_TIMEOUT;
+    opened.unwrap_or_else(|_| Err(TimedOut { limit }.error("open", &target.place(), false)))
+}
+
+async fn look_and_open(target: &Target, mode: Mode) -> Result<PostgresLog, Error> {
     let place = target.place();
-    settings::check(&target).await?;
+    settings::check(target).await?;
     let cannot = |error| reading("open", &place, error);
-    let mut connection = target.options.connect().await.map_err(cannot)?;
+    let mut connection = connect(target).await.map_err(cannot)?;
     run(&mut connection, setup(&target.schema)).await.map_err(cannot)?;
-    prepare(&target, &mode, &mut connection).await?;
-    let board_no = board(&target, &mode, &mut connection).await?;
+    prepare(target, &mode, &mut connection).await?;
+    let board_no = board(target, &mode, &mut connection).await?;
     drop(connection);
     let read_only = matches!(mode, Mode::ReadOnly);
-    let log = log(&target, board_no, read_only);
+    let log = log(target, board_no, read_only);
     read::check_end(&log).await?;
     Ok(log)
 }
 
 /// A log that nobody has looked into yet.
 fn log(target: &Target, board_no: i32, read_only: bool) -> PostgresLog {
-    let place = target.place();
-    let start = || (setup(&target.schema), run as _);
-    let connections =
-        |count| Connections::new(&place, target.options.clone(), start(), unopened, count);
     PostgresLog {
         board_no,
         promise: target.promise,
         ownership: target.ownership,
         read_only,
-        readers: connections(target.readers),
-        writer: connections(1),
+        readers: connections(target, target.readers, true),
+        writer: connections(target, 1, false),
         snapshots: Semaphore::new(1),
         owning: Arc::new(Owning::default()),
         keeper: keeper(target),
         closed: AtomicBool::new(false),
-        place,
+        place: target.place(),
     }
 }
 

@@ -4,33 +4,51 @@
 //!
 //! The owner counts the time from before it asked for it, so it stops before others may begin.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use artel_core::ids::Epoch;
 use artel_core::log::{Claim, Error, Owner, Ownership};
 
-use super::connect::{fetch, write};
-use super::format::get;
+use super::connect::{ANSWER_TIMEOUT, fetch, fetch_on, write};
+use super::format::{get, seq};
 use super::handle::PostgresLog;
 use super::read;
-use crate::keeper::Held;
+use crate::keeper::{Held, PARTS};
 
 /// Takes the row, unless somebody else's time is not over, and raises the epoch. What is still under way
 /// on another connection has the head row locked: it is done before this statement goes on, or finds the
-/// higher epoch there when it comes.
+/// higher epoch there when it comes. It names the epoch that it raises, so that one which was given up, and
+/// comes late, changes nothing.
 const OWN: &str = "WITH mine AS ( \
          INSERT INTO owner AS o (board_no, token, pid, program, endpoint, until) \
-         VALUES ($1, coalesce($2, gen_random_uuid()), $3, $4, $5, \
-             clock_timestamp() + $6 * interval '1 millisecond') \
+         SELECT $1, coalesce($2, gen_random_uuid()), $3, $4, $5, \
+             clock_timestamp() + $6 * interval '1 millisecond' \
+         FROM board WHERE no = $1 AND epoch = $7 \
          ON CONFLICT (board_no) DO UPDATE SET token = excluded.token, pid = excluded.pid, \
              program = excluded.program, endpoint = excluded.endpoint, until = excluded.until \
          WHERE o.token = excluded.token OR o.until < clock_timestamp() \
          RETURNING o.token) \
-     UPDATE board SET epoch = epoch + 1 FROM mine WHERE no = $1 RETURNING mine.token";
+     UPDATE board SET epoch = epoch + 1 FROM mine WHERE no = $1 AND epoch = $7 \
+     RETURNING mine.token, epoch";
+
+const EPOCH: &str = "SELECT epoch FROM board WHERE no = $1";
+
+/// How long whoever wants to own a board waits for an answer at least; for the time of the ownership where that
+/// is longer.
+const ANSWER_MIN: Duration = Duration::from_secs(5);
 
 const OWNER: &str = "SELECT pid, program, endpoint FROM owner \
      WHERE board_no = $1 AND until >= clock_timestamp()";
+
+/// How many seconds are left of the time of an ownership.
+const LEFT: &str = "SELECT extract(epoch FROM until - clock_timestamp())::double precision \
+     FROM owner WHERE board_no = $1 AND until >= clock_timestamp()";
+
+/// How long past the end of an ownership somebody looks who waits for it.
+const PAST: Duration = Duration::from_millis(5);
 
 pub(super) async fn own(log: &PostgresLog, claim: Claim) -> Result<Ownership, Error> {
     log.writable("own")?;
@@ -39,24 +57,55 @@ pub(super) async fn own(log: &PostgresLog, claim: Claim) -> Result<Ownership, Er
         Err(()) => return Err(owned(log).await),
     };
     let asked = Instant::now();
-    let query = sqlx::query(OWN)
-        .bind(log.board_no)
-        .bind(token)
-        .bind(i64::from(std::process::id()))
-        .bind(claim.program.as_str().to_owned())
-        .bind(claim.endpoint)
-        .bind(log.ownership.as_millis() as f64);
-    let rows = write(log, "own", query).await?;
-    let Some(row) = rows.first() else { return Err(owned(log).await) };
-    let token: Uuid = get(&log.place, row, 0)?;
+    let Some((token, epoch)) = take(log, &claim, token).await? else {
+        return Err(owned(log).await);
+    };
     log.keeper.forget(&log.owning);
     let head = read::end(log, "own").await?;
-    if !log.owning.take((head.epoch, claim.process), (token, asked + log.ownership)) {
+    if head.epoch != epoch {
+        // It was taken over since, by somebody for whom its time was over.
+        return Err(owned(log).await);
+    }
+    if !log.owning.take((epoch, claim.process), (token, asked + log.ownership)) {
         return Err(log.closed_error());
     }
     let held = Held { token, board: log.place.as_str().into(), time: log.ownership };
     log.keeper.remember(held, &log.owning);
-    Ok(Ownership { epoch: head.epoch, head })
+    Ok(Ownership { epoch, head })
+}
+
+/// Takes the row and raises the epoch; none when somebody else has the board.
+async fn take(
+    log: &PostgresLog,
+    claim: &Claim,
+    token: Option<Uuid>,
+) -> Result<Option<(Uuid, Epoch)>, Error> {
+    let limit = log.ownership.clamp(ANSWER_MIN, ANSWER_TIMEOUT);
+    let call = ("own", &*log.place, limit);
+    let mut before = None;
+    loop {
+        let rows = fetch_on(&log.writer, call, sqlx::query(EPOCH).bind(log.board_no)).await?;
+        let row = rows.first().ok_or_else(|| read::gone(&log.place))?;
+        let epoch: i64 = get(&log.place, row, 0)?;
+        if before == Some(epoch) {
+            return Ok(None);
+        }
+        let query = sqlx::query(OWN)
+            .bind(log.board_no)
+            .bind(token)
+            .bind(i64::from(std::process::id()))
+            .bind(claim.program.as_str().to_owned())
+            .bind(claim.endpoint.clone())
+            .bind(log.ownership.as_millis() as f64)
+            .bind(epoch);
+        let rows = fetch_on(&log.writer, call, query).await?;
+        if let Some(row) = rows.first() {
+            let epoch = Epoch(seq(&log.place, row, 1)?.get());
+            return Ok(Some((get(&log.place, row, 0)?, epoch)));
+        }
+        // Somebody has it, or had it in between: then the epoch is another one by now.
+        before = Some(epoch);
+    }
 }
 
 pub(super) async fn owner(log: &PostgresLog) -> Result<Option<Owner>, Error> {
@@ -69,6 +118,16 @@ pub(super) async fn owner(log: &PostgresLog) -> Result<Option<Owner>, Error> {
         program: get(&log.place, row, 1)?,
         endpoint: get(&log.place, row, 2)?,
     }))
+}
+
+pub(super) async fn owned_for(log: &PostgresLog) -> Result<Option<Duration>, Error> {
+    log.usable()?;
+    let rows = fetch(log, sqlx::query(LEFT).bind(log.board_no)).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let left: f64 = get(&log.place, row, 0)?;
+    // To the end of its time, if it is not renewed by then; as often as an owner renews, otherwise.
+    let left = Duration::from_secs_f64(left.clamp(0.0, log.ownership.as_secs_f64())) + PAST;
+    Ok(Some(left.min(log.ownership / PARTS)))
 }
 
 pub(super) async fn disown(log: &PostgresLog, epoch: Epoch) -> Result<(), Error> {

@@ -1,10 +1,10 @@
 //! Removing a board from a server, and moving it out of the way.
 
-use sqlx::{AssertSqlSafe, ConnectOptions, Executor, Row};
+use sqlx::{AssertSqlSafe, Executor, Row};
 
 use artel_core::log::{Error, Owner};
 
-use super::connect::{run, setup};
+use super::connect::{connect, run, setup};
 use super::error::reading;
 use super::target::Target;
 
@@ -36,7 +36,7 @@ const FREE: &str = "SELECT b.no, b.dev, o.pid, o.program, o.endpoint FROM board 
 pub(crate) async fn remove(target: &Target) -> Result<String, Error> {
     let place = target.place();
     let cannot = |error| reading("remove", &place, error);
-    let mut connection = target.options.connect().await.map_err(cannot)?;
+    let mut connection = connect(target).await.map_err(cannot)?;
     run(&mut connection, format!("{}; BEGIN", setup(&target.schema))).await.map_err(cannot)?;
     let (board_no, _) = free(&mut connection, target, "remove").await?;
     for table in TABLES {
@@ -52,7 +52,7 @@ pub(crate) async fn remove(target: &Target) -> Result<String, Error> {
 pub(crate) async fn move_aside(target: &Target) -> Result<String, Error> {
     let place = target.place();
     let cannot = |error| reading("move aside", &place, error);
-    let mut connection = target.options.connect().await.map_err(cannot)?;
+    let mut connection = connect(target).await.map_err(cannot)?;
     run(&mut connection, format!("{}; BEGIN", setup(&target.schema))).await.map_err(cannot)?;
     let (board_no, dev) = free(&mut connection, target, "move aside").await?;
     if !dev {

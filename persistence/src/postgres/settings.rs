@@ -2,11 +2,11 @@
 //! what it acknowledges, and whether something between gives each transaction another connection.
 
 use sqlx::postgres::PgConnection;
-use sqlx::{ConnectOptions, Connection, Executor, Row};
+use sqlx::{Connection, Executor, Row};
 
 use artel_core::log::Error;
 
-use super::connect::{run, setup};
+use super::connect::{connect, run, setup};
 use super::error::{code, reading};
 use super::target::Target;
 use crate::server::Promise;
@@ -31,7 +31,7 @@ struct Broken {
 pub(super) async fn check(target: &Target) -> Result<(), Error> {
     let place = target.place();
     let cannot = |error| reading("open", &place, error);
-    let mut connection = target.options.connect().await.map_err(cannot)?;
+    let mut connection = connect(target).await.map_err(cannot)?;
     run(&mut connection, setup(&target.schema)).await.map_err(cannot)?;
     let row = connection.fetch_one(SETTINGS).await.map_err(cannot)?;
     let version: i32 = row.try_get(0).map_err(cannot)?;
@@ -76,7 +76,7 @@ async fn pooled(target: &Target, connection: &mut PgConnection) -> Result<(), Er
     let row = connection.fetch_one("SELECT gen_random_uuid()::text").await.map_err(cannot)?;
     let mark: String = row.try_get(0).map_err(cannot)?;
     run(connection, format!("SET artel.probe = '{mark}'")).await.map_err(cannot)?;
-    let mut other = target.options.connect().await.map_err(cannot)?;
+    let mut other = connect(target).await.map_err(cannot)?;
     let unfit = || Error::Unfit {
         place: target.place(),
         problem: "something between here and the server gives each transaction another connection"

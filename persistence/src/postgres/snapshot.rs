@@ -7,7 +7,7 @@ use artel_core::hash::Hash;
 use artel_core::ids::Seq;
 use artel_core::log::{Error, Snapshot};
 
-use super::connect::{Query, fetch, fetch_on};
+use super::connect::{ANSWER_TIMEOUT, Query, fetch, fetch_on};
 use super::format::{get, hash, seq};
 use super::handle::PostgresLog;
 use super::read;
@@ -98,5 +98,6 @@ pub(super) async fn kept(log: &PostgresLog) -> Result<Vec<Seq>, Error> {
 
 /// One statement on a connection that appends do not wait for.
 async fn write(log: &PostgresLog, query: Query) -> Result<(), Error> {
-    fetch_on(&log.readers, ("keep a snapshot in", &log.place), query).await.map(drop)
+    let call = ("keep a snapshot in", &*log.place, ANSWER_TIMEOUT);
+    fetch_on(&log.readers, call, query).await.map(drop)
 }

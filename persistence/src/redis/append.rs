@@ -1,11 +1,13 @@
 //! Appending: one script, which checks that the batch continues the log before it writes anything.
 
 use redis::{Value, cmd};
+use tokio::time::Instant;
 
 use artel_core::ids::{ArtifactId, Seq};
 use artel_core::log::{Append, Error};
 use artel_core::record::BatchHeader;
 
+use super::connect::ANSWER_TIMEOUT;
 use super::error::{TooFewReplicas, appending};
 use super::format::{SEQ_MAX, header_row, packed, text};
 use super::handle::RedisLog;
@@ -35,7 +37,16 @@ pub(super) async fn append(log: &RedisLog, append: Append) -> Result<(), Error> 
     // between, it stays so, and the next append is refused until the board is owned again.
     let arguments = arguments(log, &checked);
     drop(checked);
-    let result = send(log, &header, arguments).await;
+    let began = Instant::now();
+    let result = tokio::select! {
+        // An answer that is there counts, however late it is read.
+        biased;
+        result = send(log, &header, arguments) => result,
+        // Past its time an owner has to find out whose the board is, whatever became of the append.
+        () = log.owning.over(began + ANSWER_TIMEOUT) => {
+            Err(appending(&log.place, std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
+        }
+    };
     match &result {
         Err(error) if error.outcome_unknown() => {}
         Ok(()) | Err(_) => log.owning.settle(header.epoch),

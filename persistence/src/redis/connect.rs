@@ -1,6 +1,7 @@
 //! The connection to a server or a cluster, which comes back by itself when it was lost, and the scripts that
 //! run on it.
 
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
@@ -10,6 +11,8 @@ use redis::{
     Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, RedisConnectionInfo, RedisError,
     ServerErrorKind, TlsCertificates, Value,
 };
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use artel_core::log::Error;
 
@@ -18,24 +21,26 @@ use super::scripts::{Arguments, Script};
 use super::target::Target;
 
 /// How long anybody waits for an answer.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long anybody waits for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// After how long a call that nobody waits for any more counts as one that got no answer.
+const SILENT_AFTER: Duration = Duration::from_secs(1);
 /// How often a connection is tried for one call, and the shortest and longest pause between two tries.
 const TRIES: usize = 4;
 const PAUSE_MIN: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(2);
 
-/// A connection, which several calls may share.
+/// A connection.
 #[derive(Clone)]
-pub(super) enum Link {
+enum Link {
     Server(ConnectionManager),
     Cluster(ClusterConnection),
 }
 
 impl Link {
     /// Connects to a server, which may be a node of a cluster: then to that.
-    pub(super) async fn open(target: &Target) -> Result<(Self, String), Error> {
+    async fn open(target: &Target) -> Result<(Self, String), Error> {
         let place = target.place();
         let cannot = |error| reading("open", &place, error);
         let (info, certificates) = login(target)?;
@@ -66,16 +71,72 @@ impl Link {
         Ok((Self::Cluster(cluster.map_err(cannot)?), about))
     }
 
+    async fn send(self, command: &Cmd) -> Result<Value, RedisError> {
+        match self {
+            Self::Server(mut server) => command.query_async(&mut server).await,
+            Self::Cluster(mut cluster) => command.query_async(&mut cluster).await,
+        }
+    }
+}
+
+/// A connection that several calls share, and that is replaced when it has gone silent: whoever is lost
+/// without a word is not noticed by the operating system for minutes.
+pub(super) struct Line {
+    target: Target,
+    is_cluster: bool,
+    /// The connection, and which one it is: none after one that was given up.
+    current: Mutex<(u64, Option<Link>)>,
+    /// One call connects; the others wait for it.
+    opening: Semaphore,
+}
+
+impl Line {
+    /// Connects, and says what the server tells about itself.
+    pub(super) async fn open(target: &Target) -> Result<(Self, String), Error> {
+        let (link, about) = Link::open(target).await?;
+        let is_cluster = matches!(link, Link::Cluster(_));
+        let (target, current) = (target.clone(), Mutex::new((0, Some(link))));
+        Ok((Self { target, is_cluster, current, opening: Semaphore::new(1) }, about))
+    }
+
     pub(super) const fn is_cluster(&self) -> bool {
-        matches!(self, Self::Cluster(_))
+        self.is_cluster
     }
 
     /// Sends a command, and waits for the answer.
     pub(super) async fn send(&self, command: &Cmd) -> Result<Value, RedisError> {
-        match self.clone() {
-            Self::Server(mut server) => command.query_async(&mut server).await,
-            Self::Cluster(mut cluster) => command.query_async(&mut cluster).await,
+        let (number, link) = self.link().await?;
+        let mut silent = Silent { line: self, number, began: Instant::now(), answered: false };
+        let answer = link.send(command).await;
+        silent.answered = !answer.as_ref().is_err_and(RedisError::is_timeout);
+        answer
+    }
+
+    async fn link(&self) -> Result<(u64, Link), RedisError> {
+        let current = || {
+            let current = self.current();
+            current.1.clone().map(|link| (current.0, link))
+        };
+        if let Some(current) = current() {
+            return Ok(current);
         }
+        let closed = |error: Error| {
+            let cause = std::error::Error::source(&error)
+                .map_or_else(|| error.to_string(), ToString::to_string);
+            RedisError::from(std::io::Error::new(std::io::ErrorKind::NotConnected, cause))
+        };
+        let Ok(_turn) = self.opening.acquire().await else { return Err(not_connected()) };
+        if let Some(current) = current() {
+            return Ok(current);
+        }
+        let (link, _) = Link::open(&self.target).await.map_err(closed)?;
+        let mut current = self.current();
+        current.1 = Some(link.clone());
+        Ok((current.0, link))
+    }
+
+    fn current(&self) -> MutexGuard<'_, (u64, Option<Link>)> {
+        self.current.lock().expect("nothing that is done under this lock panics")
     }
 
     /// Runs a script.
@@ -90,6 +151,31 @@ impl Link {
                 self.send(&script.by_text(keys, arguments)).await
             }
             answer => answer,
+        }
+    }
+}
+
+fn not_connected() -> RedisError {
+    std::io::Error::from(std::io::ErrorKind::NotConnected).into()
+}
+
+/// A call that has no answer yet. Where it goes without one, its connection is not used again.
+struct Silent<'a> {
+    line: &'a Line,
+    number: u64,
+    began: Instant,
+    answered: bool,
+}
+
+impl Drop for Silent<'_> {
+    fn drop(&mut self) {
+        // Most calls that nobody waits for any more were just not needed.
+        if self.answered || self.began.elapsed() < SILENT_AFTER {
+            return;
+        }
+        let mut current = self.line.current();
+        if current.0 == self.number {
+            *current = (self.number + 1, None);
         }
     }
 }

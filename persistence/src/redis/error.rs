@@ -1,5 +1,7 @@
 //! What an error of the server, or of the way there, means for the caller of a log.
 
+use std::time::Duration;
+
 use redis::{ErrorKind, RedisError};
 
 use artel_core::log::Error;
@@ -38,6 +40,18 @@ pub(super) fn appending(place: &str, error: RedisError) -> Error {
         place: place.to_owned(),
         outcome_unknown: !not_begun,
         source: Box::new(error),
+    }
+}
+
+/// The server did not answer.
+#[derive(Debug, thiserror::Error)]
+#[error("the server did not answer within {0:?}")]
+pub(super) struct TimedOut(Duration);
+
+impl TimedOut {
+    pub(super) fn error(action: &'static str, place: &str, limit: Duration) -> Error {
+        let (place, source) = (place.to_owned(), Box::new(Self(limit)));
+        Error::Unavailable { action, place, outcome_unknown: false, source }
     }
 }
 

@@ -17,7 +17,7 @@ use artel_core::log::{
 use artel_core::record::Batch;
 use artel_core::time::Timestamp;
 
-use super::connect::Link;
+use super::connect::Line;
 use super::error::reading;
 use super::format::Answers;
 use super::scripts::{Arguments, Script};
@@ -35,9 +35,9 @@ pub(crate) struct RedisLog {
     pub(super) ownership: Duration,
     pub(super) replicas: u32,
     pub(super) read_only: bool,
-    pub(super) reader: Link,
+    pub(super) reader: Line,
     /// Apart: an append does not wait behind a large answer.
-    pub(super) writer: Link,
+    pub(super) writer: Arc<Line>,
     pub(super) owning: Arc<Owning>,
     pub(super) keeper: Arc<Keeper>,
     pub(super) closed: AtomicBool,
@@ -147,6 +147,10 @@ impl Log for RedisLog {
 
     async fn owner(&self) -> Result<Option<Owner>, Error> {
         own::owner(self).await
+    }
+
+    async fn owned_for(&self) -> Result<Option<Duration>, Error> {
+        own::owned_for(self).await
     }
 
     async fn disown(&self, epoch: Epoch) -> Result<(), Error> {

@@ -2,15 +2,17 @@
 //! different boards lie on different nodes, it is one for each board, sent together.
 
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use artel_core::log::Error;
 
-use super::connect::Link;
-use super::error::reading;
+use super::connect::Line;
+use super::error::{TimedOut, reading};
 use super::format::Answers;
 use super::scripts::{Arguments, RENEW};
 use super::target::Target;
@@ -20,15 +22,18 @@ static KEEPERS: LazyLock<Keepers> = LazyLock::new(Keepers::default);
 
 struct Server {
     place: String,
-    link: Link,
+    link: Arc<Line>,
 }
 
 #[async_trait]
 impl Renewals for Server {
-    async fn renew(&self, held: &[Held]) -> Result<Vec<Uuid>, Error> {
+    async fn renew(&self, held: &[Held], limit: Duration) -> Result<Vec<Uuid>, Error> {
         let at_once = if self.link.is_cluster() { 1 } else { held.len().max(1) };
         let calls = held.chunks(at_once).map(|some| self.renew_some(some));
-        Ok(try_join_all(calls).await?.concat())
+        match timeout(limit, try_join_all(calls)).await {
+            Ok(renewed) => Ok(renewed?.concat()),
+            Err(_) => Err(TimedOut::error("own", &self.place, limit)),
+        }
     }
 }
 
@@ -56,7 +61,7 @@ impl Server {
 }
 
 /// The one of a server, which all logs there share.
-pub(super) fn keeper(target: &Target, link: &Link) -> Arc<Keeper> {
+pub(super) fn keeper(target: &Target, link: &Arc<Line>) -> Arc<Keeper> {
     Keeper::of(&KEEPERS, target.server(), || {
         Box::new(Server { place: target.place(), link: link.clone() })
     })

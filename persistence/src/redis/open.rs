@@ -9,7 +9,7 @@ use redis::{Value, cmd};
 use artel_core::log::Error;
 use artel_core::record::genesis;
 
-use super::connect::Link;
+use super::connect::Line;
 use super::error::reading;
 use super::format::Answers;
 use super::handle::RedisLog;
@@ -26,7 +26,8 @@ const VERSION: u32 = 1;
 
 pub(crate) async fn open(target: Target, mode: Mode) -> Result<RedisLog, Error> {
     let place = target.place();
-    let (writer, about) = Link::open(&target).await?;
+    let (writer, about) = Line::open(&target).await?;
+    let writer = Arc::new(writer);
     settings::check(&target, &writer, &about).await?;
     let found = tag(&target, &writer, &target.board).await?;
     let tag = match (found, &mode) {
@@ -35,7 +36,7 @@ pub(crate) async fn open(target: Target, mode: Mode) -> Result<RedisLog, Error> 
         (None, Mode::Existing | Mode::ReadOnly) => return Err(Error::Missing { place }),
     };
     let keys = target.keys(&tag);
-    let (reader, _) = Link::open(&target).await?;
+    let (reader, _) = Line::open(&target).await?;
     version(&target, &reader, &keys).await?;
     let log = RedisLog {
         promise: target.promise,
@@ -57,7 +58,7 @@ pub(crate) async fn open(target: Target, mode: Mode) -> Result<RedisLog, Error> 
 /// What the keys of a board are tagged with; none where there is no such board.
 pub(super) async fn tag(
     target: &Target,
-    link: &Link,
+    link: &Line,
     board: &str,
 ) -> Result<Option<String>, Error> {
     let place = target.place();
@@ -69,7 +70,7 @@ pub(super) async fn tag(
 }
 
 /// Makes a board: its head, and then the name that leads to it. Of two that do at once, one name stays.
-async fn make(target: &Target, link: &Link, create: &CreateBoard) -> Result<String, Error> {
+async fn make(target: &Target, link: &Line, create: &CreateBoard) -> Result<String, Error> {
     let place = target.place();
     let cannot = |error| reading("open", &place, error);
     let CreateBoard { board, incarnation, dev } = create;
@@ -93,7 +94,7 @@ async fn make(target: &Target, link: &Link, create: &CreateBoard) -> Result<Stri
 }
 
 /// Refuses keys of a later release.
-async fn version(target: &Target, link: &Link, keys: &str) -> Result<(), Error> {
+async fn version(target: &Target, link: &Line, keys: &str) -> Result<(), Error> {
     let place = target.place();
     let mut get = cmd("HGET");
     get.arg(format!("{keys}head")).arg("version");

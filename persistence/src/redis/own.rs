@@ -4,43 +4,49 @@
 //!
 //! The owner counts the time from before it asked for it, so it stops before others may begin.
 
+use std::time::Duration;
+
 use redis::Value;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
 use artel_core::ids::Epoch;
 use artel_core::log::{Claim, Error, Owner, Ownership};
 
-use super::error::reading;
+use super::connect::ANSWER_TIMEOUT;
+use super::error::{TimedOut, reading};
 use super::format::Answers;
 use super::handle::RedisLog;
 use super::read;
-use super::scripts::{Arguments, FREE, OWN};
-use crate::keeper::Held;
+use super::scripts::{FREE, OWN};
+use crate::keeper::{Held, PARTS};
+
+/// How long whoever wants to own a board waits for an answer at least; for the time of the ownership where that
+/// is longer.
+const ANSWER_MIN: Duration = Duration::from_secs(5);
+/// How long past the end of an ownership somebody looks who waits for it.
+const PAST: Duration = Duration::from_millis(5);
 
 pub(super) async fn own(log: &RedisLog, claim: Claim) -> Result<Ownership, Error> {
     log.writable("own")?;
     let token = match log.owning.prepare(claim.process) {
         Ok(token) => token.unwrap_or_else(random),
-        Err(()) => {
-            let owner = owner(log).await?.unwrap_or_else(nobody);
-            return Err(Error::Owned { place: log.place.clone(), owner });
-        }
+        Err(()) => return Err(owned(log, owner(log).await?)),
     };
     let asked = Instant::now();
-    let arguments = claim_of(log, token, &claim);
-    let answer = log.tell("own", &OWN, &arguments).await?;
-    let mut said = log.answers().list(answer)?.into_iter();
-    match &log.answers().bytes(said.next().unwrap_or(Value::Nil))?[..] {
-        b"done" => {}
-        b"owned" => {
-            let owner = owner_of(log.answers(), said.next())?.unwrap_or_else(nobody);
-            return Err(Error::Owned { place: log.place.clone(), owner });
+    let limit = log.ownership.clamp(ANSWER_MIN, ANSWER_TIMEOUT);
+    let taken = async {
+        let epoch = take(log, &claim, token).await?;
+        log.keeper.forget(&log.owning);
+        let head = read::end(log, "own").await?;
+        if head.epoch == epoch {
+            return Ok(head);
         }
-        _ => return Err(log.gone()),
-    }
-    log.keeper.forget(&log.owning);
-    let head = read::end(log, "own").await?;
+        // It was taken over since, by somebody for whom its time was over.
+        Err(owned(log, owner(log).await?))
+    };
+    let head = timeout(limit, taken).await;
+    let head = head.unwrap_or_else(|_| Err(TimedOut::error("own", &log.place, limit)))?;
     if !log.owning.take((head.epoch, claim.process), (token, asked + log.ownership)) {
         return Err(log.closed_error());
     }
@@ -49,14 +55,58 @@ pub(super) async fn own(log: &RedisLog, claim: Claim) -> Result<Ownership, Error
     Ok(Ownership { epoch: head.epoch, head })
 }
 
-fn claim_of(log: &RedisLog, token: Uuid, claim: &Claim) -> Arguments {
-    let mut arguments = log.arguments();
-    arguments.push(*token.as_bytes());
-    arguments.number(log.ownership.as_millis());
-    arguments.number(std::process::id());
-    arguments.push(claim.program.as_str());
-    arguments.push(claim.endpoint.as_deref().unwrap_or_default());
-    arguments
+/// Takes the board over, and says the epoch. The script is told the epoch that it raises, so that one which
+/// was given up, and comes late, changes nothing.
+async fn take(log: &RedisLog, claim: &Claim, token: Uuid) -> Result<Epoch, Error> {
+    let answers = log.answers();
+    let mut before = None;
+    loop {
+        let mut get = redis::cmd("HGET");
+        get.arg(log.key("head")).arg("epoch");
+        let epoch = log.writer.send(&get).await;
+        let epoch = epoch.map_err(|error| reading("own", &log.place, error))?;
+        if epoch == Value::Nil {
+            return Err(log.gone());
+        }
+        let epoch = answers.seq(epoch)?.get();
+        let mut arguments = log.arguments();
+        arguments.push(*token.as_bytes());
+        arguments.number(log.ownership.as_millis());
+        arguments.number(std::process::id());
+        arguments.push(claim.program.as_str());
+        arguments.push(claim.endpoint.as_deref().unwrap_or_default());
+        arguments.number(epoch);
+        let mut said = answers.list(log.tell("own", &OWN, &arguments).await?)?.into_iter();
+        match &answers.bytes(said.next().unwrap_or(Value::Nil))?[..] {
+            b"done" => return Ok(Epoch(epoch + 1)),
+            b"owned" => {
+                let owner = owner_of(answers, said.next())?;
+                return Err(owned(log, owner));
+            }
+            // Somebody had it in between.
+            b"epoch" if before != Some(epoch) => before = Some(epoch),
+            b"epoch" => return Err(owned(log, owner(log).await?)),
+            _ => return Err(log.gone()),
+        }
+    }
+}
+
+fn owned(log: &RedisLog, owner: Option<Owner>) -> Error {
+    let owner = owner.unwrap_or_else(|| {
+        let program = "somebody who has just given it up".to_owned();
+        Owner { pid: None, program, endpoint: None }
+    });
+    Error::Owned { place: log.place.clone(), owner }
+}
+
+pub(super) async fn owned_for(log: &RedisLog) -> Result<Option<Duration>, Error> {
+    log.usable()?;
+    let mut left = redis::cmd("PTTL");
+    left.arg(log.key("owner"));
+    let left = log.reader.send(&left).await.map_err(|error| reading("read", &log.place, error))?;
+    let Ok(left) = u64::try_from(log.answers().integer(left)?) else { return Ok(None) };
+    // To the end of its time, if it is not renewed by then; as often as an owner renews, otherwise.
+    Ok(Some((Duration::from_millis(left) + PAST).min(log.ownership / PARTS)))
 }
 
 pub(super) async fn owner(log: &RedisLog) -> Result<Option<Owner>, Error> {
@@ -87,11 +137,6 @@ fn owner_of(answers: Answers<'_>, fields: Option<Value>) -> Result<Option<Owner>
 )]
 pub(super) fn random() -> Uuid {
     Uuid::new_v4()
-}
-
-fn nobody() -> Owner {
-    let program = "somebody who has just given it up".to_owned();
-    Owner { pid: None, program, endpoint: None }
 }
 
 pub(super) async fn disown(log: &RedisLog, epoch: Epoch) -> Result<(), Error> {

@@ -7,7 +7,7 @@ use redis::{Value, cmd};
 
 use artel_core::log::Error;
 
-use super::connect::Link;
+use super::connect::Line;
 use super::format::Answers;
 use super::target::Target;
 use crate::server::Promise;
@@ -22,7 +22,7 @@ struct Broken {
 }
 
 /// Looks whether the server keeps what the log promises.
-pub(super) async fn check(target: &Target, link: &Link, about: &str) -> Result<(), Error> {
+pub(super) async fn check(target: &Target, link: &Line, about: &str) -> Result<(), Error> {
     let said: BTreeMap<&str, &str> =
         about.lines().filter_map(|line| line.trim_end().split_once(':')).collect();
     let settings = settings(target, link).await;
@@ -101,7 +101,7 @@ fn broken(
 }
 
 /// The server's settings; none where this user may not ask for them.
-async fn settings(target: &Target, link: &Link) -> Option<BTreeMap<String, String>> {
+async fn settings(target: &Target, link: &Line) -> Option<BTreeMap<String, String>> {
     let mut ask = cmd("CONFIG");
     ask.arg("GET").arg("*fsync*");
     let answer = link.send(&ask).await.ok()?;

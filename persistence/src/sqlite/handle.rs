@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::sqlite::SqliteConnection;
@@ -23,6 +24,9 @@ use super::own::Owning;
 use super::write_ahead::WriteAhead;
 use super::{append, look_up, own, query, read, snapshot};
 use crate::connections::Connections;
+
+/// How often somebody looks who waits for the board.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 pub(crate) struct SqliteLog {
     /// What errors call it.
@@ -92,6 +96,10 @@ impl Log for SqliteLog {
     async fn owner(&self) -> Result<Option<Owner>, Error> {
         self.usable()?;
         own::owner(&self.path)
+    }
+
+    async fn owned_for(&self) -> Result<Option<Duration>, Error> {
+        Ok(self.owner().await?.map(|_| LOOK_EVERY))
     }
 
     async fn disown(&self, epoch: Epoch) -> Result<(), Error> {

@@ -30,13 +30,16 @@ async fn owned(schema: &str, boards: u32, seconds: u32) -> Vec<Arc<dyn Log>> {
 #[tokio::test]
 async fn an_ownership_lasts_while_it_is_renewed() {
     let schema = new_name();
-    let logs = owned(&schema, 1, 1).await;
+    // Long enough that a machine with much else to do renews in time.
+    let seconds = 5;
+    let logs = owned(&schema, 1, seconds).await;
     let (log, began) = (&logs[0], Instant::now());
     let epoch = log.head().await.unwrap().epoch;
-    let url = format!("{}?schema={schema}&board=b0&ownership=1s", SERVER.url());
+    let url = format!("{}?schema={schema}&board=b0&ownership={seconds}s", SERVER.url());
     let other = artel_persistence::open(&url, create(NewBoard::sample())).await.unwrap();
     let renewed = async {
-        while began.elapsed() < Duration::from_millis(2_200) {
+        while began.elapsed() < Duration::from_secs(u64::from(seconds)) + Duration::from_millis(500)
+        {
             log.confirm(epoch).unwrap();
             let error = other.own(claim(2, "second")).await.unwrap_err();
             assert!(matches!(&error, Error::Owned { owner, .. } if owner.program == "first"));

@@ -37,6 +37,7 @@ macro_rules! log_conformance {
                     a_board_that_was_given_up_can_be_owned,
                     a_board_is_free_when_its_owner_is_gone,
                     the_owner_can_be_seen,
+                    whoever_waits_is_told_for_how_long,
                     readers_are_in_nobodys_way,
                     a_closed_log_says_so;
                 read:

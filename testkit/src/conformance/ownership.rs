@@ -1,6 +1,7 @@
 //! Cases on who owns a board, and on closing.
 
 use std::process;
+use std::time::Duration;
 
 use artel_core::hash::Hash;
 use artel_core::ids::{ActivationId, Epoch, Seq};
@@ -94,6 +95,32 @@ pub async fn the_owner_can_be_seen<F: LogFactory>(factory: &F) {
     }
 }
 
+/// LOG-61: whoever waits for a board is told how long to wait until it looks again, as long as somebody owns it
+/// who lives, and then that it is free.
+pub async fn whoever_waits_is_told_for_how_long<F: LogFactory>(factory: &F) {
+    let (place, log) = fresh(factory).await;
+    let other = place.open().await.unwrap();
+    assert_eq!(other.owned_for().await.unwrap(), None);
+    let epoch = log.own(claim(1, "first")).await.unwrap().epoch;
+    for handle in [&log, &other] {
+        let wait = handle.owned_for().await.unwrap().expect("it is owned");
+        assert!(wait > Duration::ZERO && wait < Duration::from_secs(10), "{wait:?}");
+    }
+    assert!(matches!(other.own(claim(2, "second")).await.unwrap_err(), Error::Owned { .. }));
+    log.disown(epoch).await.unwrap();
+    assert_eq!(other.owned_for().await.unwrap(), None);
+    log.own(claim(1, "first")).await.unwrap();
+    drop(log);
+    // It looks as often as it is told to, and finds the board free when it is.
+    let free = async {
+        while let Some(wait) = other.owned_for().await.unwrap() {
+            tokio::time::sleep(wait).await;
+        }
+        other.own(claim(2, "second")).await.unwrap();
+    };
+    tokio::time::timeout(Duration::from_secs(15), free).await.expect("it is free in time");
+}
+
 /// LOG-26: looking at a board, and at who owns it, never keeps anybody from owning it or from
 /// appending to it.
 pub async fn readers_are_in_nobodys_way<F: LogFactory>(factory: &F) {
@@ -138,6 +165,7 @@ pub async fn a_closed_log_says_so<F: LogFactory>(factory: &F) {
         log.head().await.map(drop),
         log.own(claim(1, "suite")).await.map(drop),
         log.owner().await.map(drop),
+        log.owned_for().await.map(drop),
         log.disown(scribe.epoch).await,
         log.append(scribe.seal(sketch)).await,
         log.read(Seq(1), 1).await.map(drop),

@@ -18,7 +18,7 @@ pub enum Check {
     Store,
     /// The live state of a process was the fold of the log.
     State,
-    /// What was acknowledged is on the board, where the receipt said.
+    /// What was acknowledged is on the board, where the receipt said, and no idempotency key is there twice.
     Input,
     /// Every attempt begins once, in its turn, and ends at most once.
     Attempt,

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use artel::OpenError;
+use artel::{OpenError, PublishError, ReadError, StartError};
 use artel_core::{log, record};
 
 /// Why a campaign cannot go on.
@@ -31,6 +31,15 @@ pub enum Error {
     /// The board could not be opened.
     #[error("cannot read the board")]
     Open(#[source] Box<OpenError>),
+    /// The board could not be started.
+    #[error("cannot start the board")]
+    Start(#[source] Box<StartError>),
+    /// The board did not answer.
+    #[error("cannot ask the board")]
+    Ask(#[source] Box<ReadError>),
+    /// A publish was refused for good.
+    #[error("cannot publish")]
+    Publish(#[source] Box<PublishError>),
     /// The log could not be read.
     #[error("cannot read the log")]
     Log(#[source] Box<log::Error>),

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
-use std::process::ExitStatus;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use tokio::process::{Child, Command};
@@ -44,9 +44,26 @@ pub(super) enum Reached {
 impl Life {
     /// Starts the program; what it says goes to a file of this name.
     pub(super) fn start(program: &Program, folder: &Folder, name: &str) -> Result<Self, Error> {
-        let child = program.command(folder, name)?.spawn().map_err(Error::process("start"))?;
+        Self::spawn(program.command(folder, name)?, folder.output(name))
+    }
+
+    /// Runs a command; what it says goes to a file.
+    pub(super) fn run(mut command: Command, output: PathBuf) -> Result<Self, Error> {
+        let file = File::create(&output).map_err(Error::file(&output))?;
+        let second = file.try_clone().map_err(Error::file(&output))?;
+        command.stdin(Stdio::null()).stdout(file).stderr(second).kill_on_drop(true);
+        Self::spawn(command, output)
+    }
+
+    fn spawn(mut command: Command, output: PathBuf) -> Result<Self, Error> {
+        let child = command.spawn().map_err(Error::process("start"))?;
         let pid = child.id().unwrap_or_default();
-        Ok(Self { child, pid, output: folder.output(name) })
+        Ok(Self { child, pid, output })
+    }
+
+    /// How it ended, if it did.
+    pub(super) fn ended(&mut self) -> Result<Option<ExitStatus>, Error> {
+        self.child.try_wait().map_err(Error::process("wait for"))
     }
 
     /// Its number.

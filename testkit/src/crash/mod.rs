@@ -5,6 +5,7 @@
 //! The program keeps its board in a file and a [ledger](crate::ledger) beside it. A [`Campaign`]
 //! first lets it end once undisturbed; then it kills it on board after board, each time starts it
 //! again with the same command, and holds log, ledger and result against each other.
+//! A [`Pair`] does the same on a server, with two processes at a time, and loses connections besides.
 //! [`audit`] does the same for a log and a ledger that came about otherwise.
 
 mod audit;
@@ -15,6 +16,7 @@ mod executions;
 mod folder;
 mod history;
 mod life;
+mod pair;
 mod plan;
 mod program;
 mod report;
@@ -28,5 +30,6 @@ pub use campaign::Campaign;
 pub use check::{Check, Tally, Verdicts};
 pub use error::Error;
 pub use history::{History, Recorded};
+pub use pair::{Pair, PairReport, live};
 pub use program::{Program, Unusable};
 pub use report::Report;

@@ -219,7 +219,7 @@ fn names_owner(said: &str, pid: u32) -> bool {
 }
 
 /// Every hash, event and snapshot, and the store beside the log.
-async fn store(reader: &Reader, verdicts: &mut Verdicts) {
+pub(super) async fn store(reader: &Reader, verdicts: &mut Verdicts) {
     let verified = match reader.verify(|_| {}).await {
         Ok(verified) => reader.verify_store(verified.seq, |_| {}).await,
         Err(error) => Err(error),

@@ -8,6 +8,7 @@ use artel_core::event::{AttemptEnd, Event, Next};
 use artel_core::ids::{
     ActivationId, AgentNo, ArtifactId, AttemptId, AttemptNo, CommandId, Seq, SubscriptionNo,
 };
+use artel_core::names::IdempotencyKey;
 
 use super::check::{Check, Verdicts};
 use super::history::{Happened, History};
@@ -20,6 +21,7 @@ pub(super) struct Work {
     pub(super) attempts: BTreeMap<AttemptId, Attempt>,
     /// Attempts that ended with their process.
     pub(super) lost: u64,
+    keys: BTreeMap<IdempotencyKey, Seq>,
     agents: BTreeMap<AgentNo, String>,
     subscriptions: BTreeMap<SubscriptionNo, AgentNo>,
     outputs: BTreeMap<AttemptId, BTreeMap<CommandId, Seq>>,
@@ -82,6 +84,12 @@ impl Work {
                 let envelope = &draft.envelope;
                 let before = self.artifacts.insert(envelope.id, seq);
                 let id = envelope.id;
+                if let Some(key) = &envelope.idempotency_key {
+                    let before = self.keys.insert(key.clone(), seq);
+                    verdicts.expect(Check::Input, before.is_none(), || {
+                        format!("key `{key}` of artifact {id} at seq {seq} was used before")
+                    });
+                }
                 verdicts.expect(Check::Output, before.is_none(), || {
                     format!("artifact {id} is committed twice, the second time at seq {seq}")
                 });

@@ -3,9 +3,11 @@
 
 mod pgbouncer;
 mod postgres;
+mod proxy;
 mod redis;
 mod supervised;
 
 pub use pgbouncer::PgBouncer;
 pub use postgres::PostgresServer;
+pub use proxy::{Proxy, Way};
 pub use redis::{RedisCluster, RedisServer};

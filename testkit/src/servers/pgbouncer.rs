@@ -29,6 +29,6 @@ impl PgBouncer {
     /// The URL of the server's database, through the pool.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+        PostgresServer::url_at(self.port)
     }
 }

@@ -10,7 +10,7 @@ const TRIES_MAX: usize = 5;
 /// A PostgreSQL server with durable settings, on a free port of this machine.
 #[derive(Debug)]
 pub struct PostgresServer {
-    _server: Supervised,
+    server: Supervised,
     port: u16,
 }
 
@@ -26,11 +26,35 @@ impl PostgresServer {
         for _ in 0..TRIES_MAX {
             let port = free_port();
             match Supervised::start(include_str!("postgres.sh"), &[&port.to_string()]) {
-                Ok(server) => return Self { _server: server, port },
+                Ok(server) => return Self { server, port },
                 Err(problem) => said = problem,
             }
         }
         panic!("cannot start a PostgreSQL server for this test: {said}");
+    }
+
+    /// Kills all of its processes, as if its machine had lost power, but for what that had written to its
+    /// disk. Blocks until they are gone.
+    ///
+    /// # Panics
+    /// When it cannot be killed: it has to run.
+    pub fn kill(&self) {
+        self.tell("kill");
+    }
+
+    /// Starts it again on the same port, after it was killed. Blocks until it answers, about a second.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn restart(&self) {
+        self.tell("start");
+    }
+
+    #[expect(clippy::panic, reason = "a test whose server does not do what it is told fails")]
+    fn tell(&self, word: &str) {
+        if let Err(problem) = self.server.tell(word) {
+            panic!("cannot {word} the PostgreSQL server of this test: {problem}");
+        }
     }
 
     /// Its port on 127.0.0.1.
@@ -42,7 +66,13 @@ impl PostgresServer {
     /// The URL of a database that it has, for a user who may do everything.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+        Self::url_at(self.port)
+    }
+
+    /// The same URL on another port: that of something which stands before the server.
+    #[must_use]
+    pub fn url_at(port: u16) -> String {
+        format!("postgres://postgres@127.0.0.1:{port}/postgres")
     }
 }
 

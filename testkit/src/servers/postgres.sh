@@ -1,4 +1,6 @@
-# Starts a PostgreSQL server on a port, says `ready`, and stops it when standard input ends.
+# Starts a PostgreSQL server on a port, says `ready`, and stops it when standard input ends. Until then each
+# line there is a word: `kill` kills all of its processes at once, `start` starts it again; `done` is the
+# answer, or what went wrong.
 set -eu
 port=$1
 bin=
@@ -25,9 +27,25 @@ trap clear_away EXIT
 cd "$folder"
 $as "$bin/initdb" -D "$folder/data" -U postgres -A trust --no-sync -E UTF8 --locale=C.UTF-8 \
     >"$folder/initdb.log" 2>&1 || { cat "$folder/initdb.log" >&2; exit 1; }
-$as "$bin/pg_ctl" -D "$folder/data" -w -l "$folder/data/server.log" start -o "-p $port \
-    -c listen_addresses=127.0.0.1 -c unix_socket_directories='$folder' -c max_connections=300" \
-    >/dev/null 2>&1 </dev/null || { cat "$folder/data/server.log" >&2; exit 1; }
+start_server() {
+    $as "$bin/pg_ctl" -D "$folder/data" -w -l "$folder/data/server.log" start -o "-p $port \
+        -c listen_addresses=127.0.0.1 -c unix_socket_directories='$folder' -c max_connections=300" \
+        >/dev/null 2>&1 </dev/null
+}
+# Stopped first, it starts nothing in place of what dies; were one of its children left, it would keep the
+# next server from starting.
+kill_server() {
+    server=$(head -n 1 "$folder/data/postmaster.pid")
+    kill -STOP "$server"
+    for child in $(ps -o pid= --ppid "$server"); do kill -KILL "$child" 2>/dev/null || true; done
+    kill -KILL "$server"
+    while kill -0 "$server" 2>/dev/null; do sleep 0.01; done
+}
+start_server || { cat "$folder/data/server.log" >&2; exit 1; }
 echo ready
-exec 1>&-
-cat >/dev/null
+while read -r word; do
+    case $word in
+        kill) kill_server && echo done || echo "cannot kill it" ;;
+        start) start_server && echo done || tail -n 1 "$folder/data/server.log" ;;
+    esac
+done

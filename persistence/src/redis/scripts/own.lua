@@ -1,13 +1,15 @@
 #!lua
--- Takes the board over, unless somebody else's time is not over, and raises the epoch. Says what `end.lua`
--- says, or who owns it.
+-- Takes the board over, unless somebody else's time is not over, and raises the epoch, if that is what whoever
+-- asks believes. Says who owns it otherwise.
 local p = ARGV[1]
 local key = p .. 'owner'
 local token = redis.call('HGET', key, 'token')
 if token and token ~= ARGV[2] then
     return {'owned', redis.call('HMGET', key, 'pid', 'program', 'endpoint')}
 end
-if redis.call('EXISTS', p .. 'head') == 0 then return {'missing'} end
+local epoch = redis.call('HGET', p .. 'head', 'epoch')
+if not epoch then return {'missing'} end
+if epoch ~= ARGV[7] then return {'epoch'} end
 redis.call('HINCRBY', p .. 'head', 'epoch', 1)
 redis.call('DEL', key)
 redis.call('HSET', key, 'token', ARGV[2], 'pid', ARGV[4], 'program', ARGV[5])
