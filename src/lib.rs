@@ -16,6 +16,7 @@ mod debts;
 mod dependency;
 mod entropy;
 mod error;
+mod examine;
 mod expiry;
 mod group;
 mod handler;
@@ -58,13 +59,13 @@ pub use artel_core::policy::{
 };
 pub use artel_core::trace::{TraceContext, TraceError};
 pub use artel_core::{
-    board as state, definition, envelope, event, fingerprint, hash, ids, key, log, names,
+    board as state, definition, envelope, event, finding, fingerprint, hash, ids, key, log, names,
     output_rule, predicate, record, schema, step, time, visibility,
 };
 pub use artel_eventbus::{Entry, Tail, TailError};
 pub use artel_macros::{Artifact, Outputs};
 pub use artel_persistence::memory::Store as MemoryStore;
-pub use artel_persistence::{CreateBoard, remove};
+pub use artel_persistence::{CreateBoard, remove, without_secrets};
 
 pub use agent::{AgentBuilder, Subscribed};
 pub use best_of::Candidate;
@@ -79,6 +80,7 @@ pub use entropy::{Entropy, OsEntropy};
 pub use error::{
     LoadError, OpenError, OperateError, PublishError, ReadError, StartError, TakeOverError,
 };
+pub use examine::examine;
 pub use group::Group;
 pub use handler::{Handler, Stateful, Stateless};
 pub use history::{ActivationView, AttemptView, Intervened, Intervention, LimitView, Standing};

@@ -40,6 +40,10 @@ pub(crate) enum Error {
     Partly { done: u32, source: Box<Self> },
     #[error("{failed} of {checked} payloads are not what they should be")]
     Unfit { failed: u64, checked: u64 },
+    #[error("cannot examine the board")]
+    Examine(#[source] log::Error),
+    #[error("{problems} of what was found must not stay so")]
+    Unwell { problems: u64 },
     #[error("the board was kept")]
     Kept,
     #[error("nobody is here to confirm that the board is to be removed")]
@@ -136,7 +140,9 @@ impl Error {
         }
         match self {
             Self::Unsound(_) if self.is_damage() => exit::NO,
-            Self::NotFound { .. } | Self::Unfit { .. } | Self::Kept => exit::NO,
+            Self::NotFound { .. } | Self::Unfit { .. } | Self::Unwell { .. } | Self::Kept => {
+                exit::NO
+            }
             Self::Bench(error) => error.exit(),
             Self::Read(ReadError::Unknown { .. }) => exit::NO,
             Self::Operate(OperateError::NoDeadLetter(_) | OperateError::Unknown { .. }) => exit::NO,
@@ -157,6 +163,7 @@ impl Error {
             | Self::Caretake(_)
             | Self::Operate(_)
             | Self::Remove(_)
+            | Self::Examine(_)
             | Self::Unsound(_)
             | Self::Output(_)
             | Self::Runtime(_) => exit::UNREADABLE,
@@ -174,6 +181,7 @@ impl Error {
             Self::Bench(error) => error.code(),
             Self::NotDead { .. } => "not-dead",
             Self::Unfit { .. } => "unfit",
+            Self::Unwell { .. } => "unwell",
             Self::Kept => "kept",
             Self::Unconfirmed => "unconfirmed",
             Self::NoOperator => "no-operator",
@@ -183,7 +191,9 @@ impl Error {
             Self::Open(_) | Self::Load(_) | Self::Tail(_) | Self::Unsound(_) => {
                 self.log().map_or("log-damaged", log::Error::code)
             }
-            Self::Caretake(_) | Self::Remove(_) => self.log().map_or("start", log::Error::code),
+            Self::Caretake(_) | Self::Remove(_) | Self::Examine(_) => {
+                self.log().map_or("start", log::Error::code)
+            }
         }
     }
 
@@ -215,6 +225,7 @@ impl Error {
                  everybody may see is shown with --as AGENT, --label, --tenant or --unrestricted"
             }
             Self::Unfit { .. } => "`artel artifact show SEQ` shows an artifact",
+            Self::Unwell { .. } => "each finding says what to do",
             Self::NotDead { id, .. } => {
                 return Some(format!(
                     "`artel activation show {id}` shows it; `artel dlq ls` lists dead letters"

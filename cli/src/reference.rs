@@ -48,7 +48,7 @@ a document like this: `{\"error\":{\"code\":…}}`; see [failure](#failure).
 | code | means |
 | --- | --- |
 | 0 | done, or yes |
-| 1 | the answer is no: nothing of that name or id, or `board verify` or `types check` found something, or the board was kept, or what `bench` wrote twice is not the same |
+| 1 | the answer is no: nothing of that name or id, or `board verify`, `types check` or `doctor` found something, or the board was kept, or what `bench` wrote twice is not the same |
 | 2 | the command line is wrong |
 | 3 | the board cannot be opened or read |
 | 4 | refused: another process owns the board, or what was named is not a dead letter, or not open, or something lies where `bench` was to make its board |
@@ -68,7 +68,7 @@ A reader that leaves early, such as `head`, is no error.
 ";
 
 /// Each verb, and what it answers.
-const ANSWERS: [(&str, &str); 30] = [
+const ANSWERS: [(&str, &str); 31] = [
     ("board show", "board"),
     ("board verify", "verified"),
     ("board hash", "board hash"),
@@ -98,6 +98,7 @@ const ANSWERS: [(&str, &str); 30] = [
     ("dlq drop", "operated"),
     ("step settle", "operated"),
     ("event tail", "event"),
+    ("doctor", "examined"),
     ("bench", "bench"),
 ];
 
@@ -159,6 +160,8 @@ fn types() -> Vec<(&'static str, Schema)> {
         ("happened", of::<wire::Happened>()),
         ("agent definition", of::<wire::AgentDefinition>()),
         ("output rule", of::<wire::OutputRule>()),
+        ("examined", of::<wire::Examined>()),
+        ("finding", of::<wire::Finding>()),
         ("bench", of::<wire::Bench>()),
         ("latency", of::<wire::Latency>()),
         ("failure", of::<wire::Failure>()),

@@ -142,3 +142,23 @@ async fn verbs_say_the_same_of_a_board_on_a_server() {
         artel(url, &["board", "rm", "--yes"]);
     }
 }
+
+/// DOCTOR-1, POSTGRES-1: a server with durable settings, on the same machine, is well, and so is its clock; the
+/// board's own findings stand beside those of the server.
+#[tokio::test]
+async fn a_server_is_well() {
+    let server = PostgresServer::start();
+    let url = format!("{}?board=packages", server.url());
+    make(&url).await;
+    let examined = &artel(&url, &["doctor"])[0];
+    assert_eq!(examined["problems"], 0, "{examined}");
+    let findings = examined["findings"].as_array().unwrap();
+    let of = |code: &str| findings.iter().find(|finding| finding["code"] == code).unwrap();
+    for code in
+        ["server-version", "durability", "clock-difference", "ownership", "board", "encryption"]
+    {
+        assert_eq!(of(code)["severity"], "ok", "{}", of(code));
+    }
+    assert_eq!(of("dead-letters")["severity"], "warning");
+    assert!(!examined["url"].as_str().unwrap().contains("postgres@"), "{examined}");
+}

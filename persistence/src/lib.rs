@@ -13,6 +13,8 @@ mod connections;
 mod format;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod listing;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod measured;
 pub mod memory;
 mod open;
 #[cfg(feature = "postgres")]
@@ -23,5 +25,5 @@ mod rows;
 mod sqlite;
 mod url;
 
-pub use open::{CreateBoard, OpenOptions, move_aside, open, remove};
+pub use open::{CreateBoard, OpenOptions, examine, move_aside, open, remove};
 pub use url::without_secrets;

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use artel_core::finding::Finding;
 use artel_core::ids::Incarnation;
 use artel_core::log::{Error, Log};
 use artel_core::names::BoardName;
+use artel_core::time::Clock;
 
 use crate::memory;
 #[cfg(feature = "postgres")]
@@ -122,6 +124,25 @@ pub async fn move_aside(url: &str) -> Result<String, Error> {
         Location::Sqlite(file) => sqlite::move_aside(&file.path).await.map(|path| shown(&path)),
         #[cfg(feature = "postgres")]
         Location::Postgres(target) => postgres::move_aside(&target).await,
+    }
+}
+
+/// Looks at the place of a board: at the server or the disk, at what its settings promise, at who owns the
+/// board and how much there is. Nothing is written to any board, and no owner is disturbed. What keeps the
+/// rest from being looked at is a finding too, and the last one.
+///
+/// # Errors
+/// [`Error::Url`] when the URL names no backend of this build, or a log in memory; [`Error::Unavailable`]
+/// when the place cannot be reached.
+pub async fn examine(url: &str, clock: &dyn Clock) -> Result<Vec<Finding>, Error> {
+    #[cfg(not(feature = "postgres"))]
+    let _ = clock;
+    match url::parse(url)? {
+        Location::Memory => Err(nothing_stays(url)),
+        #[cfg(feature = "sqlite")]
+        Location::Sqlite(file) => sqlite::examine(&file).await,
+        #[cfg(feature = "postgres")]
+        Location::Postgres(target) => postgres::examine(&target, clock).await,
     }
 }
 

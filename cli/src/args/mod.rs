@@ -5,6 +5,7 @@ mod artifact;
 mod bench;
 mod board;
 mod dlq;
+mod doctor;
 mod event;
 mod step;
 mod turn;
@@ -20,6 +21,7 @@ pub(crate) use artifact::{ArtifactLs, ArtifactShow, ArtifactVerb};
 pub(crate) use bench::{Bench, Correlations, Rate};
 pub(crate) use board::{BoardRm, BoardVerb};
 pub(crate) use dlq::{DlqFilter, DlqLs, DlqRedrive, DlqSelect, DlqShow, DlqVerb};
+pub(crate) use doctor::Doctor;
 pub(crate) use event::{EventTail, EventVerb};
 pub(crate) use step::{StepSettle, StepVerb};
 pub(crate) use turn::{
@@ -154,6 +156,18 @@ pub(crate) enum Noun {
     /// What happened
     #[command(subcommand)]
     Event(EventVerb),
+    /// Examines a board and the place where it is kept
+    ///
+    /// Looks at the settings of the server or the file against what is promised, how long a commit takes,
+    /// clocks, versions, who owns the board and until when, how much there is, and what waits for
+    /// somebody. Each finding has a code, which docs/reference/doctor.md lists. Nothing is written to any
+    /// board, and no owner is disturbed. Exit code 1 when something is a problem.
+    #[command(after_help = "\
+Examples:
+  artel doctor
+  artel doctor 'postgres://me@db.example/shop?board=orders'
+  artel doctor --json | jq '.findings[] | select(.severity != \"ok\")'")]
+    Doctor(Doctor),
     /// Says how much work this machine and a log can do
     ///
     /// Makes a scratch board with agents that do nothing, publishes inputs, and measures: an input

@@ -3,8 +3,8 @@
 use artel::TypeDescriptor;
 
 use super::{
-    activation, alerts, artifact, bench, board, correlation, dlq, event, operate, remove, settle,
-    turn, types, verify,
+    activation, alerts, artifact, bench, board, correlation, dlq, doctor, event, operate, remove,
+    settle, turn, types, verify,
 };
 use crate::args::{
     ActivationVerb, AgentVerb, ArtifactVerb, BoardVerb, BreakerVerb, CorrelationVerb, DlqVerb,
@@ -57,6 +57,7 @@ pub(crate) async fn carry_out(
         Noun::Dlq(DlqVerb::Drop(args)) => operate::drop_dead(&args, config, out).await,
         Noun::Step(StepVerb::Settle(args)) => settle::settle(&args, config, out).await,
         Noun::Event(EventVerb::Tail(args)) => event::tail(&args, config, out).await,
+        Noun::Doctor(args) => doctor::doctor(&args, config, out).await,
         Noun::Bench(args) => bench::bench(&args, config, out).await,
     }
 }

@@ -10,6 +10,7 @@ mod correlation;
 mod dead;
 mod definition;
 mod dlq;
+mod doctor;
 mod event;
 mod happened;
 mod irreversible;

@@ -14,6 +14,7 @@
 mod append;
 mod connect;
 mod error;
+mod examine;
 mod format;
 mod handle;
 mod keep;
@@ -29,6 +30,7 @@ mod settings;
 mod snapshot;
 mod target;
 
+pub(crate) use examine::examine;
 pub(crate) use open::open;
 pub(crate) use remove::{move_aside, remove};
 pub(crate) use target::Target;

@@ -15,6 +15,7 @@
 mod append;
 mod bulk;
 mod error;
+mod examine;
 mod file;
 mod format;
 mod handle;
@@ -29,6 +30,7 @@ mod rows;
 mod snapshot;
 mod write_ahead;
 
+pub(crate) use examine::examine;
 pub(crate) use file::{File, Synchronous};
 pub(crate) use open::open;
 pub(crate) use remove::{move_aside, remove};

@@ -133,7 +133,7 @@ async fn check(log: &SqliteLog) -> Result<(), Error> {
 }
 
 /// The schema version of the file, if this release can read it.
-async fn version(place: &str, connection: &mut SqliteConnection) -> Result<u32, Error> {
+pub(super) async fn version(place: &str, connection: &mut SqliteConnection) -> Result<u32, Error> {
     let cannot = |error| reading("open", place, error);
     let row = connection.fetch_one("PRAGMA application_id").await.map_err(cannot)?;
     if row.try_get::<i32, _>(0).map_err(cannot)? != APPLICATION_ID {
