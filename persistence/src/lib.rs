@@ -13,6 +13,7 @@ mod connections;
 mod format;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod listing;
+mod mark;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod measured;
 pub mod memory;
@@ -25,5 +26,6 @@ mod rows;
 mod sqlite;
 mod url;
 
-pub use open::{CreateBoard, OpenOptions, examine, move_aside, open, remove};
+pub use mark::Mark;
+pub use open::{CreateBoard, OpenOptions, examine, mark, marked, move_aside, open, remove};
 pub use url::without_secrets;

@@ -19,7 +19,7 @@ use artel::names::{AgentName, Label, TenantId};
 pub(crate) use activation::{ActivationCancel, ActivationLs, ActivationShow, ActivationVerb};
 pub(crate) use artifact::{ArtifactLs, ArtifactShow, ArtifactVerb};
 pub(crate) use bench::{Bench, Correlations, Rate};
-pub(crate) use board::{BoardRm, BoardVerb};
+pub(crate) use board::{BoardMove, BoardRm, BoardVerb};
 pub(crate) use dlq::{DlqFilter, DlqLs, DlqRedrive, DlqSelect, DlqShow, DlqVerb};
 pub(crate) use doctor::Doctor;
 pub(crate) use event::{EventTail, EventVerb};
@@ -34,7 +34,7 @@ pub(crate) use value::ArtifactRef;
 /// Looks at the boards of Artel, and operates them.
 ///
 /// Every verb works on a board's log, whether or not the program of the board runs. Verbs only
-/// read, except `board rm`, `pause` and `resume`, `activation cancel`, `breaker open` and `close`,
+/// read, except `board move` and `rm`, `pause` and `resume`, `activation cancel`, `breaker open` and `close`,
 /// `dlq redrive` and `dlq drop`, `step settle`; `bench` makes a board of its own.
 #[derive(Debug, Parser)]
 #[command(

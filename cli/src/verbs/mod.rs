@@ -16,6 +16,7 @@ mod happened;
 mod irreversible;
 mod line;
 mod look;
+mod moving;
 mod operate;
 mod remove;
 mod settle;

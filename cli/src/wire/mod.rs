@@ -24,7 +24,8 @@ pub(crate) use artifact::{
 };
 pub(crate) use bench::{Bench, Latency};
 pub(crate) use board::{
-    Agent, Board, BoardHash, Dependency, Failing, OpenCorrelation, Owner, Removed, Type, Verified,
+    Agent, Board, BoardHash, Dependency, Failing, Moved, OpenCorrelation, Owner, Removed, Type,
+    Verified,
 };
 pub(crate) use correlation::{Correlation, CorrelationLimit};
 pub(crate) use doctor::{Examined, Finding};

@@ -24,6 +24,7 @@ use super::own::Owning;
 use super::target::Promise;
 use super::{append, look_up, own, query, read, snapshot};
 use crate::connections::Connections;
+use crate::open::Moving;
 
 pub(crate) struct PostgresLog {
     /// What errors call it.
@@ -32,6 +33,7 @@ pub(crate) struct PostgresLog {
     pub(super) promise: Promise,
     pub(super) ownership: Duration,
     pub(super) read_only: bool,
+    pub(super) moving: Moving,
     pub(super) readers: Connections<PgConnection>,
     /// One: a board has one writer at a time.
     pub(super) writer: Connections<PgConnection>,

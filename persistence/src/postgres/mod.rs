@@ -19,6 +19,7 @@ mod format;
 mod handle;
 mod keep;
 mod look_up;
+mod mark;
 mod migrate;
 mod open;
 mod own;
@@ -31,6 +32,7 @@ mod snapshot;
 mod target;
 
 pub(crate) use examine::examine;
+pub(crate) use mark::{mark, marked};
 pub(crate) use open::open;
 pub(crate) use remove::{move_aside, remove};
 pub(crate) use target::Target;

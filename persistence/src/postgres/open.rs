@@ -20,27 +20,34 @@ use super::own::Owning;
 use super::target::Target;
 use super::{migrate, read, settings};
 use crate::connections::Connections;
-use crate::open::{CreateBoard, Mode};
+use crate::mark::Mark;
+use crate::open::{CreateBoard, Mode, Moving, OpenOptions};
 
-pub(crate) async fn open(target: Target, mode: Mode) -> Result<PostgresLog, Error> {
+pub(crate) async fn open(target: Target, options: OpenOptions) -> Result<PostgresLog, Error> {
+    let OpenOptions { mode, moving } = options;
     let place = target.place();
     settings::check(&target).await?;
     let cannot = |error| reading("open", &place, error);
     let mut connection = target.options.connect().await.map_err(cannot)?;
     run(&mut connection, setup(&target.schema)).await.map_err(cannot)?;
     prepare(&target, &mode, &mut connection).await?;
-    let board_no = board(&target, &mode, &mut connection).await?;
+    let board_no = board(&target, (&mode, &moving), &mut connection).await?;
     drop(connection);
     let read_only = matches!(mode, Mode::ReadOnly);
-    let log = log(&target, board_no, read_only);
+    let log = log(&target, board_no, read_only, moving);
     read::check_end(&log).await?;
     Ok(log)
 }
 
 /// A log that nobody has looked into yet.
-fn log(target: &Target, board_no: i32, read_only: bool) -> PostgresLog {
+fn log(target: &Target, board_no: i32, read_only: bool, moving: Moving) -> PostgresLog {
     let place = target.place();
-    let start = || (setup(&target.schema), run as _);
+    // What is lost of a board that is not whole yet is brought again.
+    let lazy = match moving {
+        Moving::Here { .. } => "; SET synchronous_commit = off",
+        Moving::No | Moving::Away => "",
+    };
+    let start = || (format!("{}{lazy}", setup(&target.schema)), run as _);
     let connections =
         |count| Connections::new(&place, target.options.clone(), start(), unopened, count);
     PostgresLog {
@@ -48,6 +55,7 @@ fn log(target: &Target, board_no: i32, read_only: bool) -> PostgresLog {
         promise: target.promise,
         ownership: target.ownership,
         read_only,
+        moving,
         readers: connections(target.readers),
         writer: connections(1),
         snapshots: Semaphore::new(1),
@@ -72,29 +80,42 @@ async fn prepare(target: &Target, mode: &Mode, connection: &mut PgConnection) ->
 }
 
 /// The number of the board, which is made where it is not there and that is wanted.
-async fn board(target: &Target, mode: &Mode, connection: &mut PgConnection) -> Result<i32, Error> {
+async fn board(
+    target: &Target,
+    (mode, moving): (&Mode, &Moving),
+    connection: &mut PgConnection,
+) -> Result<i32, Error> {
     let place = target.place();
     let cannot = |error| reading("open", &place, error);
     if let Mode::Create(CreateBoard { board, incarnation, dev }) = mode {
-        let sql = "INSERT INTO board (key, name, incarnation, dev, epoch, seq, hash, at) \
-                   VALUES ($1, $2, $3, $4, 0, 0, $5, 0) ON CONFLICT (key) DO NOTHING";
+        let sql = "INSERT INTO board (key, name, incarnation, dev, epoch, seq, hash, at, mark) \
+                   VALUES ($1, $2, $3, $4, 0, 0, $5, 0, $6) ON CONFLICT (key) DO NOTHING";
+        let mark = match moving {
+            Moving::Here { from } => Some(Mark::Arriving { from: from.clone() }.text()),
+            Moving::No | Moving::Away => None,
+        };
         sqlx::query(sql)
             .bind(&target.board)
             .bind(board.as_str())
             .bind(uuid(incarnation.as_bytes()))
             .bind(dev)
             .bind(&genesis(*incarnation).0[..])
+            .bind(mark)
             .execute(&mut *connection)
             .await
             .map_err(cannot)?;
     }
-    let found = sqlx::query("SELECT no FROM board WHERE key = $1")
+    let found = sqlx::query("SELECT no, mark FROM board WHERE key = $1")
         .bind(&target.board)
         .fetch_all(connection)
         .await
         .map_err(cannot)?;
-    match found.first() {
-        Some(row) => get(&place, row, 0),
-        None => Err(Error::Missing { place }),
+    let Some(row) = found.first() else { return Err(Error::Missing { place }) };
+    let mark: Option<String> = get(&place, row, 1)?;
+    if let Some(mark) = mark
+        && *moving == Moving::No
+    {
+        Mark::parse(&place, &mark)?.admit(&place, matches!(mode, Mode::ReadOnly))?;
     }
+    get(&place, row, 0)
 }

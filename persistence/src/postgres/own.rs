@@ -15,20 +15,22 @@ use artel_core::log::{Claim, Error, Owner, Ownership};
 use super::connect::{fetch, write};
 use super::format::get;
 use super::handle::PostgresLog;
-use super::read;
+use super::{mark, read};
+use crate::open::Moving;
 
 /// Takes the row, unless somebody else's time is not over, and raises the epoch. What is still under way
 /// on another connection has the head row locked: it is done before this statement goes on, or finds the
-/// higher epoch there when it comes.
+/// higher epoch there when it comes. What is marked is owned by whoever moves it alone.
 const OWN: &str = "WITH mine AS ( \
          INSERT INTO owner AS o (board_no, token, pid, program, endpoint, until) \
-         VALUES ($1, coalesce($2, gen_random_uuid()), $3, $4, $5, \
-             clock_timestamp() + $6 * interval '1 millisecond') \
+         SELECT $1, coalesce($2, gen_random_uuid()), $3, $4, $5, \
+             clock_timestamp() + $6 * interval '1 millisecond' \
+         FROM board b WHERE b.no = $1 AND (b.mark IS NULL OR $8) \
          ON CONFLICT (board_no) DO UPDATE SET token = excluded.token, pid = excluded.pid, \
              program = excluded.program, endpoint = excluded.endpoint, until = excluded.until \
          WHERE o.token = excluded.token OR o.until < clock_timestamp() \
          RETURNING o.token) \
-     UPDATE board SET epoch = epoch + 1 FROM mine WHERE no = $1 RETURNING mine.token";
+     UPDATE board SET epoch = epoch + $7 FROM mine WHERE no = $1 RETURNING mine.token";
 
 const OWNER: &str = "SELECT pid, program, endpoint FROM owner \
      WHERE board_no = $1 AND until >= clock_timestamp()";
@@ -46,9 +48,14 @@ pub(super) async fn own(log: &PostgresLog, claim: Claim) -> Result<Ownership, Er
         .bind(i64::from(std::process::id()))
         .bind(claim.program.as_str().to_owned())
         .bind(claim.endpoint)
-        .bind(log.ownership.as_millis() as f64);
+        .bind(log.ownership.as_millis() as f64)
+        .bind(step(&log.moving, token.is_some()))
+        .bind(log.moving != Moving::No);
     let rows = write(log, "own", query).await?;
-    let Some(row) = rows.first() else { return Err(owned(log).await) };
+    let Some(row) = rows.first() else {
+        mark::check(log).await?;
+        return Err(owned(log).await);
+    };
     let token: Uuid = get(&log.place, row, 0)?;
     log.keeper.forget(&log.owning);
     let head = read::end(log, "own").await?;
@@ -57,6 +64,15 @@ pub(super) async fn own(log: &PostgresLog, claim: Claim) -> Result<Ownership, Er
     }
     log.keeper.remember(token, log.ownership, &log.owning);
     Ok(Ownership { epoch: head.epoch, head })
+}
+
+/// By how much owning raises the epoch. Who moves a board here begins with the epoch that it has: what
+/// another one who moved it had under way there is what this one appends too.
+fn step(moving: &Moving, owns: bool) -> i64 {
+    match moving {
+        Moving::Here { .. } if !owns => 0,
+        Moving::Here { .. } | Moving::No | Moving::Away => 1,
+    }
 }
 
 pub(super) async fn owner(log: &PostgresLog) -> Result<Option<Owner>, Error> {

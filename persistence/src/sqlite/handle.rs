@@ -23,6 +23,7 @@ use super::own::Owning;
 use super::write_ahead::WriteAhead;
 use super::{append, look_up, own, query, read, snapshot};
 use crate::connections::Connections;
+use crate::open::Moving;
 
 pub(crate) struct SqliteLog {
     /// What errors call it.
@@ -30,6 +31,7 @@ pub(crate) struct SqliteLog {
     pub(super) path: PathBuf,
     pub(super) synchronous: Synchronous,
     pub(super) read_only: bool,
+    pub(super) moving: Moving,
     pub(super) readers: Connections<SqliteConnection>,
     /// One: SQLite has one writer at a time, and would make a second one poll.
     pub(super) writer: Connections<SqliteConnection>,

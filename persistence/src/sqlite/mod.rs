@@ -20,6 +20,7 @@ mod file;
 mod format;
 mod handle;
 mod look_up;
+mod mark;
 mod migrate;
 mod open;
 mod own;
@@ -32,5 +33,6 @@ mod write_ahead;
 
 pub(crate) use examine::examine;
 pub(crate) use file::{File, Synchronous};
+pub(crate) use mark::{mark, marked};
 pub(crate) use open::open;
 pub(crate) use remove::{move_aside, remove};
