@@ -168,7 +168,7 @@ async fn carry(
         let append = async {
             for append in now {
                 let last = append.batch.header.last;
-                target.append(append).await.map_err(|error| places.target(error))?;
+                target.bring(append).await.map_err(|error| places.target(error))?;
                 progress(last, end);
             }
             Ok(())

@@ -58,7 +58,8 @@ impl Owned {
         Ok(())
     }
 
-    pub(super) async fn append(&mut self, append: Append) -> Result<(), Error> {
+    /// Appends what a committer appended to another log.
+    pub(super) async fn bring(&mut self, append: Append) -> Result<(), Error> {
         self.reach(append.batch.header.epoch).await?;
         self.log.append(append).await
     }

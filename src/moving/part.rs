@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
+
 use artel_core::board::{Changes, State};
 use artel_core::content::Content;
 use artel_core::event::Event;
@@ -11,7 +13,6 @@ use artel_core::hash::{Hash, Salt};
 use artel_core::ids::{ActivationId, ArtifactId, Seq};
 use artel_core::log::{Append, ArtifactRow, ContentRow, Error, KeyRow, Log, LookUp, Outcome, Rows};
 use artel_core::record::{Batch, Decision};
-use bytes::Bytes;
 
 use crate::error::LoadError;
 
