@@ -16,6 +16,7 @@ mod debts;
 mod dependency;
 mod entropy;
 mod error;
+mod examine;
 mod expiry;
 mod group;
 mod handler;
@@ -23,6 +24,7 @@ mod health;
 mod history;
 mod judge;
 mod letters;
+mod moving;
 mod operator;
 mod options;
 mod output;
@@ -61,13 +63,13 @@ pub use artel_core::policy::{
 };
 pub use artel_core::trace::{TraceContext, TraceError};
 pub use artel_core::{
-    board as state, definition, envelope, event, fingerprint, hash, ids, key, log, names,
+    board as state, definition, envelope, event, finding, fingerprint, hash, ids, key, log, names,
     output_rule, predicate, record, schema, step, time, visibility,
 };
 pub use artel_eventbus::{Entry, Tail, TailError};
 pub use artel_macros::{Artifact, Outputs};
 pub use artel_persistence::memory::Store as MemoryStore;
-pub use artel_persistence::{CreateBoard, remove};
+pub use artel_persistence::{CreateBoard, remove, without_secrets};
 
 pub use agent::{AgentBuilder, Subscribed};
 pub use best_of::Candidate;
@@ -82,11 +84,13 @@ pub use entropy::{Entropy, OsEntropy};
 pub use error::{
     LoadError, OpenError, OperateError, PublishError, ReadError, StartError, TakeOverError,
 };
+pub use examine::examine;
 pub use group::Group;
 pub use handler::{Handler, Stateful, Stateless};
 pub use health::Health;
 pub use history::{ActivationView, AttemptView, Intervened, Intervention, LimitView, Standing};
 pub use letters::{DeadLetterFilter, DeadLetterGroup, DeadLetterGroups};
+pub use moving::{MoveError, Moved, move_board};
 pub use operator::Operator;
 pub use output::Output;
 pub use publication::Publication;

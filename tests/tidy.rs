@@ -8,6 +8,7 @@
 #[cfg(test)]
 mod tidy {
     pub(crate) mod citations;
+    pub(crate) mod counts;
     pub(crate) mod finding;
     pub(crate) mod graph;
     pub(crate) mod manifests;
@@ -39,7 +40,7 @@ mod rules {
     use crate::tidy::packages::{self, Policy};
     use crate::tidy::tree::{Place, Tree};
     use crate::tidy::{
-        citations, manifests, missions, options, proof, reach, rooms, shape, traces,
+        citations, counts, manifests, missions, options, proof, reach, rooms, shape, traces,
     };
 
     static TREE: LazyLock<Tree> =
@@ -243,6 +244,14 @@ mod rules {
         let do_this = "Write the edit anew for the text that the guard has now; `dev/mutants \
                        --only NAME` sees whether it is still found.";
         expect_none(&proof::misfits(&TREE), says, do_this);
+    }
+
+    #[test]
+    fn each_backend_is_counted() {
+        let says = "dev/counts.txt has a line for each backend: its name, and how many of its tests have to \
+                    pass.";
+        let do_this = "Add the line, and take the number from `dev/test --counts`.";
+        expect_none(&counts::uncounted(&TREE), says, do_this);
     }
 
     #[test]

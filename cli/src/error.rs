@@ -7,7 +7,8 @@ use std::io;
 use artel::ids::ActivationId;
 use artel::step::StepRejection;
 use artel::{
-    CaretakeError, LoadError, OpenError, OperateError, ReadError, TailError, VerifyError, log,
+    CaretakeError, LoadError, MoveError, OpenError, OperateError, ReadError, TailError,
+    VerifyError, log,
 };
 
 use crate::{bench, wire};
@@ -40,6 +41,12 @@ pub(crate) enum Error {
     Partly { done: u32, source: Box<Self> },
     #[error("{failed} of {checked} payloads are not what they should be")]
     Unfit { failed: u64, checked: u64 },
+    #[error(transparent)]
+    Move(Box<MoveError>),
+    #[error("cannot examine the board")]
+    Examine(#[source] log::Error),
+    #[error("{problems} of what was found must not stay so")]
+    Unwell { problems: u64 },
     #[error("the board was kept")]
     Kept,
     #[error("nobody is here to confirm that the board is to be removed")]
@@ -131,13 +138,19 @@ impl Error {
 
     /// The exit code.
     pub(crate) fn exit(&self) -> u8 {
-        if let Some(log::Error::Owned { .. }) = self.log() {
+        if let Some(
+            log::Error::Owned { .. } | log::Error::Moved { .. } | log::Error::Unfinished { .. },
+        ) = self.log()
+        {
             return exit::REFUSED;
         }
         match self {
             Self::Unsound(_) if self.is_damage() => exit::NO,
-            Self::NotFound { .. } | Self::Unfit { .. } | Self::Kept => exit::NO,
+            Self::NotFound { .. } | Self::Unfit { .. } | Self::Unwell { .. } | Self::Kept => {
+                exit::NO
+            }
             Self::Bench(error) => error.exit(),
+            Self::Move(error) => moved(error),
             Self::Read(ReadError::Unknown { .. }) => exit::NO,
             Self::Operate(OperateError::NoDeadLetter(_) | OperateError::Unknown { .. }) => exit::NO,
             Self::NotDead { .. } | Self::Operate(OperateError::Rejected(_)) => exit::REFUSED,
@@ -157,6 +170,7 @@ impl Error {
             | Self::Caretake(_)
             | Self::Operate(_)
             | Self::Remove(_)
+            | Self::Examine(_)
             | Self::Unsound(_)
             | Self::Output(_)
             | Self::Runtime(_) => exit::UNREADABLE,
@@ -167,6 +181,7 @@ impl Error {
     pub(crate) fn code(&self) -> &'static str {
         match self {
             Self::Operate(error) => error.code(),
+            Self::Move(error) => error.code(),
             Self::Read(error) => error.code(),
             Self::Unsound(_) if self.is_damage() => "unsound",
             Self::Partly { source, .. } => source.code(),
@@ -174,6 +189,7 @@ impl Error {
             Self::Bench(error) => error.code(),
             Self::NotDead { .. } => "not-dead",
             Self::Unfit { .. } => "unfit",
+            Self::Unwell { .. } => "unwell",
             Self::Kept => "kept",
             Self::Unconfirmed => "unconfirmed",
             Self::NoOperator => "no-operator",
@@ -183,13 +199,16 @@ impl Error {
             Self::Open(_) | Self::Load(_) | Self::Tail(_) | Self::Unsound(_) => {
                 self.log().map_or("log-damaged", log::Error::code)
             }
-            Self::Caretake(_) | Self::Remove(_) => self.log().map_or("start", log::Error::code),
+            Self::Caretake(_) | Self::Remove(_) | Self::Examine(_) => {
+                self.log().map_or("start", log::Error::code)
+            }
         }
     }
 
     fn retryable(&self) -> bool {
         match self {
             Self::Operate(error) => error.retryable(),
+            Self::Move(error) => error.retryable(),
             Self::Read(error) => error.retryable(),
             _ => self.log().is_some_and(log::Error::retryable),
         }
@@ -215,6 +234,7 @@ impl Error {
                  everybody may see is shown with --as AGENT, --label, --tenant or --unrestricted"
             }
             Self::Unfit { .. } => "`artel artifact show SEQ` shows an artifact",
+            Self::Unwell { .. } => "each finding says what to do",
             Self::NotDead { id, .. } => {
                 return Some(format!(
                     "`artel activation show {id}` shows it; `artel dlq ls` lists dead letters"
@@ -296,6 +316,15 @@ impl Error {
     }
 }
 
+/// The exit code of a board that was not moved.
+const fn moved(error: &MoveError) -> u8 {
+    match error {
+        MoveError::Occupied { .. } | MoveError::Another { .. } => exit::REFUSED,
+        MoveError::Missing { .. } | MoveError::Differs { .. } => exit::NO,
+        _ => exit::UNREADABLE,
+    }
+}
+
 /// Whether a check found fault with nothing but a snapshot, which is a cache.
 fn is_snapshot(error: &(dyn StdError + Send + Sync + 'static)) -> bool {
     matches!(
@@ -315,6 +344,14 @@ fn log_hint(error: &log::Error) -> Option<String> {
         }
         log::Error::Missing { .. } | log::Error::Foreign { .. } | log::Error::Url { .. } => {
             "name the board with --board sqlite:PATH, or in ARTEL_BOARD"
+        }
+        log::Error::Moved { .. } => {
+            "name the board where it goes on; verbs that only read work here too, and `artel board rm` \
+             removes what is left"
+        }
+        log::Error::Unfinished { .. } => {
+            "`artel board move FROM TO` with both places goes on where it stopped, and `artel board rm` \
+             removes what has arrived"
         }
         log::Error::Newer { .. } => {
             "read it with the release of artel that wrote it, or a later one"

@@ -15,7 +15,7 @@ const HEAD: &str = "\
 # The command line
 
 `artel` looks at boards and operates them. Every verb works on a board's log, whether or not a process
-owns the board, and without the program whose agents work on it. Verbs only read, except `board rm`,
+owns the board, and without the program whose agents work on it. Verbs only read, except `board move`, `rm`,
 `pause` and `resume`, `activation cancel`, `breaker open` and `close`, `dlq redrive` and `dlq drop`,
 `step settle`: these need a board that no process owns. The
 program becomes its owner for a moment, records what is asked, and gives the board up; agents do what
@@ -48,10 +48,10 @@ a document like this: `{\"error\":{\"code\":…}}`; see [failure](#failure).
 | code | means |
 | --- | --- |
 | 0 | done, or yes |
-| 1 | the answer is no: nothing of that name or id, or `board verify` or `types check` found something, or the board was kept, or what `bench` wrote twice is not the same |
+| 1 | the answer is no: nothing of that name or id, or `board verify`, `types check` or `doctor` found something, or the board was kept, or what `bench` wrote twice is not the same |
 | 2 | the command line is wrong |
 | 3 | the board cannot be opened or read |
-| 4 | refused: another process owns the board, or what was named is not a dead letter, or not open, or something lies where `bench` was to make its board |
+| 4 | refused: another process owns the board, or it was moved away or is on its way, or there is a board where one was to be moved, or what was named is not a dead letter, or not open, or something lies where `bench` was to make its board |
 
 A reader that leaves early, such as `head`, is no error.
 
@@ -68,12 +68,13 @@ A reader that leaves early, such as `head`, is no error.
 ";
 
 /// Each verb, and what it answers.
-const ANSWERS: [(&str, &str); 30] = [
+const ANSWERS: [(&str, &str); 32] = [
     ("board show", "board"),
     ("board verify", "verified"),
     ("board hash", "board hash"),
     ("board pause", "turned"),
     ("board resume", "turned"),
+    ("board move", "moved"),
     ("board rm", "removed"),
     ("agent pause", "turned"),
     ("agent resume", "turned"),
@@ -98,6 +99,7 @@ const ANSWERS: [(&str, &str); 30] = [
     ("dlq drop", "operated"),
     ("step settle", "operated"),
     ("event tail", "event"),
+    ("doctor", "examined"),
     ("bench", "bench"),
 ];
 
@@ -115,6 +117,7 @@ fn types() -> Vec<(&'static str, Schema)> {
         ("open correlation", of::<wire::OpenCorrelation>()),
         ("verified", of::<wire::Verified>()),
         ("board hash", of::<wire::BoardHash>()),
+        ("moved", of::<wire::Moved>()),
         ("removed", of::<wire::Removed>()),
         ("artifacts", of::<wire::Artifacts>()),
         ("dependency", of::<wire::Dependency>()),
@@ -159,6 +162,8 @@ fn types() -> Vec<(&'static str, Schema)> {
         ("happened", of::<wire::Happened>()),
         ("agent definition", of::<wire::AgentDefinition>()),
         ("output rule", of::<wire::OutputRule>()),
+        ("examined", of::<wire::Examined>()),
+        ("finding", of::<wire::Finding>()),
         ("bench", of::<wire::Bench>()),
         ("latency", of::<wire::Latency>()),
         ("failure", of::<wire::Failure>()),

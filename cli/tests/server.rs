@@ -143,3 +143,128 @@ async fn verbs_say_the_same_of_a_board_on_a_server() {
         artel(url, &["board", "rm", "--yes"]);
     }
 }
+
+/// DOCTOR-1, POSTGRES-1: a server with durable settings, on the same machine, is well, and so is its clock; the
+/// board's own findings stand beside those of the server.
+#[tokio::test]
+async fn a_server_is_well() {
+    let server = PostgresServer::start();
+    let url = format!("{}?board=packages", server.url());
+    make(&url).await;
+    let examined = &artel(&url, &["doctor"])[0];
+    assert_eq!(examined["problems"], 0, "{examined}");
+    let findings = examined["findings"].as_array().unwrap();
+    let of = |code: &str| findings.iter().find(|finding| finding["code"] == code).unwrap();
+    for code in
+        ["server-version", "durability", "clock-difference", "ownership", "board", "encryption"]
+    {
+        assert_eq!(of(code)["severity"], "ok", "{}", of(code));
+    }
+    assert_eq!(of("dead-letters")["severity"], "warning");
+    assert!(!examined["url"].as_str().unwrap().contains("postgres@"), "{examined}");
+}
+
+/// Boards that are moved to a server and back, and moves that are killed.
+mod postgres {
+    use std::process::{Child, Stdio};
+
+    use super::*;
+
+    /// Runs a verb that answers one document; how it exited, and the document, or the error.
+    fn answer(args: &[&str]) -> (Option<i32>, Value) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_artel"));
+        let ran = command.args(args).arg("--json").output().unwrap();
+        let text = if ran.status.success() { &ran.stdout } else { &ran.stderr };
+        let text = String::from_utf8_lossy(text);
+        let line = text.lines().last().unwrap_or_else(|| panic!("{args:?} said nothing"));
+        (ran.status.code(), serde_json::from_str(line).unwrap())
+    }
+
+    fn hash(url: &str) -> Value {
+        artel(url, &["board", "hash"])[0].clone()
+    }
+
+    /// Makes a board with some thousands of events.
+    async fn make_large(url: &str) {
+        let board = Board::builder(url).name("packages").open().await.unwrap();
+        board.agent("judge").on::<Package>().run(judge);
+        let running = board.start().await.unwrap();
+        for _ in 0..20 {
+            running.publish_many((0..200).map(|_| Package { size: 1 })).await.unwrap();
+        }
+        running.idle().await.unwrap();
+        assert!(running.shutdown().await.complete);
+    }
+
+    fn begin(from: &str, to: &str) -> Child {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_artel"));
+        let command = command.args(["board", "move", from, to]);
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
+    /// MOVE-1, MOVE-4: a board is moved from a file to a server, to another board there, and back into a file, and
+    /// verifies everywhere; each verb but those that read is refused where it was.
+    #[tokio::test]
+    async fn a_board_is_moved_to_a_server_and_back() {
+        let server = PostgresServer::start();
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| format!("sqlite:{}", folder.path().join(name).display());
+        let on_server = |board: &str| format!("{}?board={board}&ownership=1s", server.url());
+        let places = [file("a.db"), on_server("a"), on_server("b"), file("b.db")];
+        make(&places[0]).await;
+        let before = hash(&places[0]);
+        for pair in places.windows(2) {
+            let [from, to] = pair else { unreachable!("windows of two") };
+            let (code, moved) = answer(&["board", "move", from, to]);
+            assert_eq!(code, Some(0), "{moved}");
+            assert_eq!(moved["state_hash"], before["state_hash"]);
+            assert_eq!((hash(to), hash(from)), (before.clone(), before.clone()));
+            artel(to, &["board", "verify"]);
+            let said = ["--by", "ann", "--reason", "x", "--board", from];
+            let (code, refused) = answer(&[&["board", "pause"][..], &said].concat());
+            assert_eq!((code, &refused["error"]["code"]), (Some(4), &"log-moved".into()));
+            assert!(refused["error"]["hint"].as_str().unwrap().contains("where it goes on"));
+        }
+        let end = places.last().unwrap();
+        artel(end, &["board", "pause", "--by", "ann", "--reason", "it is mine now"]);
+        for left in &places[..3] {
+            artel(left, &["board", "rm", "--yes"]);
+        }
+    }
+
+    /// MOVE-3: moves that are killed while they write to a server leave a board that nobody can use, until another
+    /// one has brought it all.
+    #[tokio::test]
+    async fn a_move_that_is_killed_is_gone_on_with() {
+        let server = PostgresServer::start();
+        let folder = tempfile::tempdir().unwrap();
+        let from = format!("sqlite:{}", folder.path().join("a.db").display());
+        let to = format!("{}?board=a&ownership=1s", server.url());
+        make_large(&from).await;
+        let before = hash(&from);
+        for _ in 0..2 {
+            let mut moving = begin(&from, &to);
+            let (code, refused) = loop {
+                let (code, said) = answer(&["board", "show", "--board", &to]);
+                if said["error"]["code"] != "log-missing" {
+                    break (code, said);
+                }
+                assert_eq!(moving.try_wait().unwrap(), None, "it did not even begin");
+            };
+            moving.kill().unwrap();
+            let ended = moving.wait().unwrap();
+            if ended.success() {
+                // It was quicker than the look at it.
+                break;
+            }
+            assert_eq!((code, &refused["error"]["code"]), (Some(4), &"log-unfinished".into()));
+            assert!(
+                refused["error"]["hint"].as_str().unwrap().contains("goes on where it stopped")
+            );
+        }
+        let (code, moved) = answer(&["board", "move", &from, &to]);
+        assert_eq!(code, Some(0), "{moved}");
+        assert_eq!(hash(&to), before);
+        artel(&to, &["board", "verify"]);
+    }
+}

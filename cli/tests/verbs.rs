@@ -9,6 +9,7 @@ mod verbs {
     mod bench;
     mod board;
     mod dlq;
+    mod doctor;
     mod event;
     mod failing;
     mod fixture;

@@ -17,6 +17,7 @@ pub mod definition;
 pub mod derive;
 pub mod envelope;
 pub mod event;
+pub mod finding;
 pub mod fingerprint;
 pub mod hash;
 pub mod ids;

@@ -15,6 +15,9 @@ mod format;
 mod keeper;
 #[cfg(any(feature = "postgres", feature = "redis", feature = "sqlite"))]
 mod listing;
+mod mark;
+#[cfg(any(feature = "postgres", feature = "redis", feature = "sqlite"))]
+mod measured;
 pub mod memory;
 mod open;
 #[cfg(any(feature = "postgres", feature = "redis"))]
@@ -31,5 +34,6 @@ mod server;
 mod sqlite;
 mod url;
 
-pub use open::{CreateBoard, OpenOptions, move_aside, open, remove};
+pub use mark::Mark;
+pub use open::{CreateBoard, OpenOptions, examine, mark, marked, move_aside, open, remove};
 pub use url::without_secrets;

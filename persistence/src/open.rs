@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use artel_core::ids::Incarnation;
+use artel_core::finding::Finding;
+use artel_core::ids::{Epoch, Incarnation};
 use artel_core::log::{Error, Log};
 use artel_core::names::BoardName;
+use artel_core::time::Clock;
 
+use crate::mark::Mark;
 use crate::memory;
 #[cfg(feature = "postgres")]
 use crate::postgres;
@@ -30,6 +33,19 @@ pub struct CreateBoard {
 #[derive(Clone, Debug)]
 pub struct OpenOptions {
     pub(crate) mode: Mode,
+    pub(crate) moving: Moving,
+}
+
+/// Whether whoever opens a log moves the board.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Moving {
+    No,
+    /// Away from here.
+    Away,
+    /// Here, from there.
+    Here {
+        from: String,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -43,21 +59,37 @@ impl OpenOptions {
     /// Opens a log that is there.
     #[must_use]
     pub const fn existing() -> Self {
-        Self { mode: Mode::Existing }
+        Self { mode: Mode::Existing, moving: Moving::No }
     }
 
     /// Opens a log that is there, and never writes to it: for a look at a board that another
     /// process may own.
     #[must_use]
     pub const fn read_only() -> Self {
-        Self { mode: Mode::ReadOnly }
+        Self { mode: Mode::ReadOnly, moving: Moving::No }
     }
 
     /// Opens a log, and makes it first where there is none. The name and the identity of a log that
     /// is there stay what they are.
     #[must_use]
     pub const fn create(board: CreateBoard) -> Self {
-        Self { mode: Mode::Create(board) }
+        Self { mode: Mode::Create(board), moving: Moving::No }
+    }
+
+    /// Opens a log from which the board is moved away, also when it was marked as moved before.
+    #[must_use]
+    pub const fn leaving() -> Self {
+        Self { mode: Mode::Existing, moving: Moving::Away }
+    }
+
+    /// Opens a log that a board is moved to, from a place that is named without secrets, and makes it first
+    /// where there is none, marked as [`Mark::Arriving`].
+    ///
+    /// Who owns it by this handle for the first time gets the epoch that it has, and the next one each time
+    /// after that: so the batches of each epoch can be appended as they are.
+    #[must_use]
+    pub const fn arriving(board: CreateBoard, from: String) -> Self {
+        Self { mode: Mode::Create(board), moving: Moving::Here { from } }
     }
 }
 
@@ -77,7 +109,8 @@ impl OpenOptions {
 /// # Errors
 /// [`Error::Url`] when the URL names no backend of this build; [`Error::Missing`] when there is no
 /// log and none was to be made; [`Error::Foreign`], [`Error::Newer`] and [`Error::Damaged`] when
-/// what lies there cannot be used (it is left as it is); [`Error::Owned`] while another process is
+/// what lies there cannot be used (it is left as it is); [`Error::Moved`] when the board goes on elsewhere, unless it
+/// is only to be read; [`Error::Unfinished`] while it is on its way here; [`Error::Owned`] while another process is
 /// making or upgrading it; [`Error::Unavailable`] when it cannot be reached.
 pub async fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn Log>, Error> {
     match url::parse(url)? {
@@ -87,17 +120,17 @@ pub async fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn Log>, Error
         },
         #[cfg(feature = "sqlite")]
         Location::Sqlite(file) => {
-            let log: Arc<dyn Log> = Arc::new(sqlite::open(file, options.mode).await?);
+            let log: Arc<dyn Log> = Arc::new(sqlite::open(file, options).await?);
             Ok(log)
         }
         #[cfg(feature = "postgres")]
         Location::Postgres(target) => {
-            let log: Arc<dyn Log> = Arc::new(postgres::open(*target, options.mode).await?);
+            let log: Arc<dyn Log> = Arc::new(postgres::open(*target, options).await?);
             Ok(log)
         }
         #[cfg(feature = "redis")]
         Location::Redis(target) => {
-            let log: Arc<dyn Log> = Arc::new(redis::open(*target, options.mode).await?);
+            let log: Arc<dyn Log> = Arc::new(redis::open(*target, options).await?);
             Ok(log)
         }
     }
@@ -136,6 +169,62 @@ pub async fn move_aside(url: &str) -> Result<String, Error> {
         Location::Postgres(target) => postgres::move_aside(&target).await,
         #[cfg(feature = "redis")]
         Location::Redis(target) => redis::move_aside(&target).await,
+    }
+}
+
+/// Marks a board, or takes its mark away, if it still has this epoch: so only its owner does.
+///
+/// # Errors
+/// [`Error::Fenced`] when it has another epoch; [`Error::Url`] for a log in memory, which is never moved;
+/// [`Error::Unavailable`] when the place cannot be reached: the mark may have been set then.
+pub async fn mark(url: &str, epoch: Epoch, mark: Option<Mark>) -> Result<(), Error> {
+    #[cfg(not(any(feature = "postgres", feature = "redis", feature = "sqlite")))]
+    let _ = (epoch, mark);
+    match url::parse(url)? {
+        Location::Memory => Err(nothing_stays(url)),
+        #[cfg(feature = "sqlite")]
+        Location::Sqlite(file) => sqlite::mark(&file, epoch, mark).await,
+        #[cfg(feature = "postgres")]
+        Location::Postgres(target) => postgres::mark(&target, epoch, mark).await,
+        #[cfg(feature = "redis")]
+        Location::Redis(target) => redis::mark(&target, epoch, mark).await,
+    }
+}
+
+/// The mark of a board; none where it has none.
+///
+/// # Errors
+/// [`Error::Missing`] when there is no board; otherwise as for [`open`].
+pub async fn marked(url: &str) -> Result<Option<Mark>, Error> {
+    match url::parse(url)? {
+        Location::Memory => Err(nothing_stays(url)),
+        #[cfg(feature = "sqlite")]
+        Location::Sqlite(file) => sqlite::marked(&file).await,
+        #[cfg(feature = "postgres")]
+        Location::Postgres(target) => postgres::marked(&target).await,
+        #[cfg(feature = "redis")]
+        Location::Redis(target) => redis::marked(&target).await,
+    }
+}
+
+/// Looks at the place of a board: at the server or the disk, at what its settings promise, at who owns the
+/// board and how much there is. Nothing is written to any board, and no owner is disturbed. What keeps the
+/// rest from being looked at is a finding too, and the last one.
+///
+/// # Errors
+/// [`Error::Url`] when the URL names no backend of this build, or a log in memory; [`Error::Unavailable`]
+/// when the place cannot be reached.
+pub async fn examine(url: &str, clock: &dyn Clock) -> Result<Vec<Finding>, Error> {
+    #[cfg(not(any(feature = "postgres", feature = "redis")))]
+    let _ = clock;
+    match url::parse(url)? {
+        Location::Memory => Err(nothing_stays(url)),
+        #[cfg(feature = "sqlite")]
+        Location::Sqlite(file) => sqlite::examine(&file).await,
+        #[cfg(feature = "postgres")]
+        Location::Postgres(target) => postgres::examine(&target, clock).await,
+        #[cfg(feature = "redis")]
+        Location::Redis(target) => redis::examine(&target, clock).await,
     }
 }
 

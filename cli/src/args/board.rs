@@ -46,12 +46,34 @@ Examples:
 Examples:
   artel board resume --reason 'there is room again'")]
     Resume(Said),
+    /// Moves the board to another log, where none may be yet
+    ///
+    /// Between any two of a file, a PostgreSQL server and what else a build has. The board keeps its
+    /// identity, its seqs and everything that lies beside its log; snapshots are made anew. Nobody may
+    /// own it, and nobody can meanwhile. A move that was cut off is given again, and goes on where it
+    /// stopped. When all is there and the hashes are the same, the board goes on at TO, and at FROM it
+    /// can only be read, and removed with `board rm`.
+    #[command(after_help = "\
+Examples:
+  artel board move artel.db 'postgres://me@db.example/shop?board=orders'
+  artel board move 'postgres://me@db.example/shop?board=orders' orders.db --json")]
+    Move(BoardMove),
     /// Removes the board with everything in it
     #[command(after_help = "\
 Examples:
   artel board rm --board review.artel.db
   artel board rm --board review.artel.db --yes")]
     Rm(BoardRm),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct BoardMove {
+    /// The board as it is: a URL, or the path of a file
+    #[arg(value_name = "FROM", conflicts_with = "board")]
+    pub(crate) from: String,
+    /// Where it is to go on: a URL, or the path of a file
+    #[arg(value_name = "TO")]
+    pub(crate) to: String,
 }
 
 #[derive(Args, Debug)]

@@ -5,6 +5,7 @@ mod artifact;
 mod bench;
 mod board;
 mod dlq;
+mod doctor;
 mod event;
 mod step;
 mod turn;
@@ -18,8 +19,9 @@ use artel::names::{AgentName, Label, TenantId};
 pub(crate) use activation::{ActivationCancel, ActivationLs, ActivationShow, ActivationVerb};
 pub(crate) use artifact::{ArtifactLs, ArtifactShow, ArtifactVerb};
 pub(crate) use bench::{Bench, Correlations, Rate};
-pub(crate) use board::{BoardRm, BoardVerb};
+pub(crate) use board::{BoardMove, BoardRm, BoardVerb};
 pub(crate) use dlq::{DlqFilter, DlqLs, DlqRedrive, DlqSelect, DlqShow, DlqVerb};
+pub(crate) use doctor::Doctor;
 pub(crate) use event::{EventTail, EventVerb};
 pub(crate) use step::{StepSettle, StepVerb};
 pub(crate) use turn::{
@@ -32,7 +34,7 @@ pub(crate) use value::ArtifactRef;
 /// Looks at the boards of Artel, and operates them.
 ///
 /// Every verb works on a board's log, whether or not the program of the board runs. Verbs only
-/// read, except `board rm`, `pause` and `resume`, `activation cancel`, `breaker open` and `close`,
+/// read, except `board move` and `rm`, `pause` and `resume`, `activation cancel`, `breaker open` and `close`,
 /// `dlq redrive` and `dlq drop`, `step settle`; `bench` makes a board of its own.
 #[derive(Debug, Parser)]
 #[command(
@@ -154,6 +156,18 @@ pub(crate) enum Noun {
     /// What happened
     #[command(subcommand)]
     Event(EventVerb),
+    /// Examines a board and the place where it is kept
+    ///
+    /// Looks at the settings of the server or the file against what is promised, how long a commit takes,
+    /// clocks, versions, who owns the board and until when, how much there is, and what waits for
+    /// somebody. Each finding has a code, which docs/reference/doctor.md lists. Nothing is written to any
+    /// board, and no owner is disturbed. Exit code 1 when something is a problem.
+    #[command(after_help = "\
+Examples:
+  artel doctor
+  artel doctor 'postgres://me@db.example/shop?board=orders'
+  artel doctor --json | jq '.findings[] | select(.severity != \"ok\")'")]
+    Doctor(Doctor),
     /// Says how much work this machine and a log can do
     ///
     /// Makes a scratch board with agents that do nothing, publishes inputs, and measures: an input

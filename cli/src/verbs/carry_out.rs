@@ -3,8 +3,8 @@
 use artel::TypeDescriptor;
 
 use super::{
-    activation, alerts, artifact, bench, board, correlation, dlq, event, operate, remove, settle,
-    turn, types, verify,
+    activation, alerts, artifact, bench, board, correlation, dlq, doctor, event, moving, operate,
+    remove, settle, turn, types, verify,
 };
 use crate::args::{
     ActivationVerb, AgentVerb, ArtifactVerb, BoardVerb, BreakerVerb, CorrelationVerb, DlqVerb,
@@ -27,6 +27,7 @@ pub(crate) async fn carry_out(
         Noun::Board(BoardVerb::Hash) => board::hash(config, out).await,
         Noun::Board(BoardVerb::Pause(said)) => turn::board(true, &said, config, out).await,
         Noun::Board(BoardVerb::Resume(said)) => turn::board(false, &said, config, out).await,
+        Noun::Board(BoardVerb::Move(args)) => moving::move_board(&args, out).await,
         Noun::Board(BoardVerb::Rm(args)) => remove::rm(&args, config, out).await,
         Noun::Agent(AgentVerb::Pause(args)) => turn::agent(true, &args, config, out).await,
         Noun::Agent(AgentVerb::Resume(args)) => turn::agent(false, &args, config, out).await,
@@ -57,6 +58,7 @@ pub(crate) async fn carry_out(
         Noun::Dlq(DlqVerb::Drop(args)) => operate::drop_dead(&args, config, out).await,
         Noun::Step(StepVerb::Settle(args)) => settle::settle(&args, config, out).await,
         Noun::Event(EventVerb::Tail(args)) => event::tail(&args, config, out).await,
+        Noun::Doctor(args) => doctor::doctor(&args, config, out).await,
         Noun::Bench(args) => bench::bench(&args, config, out).await,
     }
 }

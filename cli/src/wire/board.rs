@@ -189,6 +189,28 @@ pub(crate) struct BoardHash {
     pub(crate) state_format: u8,
 }
 
+/// The answer of `board move`.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Moved {
+    /// Where the board was, without user name and password.
+    pub(crate) from: String,
+    /// Where it goes on, without user name and password.
+    pub(crate) to: String,
+    /// The seq of its last event: all up to it are there.
+    pub(crate) seq: u64,
+    /// The seq up to which an earlier call had brought it; 0 when there was none.
+    pub(crate) went_on_after: u64,
+    /// How many batches this call brought.
+    pub(crate) batches: u64,
+    /// How many artifacts it brought, with their payloads.
+    pub(crate) artifacts: u64,
+    /// The hash of the last batch, the same in both logs.
+    pub(crate) hash: String,
+    /// The hash of the state at the last event, the same in both logs.
+    pub(crate) state_hash: String,
+}
+
 /// The answer of `board rm`.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

@@ -7,6 +7,7 @@ mod artifact;
 mod bench;
 mod board;
 mod correlation;
+mod doctor;
 mod event;
 mod failure;
 mod output;
@@ -23,9 +24,11 @@ pub(crate) use artifact::{
 };
 pub(crate) use bench::{Bench, Latency};
 pub(crate) use board::{
-    Agent, Board, BoardHash, Dependency, Failing, OpenCorrelation, Owner, Removed, Type, Verified,
+    Agent, Board, BoardHash, Dependency, Failing, Moved, OpenCorrelation, Owner, Removed, Type,
+    Verified,
 };
 pub(crate) use correlation::{Correlation, CorrelationLimit};
+pub(crate) use doctor::{Examined, Finding};
 pub(crate) use event::{Actor, AgentDefinition, Event, Happened};
 pub(crate) use failure::{Failure, Problem};
 pub(crate) use output::{Candidate, KeptOutput, OutputRule, Withheld};

@@ -93,6 +93,22 @@ pub enum Error {
         /// What to do about it.
         instead: String,
     },
+    /// The board was moved away, and goes on elsewhere. What is left can still be read.
+    #[error("the board at `{place}` was moved to `{to}` and goes on there")]
+    Moved {
+        /// Where it lay.
+        place: String,
+        /// Where it lies now, without secrets.
+        to: String,
+    },
+    /// A board is on its way to this place and not whole yet.
+    #[error("the board at `{place}` is on its way from `{from}` and not whole yet")]
+    Unfinished {
+        /// Where it will lie.
+        place: String,
+        /// Where it comes from, without secrets.
+        from: String,
+    },
     /// Only a board that was created in development mode is moved aside.
     #[error("the board at `{place}` was not created in development mode, so it stays where it is")]
     NotDev {
@@ -171,6 +187,8 @@ impl Error {
             Self::NotOwned { .. } => "log-not-owned",
             Self::ReadOnly { .. } => "log-read-only",
             Self::Unfit { .. } => "log-unfit",
+            Self::Moved { .. } => "log-moved",
+            Self::Unfinished { .. } => "log-unfinished",
             Self::NotDev { .. } => "log-not-dev",
             Self::Fenced { .. } => "log-fenced",
             Self::Conflict { .. } => "log-regressed",

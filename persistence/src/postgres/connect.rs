@@ -62,16 +62,26 @@ pub(super) async fn connect(target: &Target) -> Result<PgConnection, sqlx::Error
     connected.unwrap_or_else(|_| Err(unanswered(OPENING_TIMEOUT)))
 }
 
+/// What connections are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Use {
+    Reads,
+    Writes,
+    /// What is lost is brought again.
+    WritesLazily,
+}
+
 /// Connections to a server, so many at most, for whoever reads or for whoever writes. Those that read are
 /// asked whether they still answer when nobody used them for a while; the one that writes is not, since an
 /// append is to be one way there and back, and is given up when the ownership is over.
-pub(super) fn connections(target: &Target, count: u32, reads: bool) -> Connections<PgConnection> {
-    let start = (setup(&target.schema), run as _);
+pub(super) fn connections(target: &Target, count: u32, how: Use) -> Connections<PgConnection> {
+    let lazy = if how == Use::WritesLazily { "; SET synchronous_commit = off" } else { "" };
+    let start = (format!("{}{lazy}", setup(&target.schema)), run as _);
     let (place, options) = (target.place(), target.options.clone());
     let connections = Connections::new(&place, options, start, unopened, count);
     let connections = connections.opened_within(OPENING_TIMEOUT);
     let (idle, time) = ASKED_AFTER;
-    if reads { connections.asked_after(idle, time) } else { connections }
+    if how == Use::Reads { connections.asked_after(idle, time) } else { connections }
 }
 
 /// Runs a query to its end on one of some connections, in a limited time.

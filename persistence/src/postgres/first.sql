@@ -8,7 +8,9 @@ CREATE TABLE board (
     epoch bigint NOT NULL,
     seq bigint NOT NULL,
     hash bytea NOT NULL,
-    at bigint NOT NULL
+    at bigint NOT NULL,
+    -- Set while the board is moved here, and after it was moved away.
+    mark text
 ) WITH (fillfactor = 50);
 
 -- One row a board that is owned, and until when. The token is known to its owner alone.

@@ -22,6 +22,7 @@ use super::format::{ARTIFACT, BARE_ARTIFACT};
 use super::{append, look_up, own, query, read, snapshot};
 use crate::connections::Connections;
 use crate::keeper::Keeper;
+use crate::open::Moving;
 use crate::owning::Owning;
 use crate::server::Promise;
 
@@ -32,6 +33,7 @@ pub(crate) struct PostgresLog {
     pub(super) promise: Promise,
     pub(super) ownership: Duration,
     pub(super) read_only: bool,
+    pub(super) moving: Moving,
     pub(super) readers: Connections<PgConnection>,
     /// One: a board has one writer at a time.
     pub(super) writer: Connections<PgConnection>,

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use artel_core::log::Error;
 
-use super::connect::{connections, fetch_on};
+use super::connect::{Use, connections, fetch_on};
 use super::format::get;
 use super::target::Target;
 use crate::connections::Connections;
@@ -41,6 +41,6 @@ impl Renewals for Server {
 /// The one of a server, which all logs there share.
 pub(super) fn keeper(target: &Target) -> Arc<Keeper> {
     Keeper::of(&KEEPERS, target.server(), || {
-        Box::new(Server { place: target.place(), connection: connections(target, 1, false) })
+        Box::new(Server { place: target.place(), connection: connections(target, 1, Use::Writes) })
     })
 }

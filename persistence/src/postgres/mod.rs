@@ -14,10 +14,12 @@
 mod append;
 mod connect;
 mod error;
+mod examine;
 mod format;
 mod handle;
 mod keep;
 mod look_up;
+mod mark;
 mod migrate;
 mod open;
 mod own;
@@ -29,6 +31,8 @@ mod settings;
 mod snapshot;
 mod target;
 
+pub(crate) use examine::examine;
+pub(crate) use mark::{mark, marked};
 pub(crate) use open::open;
 pub(crate) use remove::{move_aside, remove};
 pub(crate) use target::Target;

@@ -11,46 +11,53 @@ use tokio::time::timeout;
 use artel_core::log::Error;
 use artel_core::record::genesis;
 
-use super::connect::{ANSWER_TIMEOUT, connect, connections, run, setup};
+use super::connect::{ANSWER_TIMEOUT, Use, connect, connections, run, setup};
 use super::error::{TimedOut, reading};
 use super::format::{get, uuid};
 use super::handle::PostgresLog;
 use super::keep::keeper;
 use super::target::Target;
 use super::{migrate, read, settings};
-use crate::open::{CreateBoard, Mode};
+use crate::mark::Mark;
+use crate::open::{CreateBoard, Mode, Moving, OpenOptions};
 use crate::owning::Owning;
 
-pub(crate) async fn open(target: Target, mode: Mode) -> Result<PostgresLog, Error> {
-    let opened = timeout(ANSWER_TIMEOUT, look_and_open(&target, mode)).await;
+pub(crate) async fn open(target: Target, options: OpenOptions) -> Result<PostgresLog, Error> {
+    let opened = timeout(ANSWER_TIMEOUT, look_and_open(&target, options)).await;
     let limit = ANSWER_TIMEOUT;
     opened.unwrap_or_else(|_| Err(TimedOut { limit }.error("open", &target.place(), false)))
 }
 
-async fn look_and_open(target: &Target, mode: Mode) -> Result<PostgresLog, Error> {
+async fn look_and_open(target: &Target, options: OpenOptions) -> Result<PostgresLog, Error> {
+    let OpenOptions { mode, moving } = options;
     let place = target.place();
     settings::check(target).await?;
     let cannot = |error| reading("open", &place, error);
     let mut connection = connect(target).await.map_err(cannot)?;
     run(&mut connection, setup(&target.schema)).await.map_err(cannot)?;
     prepare(target, &mode, &mut connection).await?;
-    let board_no = board(target, &mode, &mut connection).await?;
+    let board_no = board(target, (&mode, &moving), &mut connection).await?;
     drop(connection);
     let read_only = matches!(mode, Mode::ReadOnly);
-    let log = log(target, board_no, read_only);
+    let log = log(target, board_no, read_only, moving);
     read::check_end(&log).await?;
     Ok(log)
 }
 
 /// A log that nobody has looked into yet.
-fn log(target: &Target, board_no: i32, read_only: bool) -> PostgresLog {
+fn log(target: &Target, board_no: i32, read_only: bool, moving: Moving) -> PostgresLog {
+    let writes = match moving {
+        Moving::Here { .. } => Use::WritesLazily,
+        Moving::No | Moving::Away => Use::Writes,
+    };
     PostgresLog {
         board_no,
         promise: target.promise,
         ownership: target.ownership,
         read_only,
-        readers: connections(target, target.readers, true),
-        writer: connections(target, 1, false),
+        moving,
+        readers: connections(target, target.readers, Use::Reads),
+        writer: connections(target, 1, writes),
         snapshots: Semaphore::new(1),
         owning: Arc::new(Owning::default()),
         keeper: keeper(target),
@@ -73,29 +80,42 @@ async fn prepare(target: &Target, mode: &Mode, connection: &mut PgConnection) ->
 }
 
 /// The number of the board, which is made where it is not there and that is wanted.
-async fn board(target: &Target, mode: &Mode, connection: &mut PgConnection) -> Result<i32, Error> {
+async fn board(
+    target: &Target,
+    (mode, moving): (&Mode, &Moving),
+    connection: &mut PgConnection,
+) -> Result<i32, Error> {
     let place = target.place();
     let cannot = |error| reading("open", &place, error);
     if let Mode::Create(CreateBoard { board, incarnation, dev }) = mode {
-        let sql = "INSERT INTO board (key, name, incarnation, dev, epoch, seq, hash, at) \
-                   VALUES ($1, $2, $3, $4, 0, 0, $5, 0) ON CONFLICT (key) DO NOTHING";
+        let sql = "INSERT INTO board (key, name, incarnation, dev, epoch, seq, hash, at, mark) \
+                   VALUES ($1, $2, $3, $4, 0, 0, $5, 0, $6) ON CONFLICT (key) DO NOTHING";
+        let mark = match moving {
+            Moving::Here { from } => Some(Mark::Arriving { from: from.clone() }.text()),
+            Moving::No | Moving::Away => None,
+        };
         sqlx::query(sql)
             .bind(&target.board)
             .bind(board.as_str())
             .bind(uuid(incarnation.as_bytes()))
             .bind(dev)
             .bind(&genesis(*incarnation).0[..])
+            .bind(mark)
             .execute(&mut *connection)
             .await
             .map_err(cannot)?;
     }
-    let found = sqlx::query("SELECT no FROM board WHERE key = $1")
+    let found = sqlx::query("SELECT no, mark FROM board WHERE key = $1")
         .bind(&target.board)
         .fetch_all(connection)
         .await
         .map_err(cannot)?;
-    match found.first() {
-        Some(row) => get(&place, row, 0),
-        None => Err(Error::Missing { place }),
+    let Some(row) = found.first() else { return Err(Error::Missing { place }) };
+    let mark: Option<String> = get(&place, row, 1)?;
+    if let Some(mark) = mark
+        && *moving == Moving::No
+    {
+        Mark::parse(&place, &mark)?.admit(&place, matches!(mode, Mode::ReadOnly))?;
     }
+    get(&place, row, 0)
 }

@@ -21,10 +21,52 @@ const SETTINGS: &str = "SELECT current_setting('server_version_num')::int, \
      current_setting('server_version'), current_setting('fsync'), \
      current_setting('full_page_writes'), current_setting('synchronous_commit')";
 
-/// What else has to be so for the promise of a log, and is not: a setting, and what it is.
-struct Broken {
-    setting: &'static str,
-    value: String,
+/// What a server says of itself.
+pub(super) struct Settings {
+    /// Its release, as people write it.
+    pub(super) version: String,
+    version_no: i32,
+    /// What its durability depends on, and how it is set.
+    pub(super) durability: [(&'static str, String); 3],
+}
+
+impl Settings {
+    /// A server that is known, with these values.
+    #[cfg(test)]
+    pub(super) fn of([fsync, pages, commit]: [&str; 3]) -> Self {
+        let durability = [
+            ("fsync", fsync.to_owned()),
+            ("full_page_writes", pages.to_owned()),
+            ("synchronous_commit", commit.to_owned()),
+        ];
+        Self { version: "15".to_owned(), version_no: VERSION_MIN, durability }
+    }
+
+    pub(super) const fn is_known(&self) -> bool {
+        self.version_no >= VERSION_MIN
+    }
+
+    /// Settings with which the server may lose what it has acknowledged.
+    pub(super) fn broken(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let all = self.durability.iter().map(|(setting, value)| (*setting, value.as_str()));
+        all.filter(|(_, value)| *value == "off")
+    }
+}
+
+/// Asks for the settings.
+pub(super) async fn read(place: &str, connection: &mut PgConnection) -> Result<Settings, Error> {
+    let cannot = |error| reading("open", place, error);
+    let row = connection.fetch_one(SETTINGS).await.map_err(cannot)?;
+    let value = |column: usize| row.try_get(column).map_err(cannot);
+    Ok(Settings {
+        version_no: row.try_get(0).map_err(cannot)?,
+        version: value(1)?,
+        durability: [
+            ("fsync", value(2)?),
+            ("full_page_writes", value(3)?),
+            ("synchronous_commit", value(4)?),
+        ],
+    })
 }
 
 /// Looks whether the server keeps what the log promises, on a connection of its own.
@@ -33,24 +75,15 @@ pub(super) async fn check(target: &Target) -> Result<(), Error> {
     let cannot = |error| reading("open", &place, error);
     let mut connection = connect(target).await.map_err(cannot)?;
     run(&mut connection, setup(&target.schema)).await.map_err(cannot)?;
-    let row = connection.fetch_one(SETTINGS).await.map_err(cannot)?;
-    let version: i32 = row.try_get(0).map_err(cannot)?;
-    if version < VERSION_MIN {
-        let found: String = row.try_get(1).map_err(cannot)?;
+    let settings = read(&place, &mut connection).await?;
+    if !settings.is_known() {
         return Err(Error::Unfit {
             place,
-            problem: format!("the server is PostgreSQL {found}"),
+            problem: format!("the server is PostgreSQL {}", settings.version),
             instead: "use PostgreSQL 13 or a later one".to_owned(),
         });
     }
-    let mut broken = Vec::new();
-    for (column, setting) in [(2, "fsync"), (3, "full_page_writes"), (4, "synchronous_commit")] {
-        let value: String = row.try_get(column).map_err(cannot)?;
-        if value == "off" {
-            broken.push(Broken { setting, value });
-        }
-    }
-    if let Some(Broken { setting, value }) = broken.first()
+    if let Some((setting, value)) = settings.broken().next()
         && target.promise == Promise::Host
     {
         return Err(Error::Unfit {
@@ -69,7 +102,7 @@ pub(super) async fn check(target: &Target) -> Result<(), Error> {
 
 /// Refuses a pooler that gives each transaction another connection: what is set on one of them, and what is
 /// prepared there, is not on the next. It shows when what one client sets is seen by another.
-async fn pooled(target: &Target, connection: &mut PgConnection) -> Result<(), Error> {
+pub(super) async fn pooled(target: &Target, connection: &mut PgConnection) -> Result<(), Error> {
     let place = target.place();
     let cannot = |error| reading("open", &place, error);
     let look = "SELECT current_setting('artel.probe', true), pg_backend_pid()";

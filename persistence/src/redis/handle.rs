@@ -23,6 +23,7 @@ use super::format::Answers;
 use super::scripts::{Arguments, Script};
 use super::{append, closed, look_up, own, query, read, snapshot};
 use crate::keeper::Keeper;
+use crate::open::Moving;
 use crate::owning::Owning;
 use crate::server::Promise;
 
@@ -35,6 +36,7 @@ pub(crate) struct RedisLog {
     pub(super) ownership: Duration,
     pub(super) replicas: u32,
     pub(super) read_only: bool,
+    pub(super) moving: Moving,
     pub(super) reader: Line,
     /// Apart: an append does not wait behind a large answer.
     pub(super) writer: Arc<Line>,

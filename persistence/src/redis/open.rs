@@ -17,14 +17,16 @@ use super::keep::keeper;
 use super::own::random;
 use super::scripts::{Arguments, CREATE};
 use super::target::Target;
-use super::{read, settings};
-use crate::open::{CreateBoard, Mode};
+use super::{mark, read, settings};
+use crate::mark::Mark;
+use crate::open::{CreateBoard, Mode, Moving, OpenOptions};
 use crate::owning::Owning;
 
 /// The version of the keys that this release writes.
-const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 1;
 
-pub(crate) async fn open(target: Target, mode: Mode) -> Result<RedisLog, Error> {
+pub(crate) async fn open(target: Target, options: OpenOptions) -> Result<RedisLog, Error> {
+    let OpenOptions { mode, moving } = options;
     let place = target.place();
     let (writer, about) = Line::open(&target).await?;
     let writer = Arc::new(writer);
@@ -32,17 +34,23 @@ pub(crate) async fn open(target: Target, mode: Mode) -> Result<RedisLog, Error> 
     let found = tag(&target, &writer, &target.board).await?;
     let tag = match (found, &mode) {
         (Some(tag), _) => tag,
-        (None, Mode::Create(create)) => make(&target, &writer, create).await?,
+        (None, Mode::Create(create)) => make(&target, &writer, (create, &moving)).await?,
         (None, Mode::Existing | Mode::ReadOnly) => return Err(Error::Missing { place }),
     };
     let keys = target.keys(&tag);
     let (reader, _) = Line::open(&target).await?;
     version(&target, &reader, &keys).await?;
+    if moving == Moving::No
+        && let Some(mark) = mark::read(&target, &reader, &keys).await?
+    {
+        mark.admit(&place, matches!(mode, Mode::ReadOnly))?;
+    }
     let log = RedisLog {
         promise: target.promise,
         ownership: target.ownership,
         replicas: target.replicas,
         read_only: matches!(mode, Mode::ReadOnly),
+        moving,
         keeper: keeper(&target, &writer),
         reader,
         writer,
@@ -70,7 +78,11 @@ pub(super) async fn tag(
 }
 
 /// Makes a board: its head, and then the name that leads to it. Of two that do at once, one name stays.
-async fn make(target: &Target, link: &Line, create: &CreateBoard) -> Result<String, Error> {
+async fn make(
+    target: &Target,
+    link: &Line,
+    (create, moving): (&CreateBoard, &Moving),
+) -> Result<String, Error> {
     let place = target.place();
     let cannot = |error| reading("open", &place, error);
     let CreateBoard { board, incarnation, dev } = create;
@@ -83,6 +95,10 @@ async fn make(target: &Target, link: &Line, create: &CreateBoard) -> Result<Stri
     arguments.push(*incarnation.as_bytes());
     arguments.number(u8::from(*dev));
     arguments.push(genesis(*incarnation).0);
+    arguments.push(match moving {
+        Moving::Here { from } => Mark::Arriving { from: from.clone() }.text(),
+        Moving::No | Moving::Away => String::new(),
+    });
     let head = format!("{keys}head").into_bytes();
     link.run(&CREATE, std::slice::from_ref(&head), &arguments).await.map_err(cannot)?;
     let mut name = cmd("SET");
@@ -94,7 +110,7 @@ async fn make(target: &Target, link: &Line, create: &CreateBoard) -> Result<Stri
 }
 
 /// Refuses keys of a later release.
-async fn version(target: &Target, link: &Line, keys: &str) -> Result<(), Error> {
+pub(super) async fn version(target: &Target, link: &Line, keys: &str) -> Result<(), Error> {
     let place = target.place();
     let mut get = cmd("HGET");
     get.arg(format!("{keys}head")).arg("version");

@@ -20,6 +20,8 @@ use super::handle::RedisLog;
 use super::read;
 use super::scripts::{FREE, OWN};
 use crate::keeper::{Held, PARTS};
+use crate::mark::Mark;
+use crate::open::Moving;
 
 /// How long whoever wants to own a board waits for an answer at least; for the time of the ownership where that
 /// is longer.
@@ -30,13 +32,15 @@ const PAST: Duration = Duration::from_millis(5);
 pub(super) async fn own(log: &RedisLog, claim: Claim) -> Result<Ownership, Error> {
     log.writable("own")?;
     let token = match log.owning.prepare(claim.process) {
-        Ok(token) => token.unwrap_or_else(random),
+        Ok(token) => token,
         Err(()) => return Err(owned(log, owner(log).await?)),
     };
+    let step = step(&log.moving, token.is_some());
+    let token = token.unwrap_or_else(random);
     let asked = Instant::now();
     let limit = log.ownership.clamp(ANSWER_MIN, ANSWER_TIMEOUT);
     let taken = async {
-        let epoch = take(log, &claim, token).await?;
+        let epoch = take(log, &claim, (token, step)).await?;
         log.keeper.forget(&log.owning);
         let head = read::end(log, "own").await?;
         if head.epoch == epoch {
@@ -57,7 +61,7 @@ pub(super) async fn own(log: &RedisLog, claim: Claim) -> Result<Ownership, Error
 
 /// Takes the board over, and says the epoch. The script is told the epoch that it raises, so that one which
 /// was given up, and comes late, changes nothing.
-async fn take(log: &RedisLog, claim: &Claim, token: Uuid) -> Result<Epoch, Error> {
+async fn take(log: &RedisLog, claim: &Claim, (token, step): (Uuid, u64)) -> Result<Epoch, Error> {
     let answers = log.answers();
     let mut before = None;
     loop {
@@ -76,9 +80,15 @@ async fn take(log: &RedisLog, claim: &Claim, token: Uuid) -> Result<Epoch, Error
         arguments.push(claim.program.as_str());
         arguments.push(claim.endpoint.as_deref().unwrap_or_default());
         arguments.number(epoch);
+        arguments.number(step);
+        arguments.number(u8::from(log.moving != Moving::No));
         let mut said = answers.list(log.tell("own", &OWN, &arguments).await?)?.into_iter();
         match &answers.bytes(said.next().unwrap_or(Value::Nil))?[..] {
-            b"done" => return Ok(Epoch(epoch + 1)),
+            b"done" => return Ok(Epoch(epoch + step)),
+            b"marked" => {
+                let mark = answers.string(said.next().unwrap_or(Value::Nil))?;
+                return Err(Mark::parse(&log.place, &mark)?.refusal(&log.place));
+            }
             b"owned" => {
                 let owner = owner_of(answers, said.next())?;
                 return Err(owned(log, owner));
@@ -88,6 +98,15 @@ async fn take(log: &RedisLog, claim: &Claim, token: Uuid) -> Result<Epoch, Error
             b"epoch" => return Err(owned(log, owner(log).await?)),
             _ => return Err(log.gone()),
         }
+    }
+}
+
+/// By how much owning raises the epoch. Who moves a board here begins with the epoch that it has: what
+/// another one who moved it had under way there is what this one appends too.
+fn step(moving: &Moving, owns: bool) -> u64 {
+    match moving {
+        Moving::Here { .. } if !owns => 0,
+        Moving::Here { .. } | Moving::No | Moving::Away => 1,
     }
 }
 

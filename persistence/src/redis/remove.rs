@@ -13,7 +13,7 @@ use super::own::random;
 use super::read;
 use super::scripts::{Arguments, CLEAR};
 use super::target::Target;
-use crate::open::Mode;
+use crate::open::OpenOptions;
 
 /// How many names are tried for a board that is moved aside.
 const TRIES_MAX: u32 = 1_000;
@@ -65,7 +65,7 @@ pub(crate) async fn move_aside(target: &Target) -> Result<String, Error> {
 
 /// The board, which nobody else owns meanwhile.
 async fn owned(target: &Target, action: &'static str) -> Result<RedisLog, Error> {
-    let log = open(target.clone(), Mode::Existing).await?;
+    let log = open(target.clone(), OpenOptions::leaving()).await?;
     let program = ProgramName::new("artel").map_err(|error| Error::Unavailable {
         action,
         place: target.place(),

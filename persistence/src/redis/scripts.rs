@@ -79,6 +79,7 @@ scripts! {
     FREE = "free.lua";
     HEAD = "head.lua";
     LOOK_UP = "look_up.lua";
+    MARK = "mark.lua";
     OWN = "own.lua";
     READ = "read.lua";
     RENEW = "renew.lua";

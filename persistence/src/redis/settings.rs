@@ -21,12 +21,15 @@ struct Broken {
     instead: &'static str,
 }
 
+/// What a server says of itself.
+pub(super) fn facts(about: &str) -> BTreeMap<&str, &str> {
+    about.lines().filter_map(|line| line.trim_end().split_once(':')).collect()
+}
+
 /// Looks whether the server keeps what the log promises.
 pub(super) async fn check(target: &Target, link: &Line, about: &str) -> Result<(), Error> {
-    let said: BTreeMap<&str, &str> =
-        about.lines().filter_map(|line| line.trim_end().split_once(':')).collect();
     let settings = settings(target, link).await;
-    match broken(target, &said, settings.as_ref()) {
+    match broken(target, &facts(about), settings.as_ref()) {
         None => Ok(()),
         Some(Broken { problem, instead }) => {
             Err(Error::Unfit { place: target.place(), problem, instead: instead.to_owned() })

@@ -24,6 +24,7 @@ use super::own::Owning;
 use super::write_ahead::WriteAhead;
 use super::{append, look_up, own, query, read, snapshot};
 use crate::connections::Connections;
+use crate::open::Moving;
 
 /// How often somebody looks who waits for the board.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -34,6 +35,7 @@ pub(crate) struct SqliteLog {
     pub(super) path: PathBuf,
     pub(super) synchronous: Synchronous,
     pub(super) read_only: bool,
+    pub(super) moving: Moving,
     pub(super) readers: Connections<SqliteConnection>,
     /// One: SQLite has one writer at a time, and would make a second one poll.
     pub(super) writer: Connections<SqliteConnection>,

@@ -7,7 +7,7 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Executor};
 
 /// Step n leads from version n to version n + 1.
-const STEPS: [&str; 1] = [FIRST];
+const STEPS: [&str; 2] = [FIRST, MARK];
 
 /// The version that this release writes, and the newest that it reads.
 pub(super) const VERSION: u32 = STEPS.len() as u32;
@@ -106,6 +106,11 @@ CREATE TABLE snapshot_part (
     bytes BLOB NOT NULL,
     PRIMARY KEY (seq, part)
 ) STRICT;
+";
+
+/// What a board is marked as that is moved.
+const MARK: &str = "
+ALTER TABLE head ADD COLUMN mark TEXT;
 ";
 
 /// Brings the tables from a version to [`VERSION`], in one transaction. The connection must be

@@ -15,10 +15,12 @@
 mod append;
 mod bulk;
 mod error;
+mod examine;
 mod file;
 mod format;
 mod handle;
 mod look_up;
+mod mark;
 mod migrate;
 mod open;
 mod own;
@@ -29,6 +31,8 @@ mod rows;
 mod snapshot;
 mod write_ahead;
 
+pub(crate) use examine::examine;
 pub(crate) use file::{File, Synchronous};
+pub(crate) use mark::{mark, marked};
 pub(crate) use open::open;
 pub(crate) use remove::{move_aside, remove};

@@ -20,9 +20,10 @@ use super::file::{APPLICATION_ID, File, Found, Synchronous, beside, inspect, res
 use super::handle::SqliteLog;
 use super::own::{Lock, Owning};
 use super::write_ahead::WriteAhead;
-use super::{append, bulk, migrate, read};
+use super::{append, bulk, mark, migrate, read};
 use crate::connections::Connections;
-use crate::open::{CreateBoard, Mode};
+use crate::mark::Mark;
+use crate::open::{CreateBoard, Mode, Moving, OpenOptions};
 
 /// Connections that read at the same time.
 const READERS: u32 = 4;
@@ -33,24 +34,25 @@ pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How much of the file the writing connection keeps in memory, in KiB.
 const WRITER_CACHE_KIB: u32 = 32 * 1024;
 
-pub(crate) async fn open(file: File, mode: Mode) -> Result<SqliteLog, Error> {
+pub(crate) async fn open(file: File, options: OpenOptions) -> Result<SqliteLog, Error> {
+    let OpenOptions { mode, moving } = options;
     let path = resolve(&file.path)?;
     let read_only = matches!(mode, Mode::ReadOnly);
     if inspect(&path).await? == Found::Nothing {
         match mode {
-            Mode::Create(board) => create(&path, &board).await?,
+            Mode::Create(board) => create(&path, &board, &moving).await?,
             Mode::Existing | Mode::ReadOnly => {
                 return Err(Error::Missing { place: path.display().to_string() });
             }
         }
     }
-    let log = log(path, file.synchronous, read_only);
+    let log = log(path, file.synchronous, read_only, moving);
     check(&log).await?;
     Ok(log)
 }
 
 /// A log that nobody has looked into yet.
-fn log(path: PathBuf, synchronous: Synchronous, read_only: bool) -> SqliteLog {
+fn log(path: PathBuf, synchronous: Synchronous, read_only: bool, moving: Moving) -> SqliteLog {
     let place = path.display().to_string();
     let readers =
         Connections::new(&place, reading_options(&path), (String::new(), run), unopened, READERS);
@@ -63,6 +65,7 @@ fn log(path: PathBuf, synchronous: Synchronous, read_only: bool) -> SqliteLog {
         path,
         synchronous,
         read_only,
+        moving,
         readers,
         writer,
         snapshots: Semaphore::new(1),
@@ -127,13 +130,18 @@ async fn check(log: &SqliteLog) -> Result<(), Error> {
     }
     let mut reader = log.readers.check_out().await?;
     tables(&log.place, reader.connection()).await?;
+    if log.moving == Moving::No
+        && let Some(mark) = mark::read(&log.place, reader.connection()).await?
+    {
+        mark.admit(&log.place, log.read_only)?;
+    }
     read::end(&log.place, reader.connection()).await?;
     reader.give_back();
     Ok(())
 }
 
 /// The schema version of the file, if this release can read it.
-async fn version(place: &str, connection: &mut SqliteConnection) -> Result<u32, Error> {
+pub(super) async fn version(place: &str, connection: &mut SqliteConnection) -> Result<u32, Error> {
     let cannot = |error| reading("open", place, error);
     let row = connection.fetch_one("PRAGMA application_id").await.map_err(cannot)?;
     if row.try_get::<i32, _>(0).map_err(cannot)? != APPLICATION_ID {
@@ -171,7 +179,7 @@ async fn tables(place: &str, connection: &mut SqliteConnection) -> Result<(), Er
 
 /// Makes the file elsewhere and moves it to its place when it is whole, so that there never is half
 /// a board. The owner's lock keeps two processes from doing it at once.
-async fn create(path: &Path, board: &CreateBoard) -> Result<(), Error> {
+async fn create(path: &Path, board: &CreateBoard, moving: &Moving) -> Result<(), Error> {
     let lock = match Lock::acquire(path) {
         Ok(lock) => lock,
         // Somebody else has just made it and owns it.
@@ -192,7 +200,7 @@ async fn create(path: &Path, board: &CreateBoard) -> Result<(), Error> {
             Ok(()) | Err(_) => {}
         }
     }
-    fill(&draft, board)
+    fill(&draft, board, moving)
         .await
         .map_err(|error| reading("create", &path.display().to_string(), error))?;
     fs::rename(&draft, path).map_err(|error| io("create", path, error))?;
@@ -200,19 +208,24 @@ async fn create(path: &Path, board: &CreateBoard) -> Result<(), Error> {
     Ok(())
 }
 
-async fn fill(draft: &Path, board: &CreateBoard) -> Result<(), sqlx::Error> {
+async fn fill(draft: &Path, board: &CreateBoard, moving: &Moving) -> Result<(), sqlx::Error> {
     let options = writing_options(draft, Synchronous::Full).create_if_missing(true);
     let mut connection = options.connect().await?;
     let mark = format!("PRAGMA application_id = {APPLICATION_ID}");
     connection.execute(AssertSqlSafe(mark)).await?;
     migrate::migrate(&mut connection, 0).await?;
-    let head = "INSERT INTO head (only, board, incarnation, dev, epoch, seq, hash, at) \
-                VALUES (1, ?, ?, ?, 0, 0, ?, 0)";
+    let head = "INSERT INTO head (only, board, incarnation, dev, epoch, seq, hash, at, mark) \
+                VALUES (1, ?, ?, ?, 0, 0, ?, 0, ?)";
+    let mark = match moving {
+        Moving::Here { from } => Some(Mark::Arriving { from: from.clone() }.text()),
+        Moving::No | Moving::Away => None,
+    };
     sqlx::query(head)
         .bind(board.board.as_str())
         .bind(&board.incarnation.as_bytes()[..])
         .bind(i64::from(board.dev))
         .bind(&genesis(board.incarnation).0[..])
+        .bind(mark)
         .execute(&mut connection)
         .await?;
     connection.close().await
@@ -239,8 +252,9 @@ mod tests {
         let path = folder.path().join("board.db");
         let (board, incarnation) = (BoardName::new("b").unwrap(), Incarnation::from_bytes([1; 16]));
         for (synchronous, says) in [(Synchronous::Full, 2), (Synchronous::Normal, 1)] {
-            let mode = Mode::Create(CreateBoard { board: board.clone(), incarnation, dev: false });
-            let log = open(File { path: path.clone(), synchronous }, mode).await.unwrap();
+            let create = CreateBoard { board: board.clone(), incarnation, dev: false };
+            let file = File { path: path.clone(), synchronous };
+            let log = open(file, OpenOptions::create(create)).await.unwrap();
             let mut writer = log.writer.check_out().await.unwrap();
             let mut mover = log.write_ahead.options().connect().await.unwrap();
             for connection in [writer.connection(), &mut mover] {

@@ -15,7 +15,8 @@ use artel_core::log::{Claim, Error, Owner, Ownership};
 use super::error::{io, reading};
 use super::file::beside;
 use super::handle::SqliteLog;
-use super::read;
+use super::{mark, read};
+use crate::open::Moving;
 
 /// How often the lock is tried while others only look whether it is held.
 const TRIES_MAX: usize = 1_000;
@@ -26,10 +27,19 @@ pub(super) async fn own(log: &SqliteLog, claim: Claim) -> Result<Ownership, Erro
     let mut writer = log.writer.check_out().await?;
     // What is still under way on another connection either is in the file when this statement
     // begins, or finds the higher epoch there when it comes.
-    sqlx::query("UPDATE head SET epoch = epoch + 1")
+    let owned = sqlx::query("UPDATE head SET epoch = epoch + ? WHERE mark IS NULL OR ?")
+        .bind(step(&log.moving, lock.is_none()))
+        .bind(log.moving != Moving::No)
         .execute(writer.connection())
         .await
         .map_err(|error| reading("own", &log.place, error))?;
+    if owned.rows_affected() == 0 {
+        // It was marked since this log was opened.
+        let mark = mark::read(&log.place, writer.connection()).await?;
+        writer.give_back();
+        let missing = || Error::Missing { place: log.place.clone() };
+        return Err(mark.map_or_else(missing, |mark| mark.refusal(&log.place)));
+    }
     let head = read::end(&log.place, writer.connection()).await?;
     writer.give_back();
     let owner = Owner {
@@ -41,6 +51,15 @@ pub(super) async fn own(log: &SqliteLog, claim: Claim) -> Result<Ownership, Erro
         return Err(log.writer.closed_error());
     }
     Ok(Ownership { epoch: head.epoch, head })
+}
+
+/// By how much owning raises the epoch. Who moves a board here begins with the epoch that it has: what
+/// another one who moved it had under way there is what this one appends too.
+fn step(moving: &Moving, owns: bool) -> i64 {
+    match moving {
+        Moving::Here { .. } if !owns => 0,
+        Moving::Here { .. } | Moving::No | Moving::Away => 1,
+    }
 }
 
 /// What one log object knows of its ownership.

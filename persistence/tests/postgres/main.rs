@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod damage;
 #[cfg(test)]
+mod examine;
+#[cfg(test)]
 mod open;
 #[cfg(test)]
 mod own;

@@ -1,0 +1,306 @@
+//! What there is to say of a server and of a board on it. Nothing here writes to a table: a commit is
+//! timed by a message that goes into the server's own log of changes and that nobody reads.
+
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::{ConnectOptions, Executor, Row};
+use tokio::time::Instant;
+
+use artel_core::finding::{Code, Finding};
+use artel_core::log::Error;
+use artel_core::time::Clock;
+
+use super::connect::{run, setup};
+use super::error::reading;
+use super::format::get;
+use super::migrate;
+use super::settings::{self, Settings};
+use super::target::Target;
+use crate::measured::{self, bytes, latency};
+use crate::server::Promise;
+
+/// How many connections a program with one board may want: those of its log, and one that renews.
+const CONNECTIONS_WANTED: i32 = 6;
+
+const SERVER: &str = "SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only'), \
+     current_setting('synchronous_standby_names'), \
+     current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int, \
+     (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend')::int, \
+     coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false), \
+     coalesce(inet_server_addr() = inet_client_addr(), true)";
+
+/// Commits something that is in no table, and waits for the disk as an append does.
+const COMMIT: &str = "SELECT pg_logical_emit_message(true, 'artel doctor', '')";
+
+const NOW: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+/// How often the server's clock is read: the quickest answer is the nearest.
+const CLOCK_READS: usize = 5;
+
+const BOARD: &str = "SELECT b.no, b.name, b.seq, o.pid, o.program, o.endpoint, \
+     extract(epoch FROM o.until - clock_timestamp())::double precision \
+     FROM board b LEFT JOIN owner o ON o.board_no = b.no WHERE b.key = $1";
+
+const SIZE: &str = "SELECT (SELECT count(*) FROM board), \
+     (SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class c \
+     JOIN pg_namespace n ON n.oid = c.relnamespace \
+     WHERE n.nspname = current_schema() AND c.relkind = 'r')";
+
+/// Examines a server and a board on it. What keeps the rest from being looked at comes last.
+pub(crate) async fn examine(target: &Target, clock: &dyn Clock) -> Result<Vec<Finding>, Error> {
+    let place = target.place();
+    let cannot = |error| reading("open", &place, error);
+    let mut connection = target.options.connect().await.map_err(cannot)?;
+    run(&mut connection, setup(&target.schema)).await.map_err(cannot)?;
+    let connection = &mut connection;
+    let settings = settings::read(&place, connection).await?;
+    let version = format!("PostgreSQL {}", settings.version);
+    if !settings.is_known() {
+        let advice = "use PostgreSQL 13 or a later one";
+        return Ok(vec![Finding::problem(Code::ServerVersion, version, advice)]);
+    }
+    let mut findings = vec![Finding::ok(Code::ServerVersion, version)];
+    let takes_writes = server(&place, connection, &mut findings).await?;
+    findings.push(durability(&settings, target.promise));
+    match settings::pooled(target, connection).await {
+        Ok(()) => findings.push(Finding::ok(
+            Code::ServerPool,
+            "each session has a connection of its own all the way",
+        )),
+        Err(Error::Unfit { problem, instead, .. }) => {
+            findings.push(Finding::problem(Code::ServerPool, problem, instead));
+            return Ok(findings);
+        }
+        Err(error) => return Err(error),
+    }
+    findings.push(clock_difference(&place, connection, clock).await?);
+    if takes_writes {
+        findings.push(commit_latency(connection).await);
+    }
+    tables(target, connection, &mut findings).await?;
+    Ok(findings)
+}
+
+/// What the server says of itself; whether it takes writes.
+async fn server(
+    place: &str,
+    connection: &mut PgConnection,
+    findings: &mut Vec<Finding>,
+) -> Result<bool, Error> {
+    let row = connection.fetch_one(SERVER).await;
+    let row = row.map_err(|error| reading("open", place, error))?;
+    let (standby, read_only): (bool, String) = (get(place, &row, 0)?, get(place, &row, 1)?);
+    let takes_writes = !standby && read_only != "on";
+    findings.push(match (standby, takes_writes) {
+        (_, true) => Finding::ok(Code::ServerRole, "the server takes writes"),
+        (true, false) => Finding::problem(
+            Code::ServerRole,
+            "the server is a stand-by, which takes no writes",
+            "name the primary in the URL; a verb that only reads works here too",
+        ),
+        (false, false) => Finding::problem(
+            Code::ServerRole,
+            "`default_transaction_read_only` is on, so that nothing can be written",
+            "switch it off for the database, or for the user that the program is there",
+        ),
+    });
+    let stand_bys: String = get(place, &row, 2)?;
+    findings.push(Finding::ok(
+        Code::FailOver,
+        if stand_bys.is_empty() {
+            "no synchronous stand-by: what was acknowledged is lost with the server's host"
+                .to_owned()
+        } else {
+            format!("synchronous stand-bys `{stand_bys}` have what was acknowledged")
+        },
+    ));
+    findings.push(connections(place, &row)?);
+    let (encrypted, same_host): (bool, bool) = (get(place, &row, 5)?, get(place, &row, 6)?);
+    findings.push(match (encrypted, same_host) {
+        (true, _) => Finding::ok(Code::Encryption, "the way to the server is encrypted"),
+        (false, true) => Finding::ok(Code::Encryption, "the server is on this machine"),
+        (false, false) => Finding::warning(
+            Code::Encryption,
+            "the way to the server is not encrypted, and it is another machine",
+            "say `sslmode=verify-full` in the URL, and `sslrootcert` where the certificate is your own",
+        ),
+    });
+    Ok(takes_writes)
+}
+
+fn connections(place: &str, row: &PgRow) -> Result<Finding, Error> {
+    let (most, now): (i32, i32) = (get(place, row, 3)?, get(place, row, 4)?);
+    let found = format!("{now} of {most} connections of the server are in use");
+    if most - now >= CONNECTIONS_WANTED {
+        return Ok(Finding::ok(Code::ServerConnections, found));
+    }
+    Ok(Finding::warning(
+        Code::ServerConnections,
+        format!("{found}, and a program with one board may want {CONNECTIONS_WANTED}"),
+        "raise `max_connections`, lower `connections` in the URL of each board, or put a pool in session \
+         mode between",
+    ))
+}
+
+fn durability(settings: &Settings, promise: Promise) -> Finding {
+    let all =
+        settings.durability.iter().map(|(setting, value)| format!("`{setting}` is `{value}`"));
+    let all = all.collect::<Vec<_>>().join(", ");
+    let broken: Vec<String> =
+        settings.broken().map(|(setting, _)| format!("`{setting}`")).collect();
+    match (broken.is_empty(), promise) {
+        (true, Promise::Host) => Finding::ok(
+            Code::Durability,
+            format!("{all}: what is acknowledged survives the death of the server's host"),
+        ),
+        (true, Promise::Process) => Finding::warning(
+            Code::Durability,
+            format!("{all}, and the URL asks for less: `durability=process`"),
+            "take `durability=process` out of the URL: the server promises more",
+        ),
+        (false, Promise::Process) => Finding::warning(
+            Code::Durability,
+            format!(
+                "{all}: what is acknowledged survives the death of the program and of nothing else, as \
+                 the URL asks for"
+            ),
+            format!("switch {} on where that is not enough", broken.join(" and ")),
+        ),
+        (false, Promise::Host) => Finding::problem(
+            Code::Durability,
+            format!(
+                "{all}: the server may lose what it has acknowledged, and the board is refused"
+            ),
+            format!(
+                "switch {} on, or say `durability=process` in the URL, which promises less",
+                broken.join(" and ")
+            ),
+        ),
+    }
+}
+
+async fn clock_difference(
+    place: &str,
+    connection: &mut PgConnection,
+    clock: &dyn Clock,
+) -> Result<Finding, Error> {
+    let mut nearest: Option<(Duration, i64)> = None;
+    for _ in 0..CLOCK_READS {
+        let (asked, here) = (clock.monotonic(), clock.wall());
+        let row = connection.fetch_one(NOW).await;
+        let row = row.map_err(|error| reading("read", place, error))?;
+        let way = clock.monotonic().saturating_sub(asked);
+        let there: i64 = get(place, &row, 0)?;
+        let half = i64::try_from(way.as_millis() / 2).unwrap_or(i64::MAX);
+        let ahead = there.saturating_sub(here.as_millis()).saturating_sub(half);
+        if nearest.is_none_or(|(shortest, _)| way < shortest) {
+            nearest = Some((way, ahead));
+        }
+    }
+    let (way, ahead) = nearest.unwrap_or_default();
+    Ok(measured::differs(ahead, way))
+}
+
+async fn commit_latency(connection: &mut PgConnection) -> Finding {
+    let mut took = Vec::new();
+    // The first one warms up.
+    for _ in 0..=measured::COMMITS {
+        let began = Instant::now();
+        if let Err(error) = connection.execute(COMMIT).await {
+            return measured::unmeasured(&error);
+        }
+        took.push(began.elapsed());
+    }
+    latency(&mut took[1..], "the way to the server and its disk")
+}
+
+/// What lies in the tables, if they are there.
+async fn tables(
+    target: &Target,
+    connection: &mut PgConnection,
+    findings: &mut Vec<Finding>,
+) -> Result<(), Error> {
+    let place = target.place();
+    match migrate::version(&place, connection).await {
+        Ok(None) => {
+            findings.push(Finding::ok(
+                Code::SchemaVersion,
+                format!(
+                    "there is no schema `{}` yet; who makes the first board makes it",
+                    target.schema
+                ),
+            ));
+            findings.push(measured::missing(&place));
+            return Ok(());
+        }
+        Ok(Some(version)) => findings.push(measured::schema(version, migrate::VERSION)),
+        Err(error @ (Error::Newer { .. } | Error::Damaged { .. })) => {
+            findings.push(measured::unreadable_schema(&error));
+            return Ok(());
+        }
+        Err(error) => return Err(error),
+    }
+    let cannot = |error| reading("read", &place, error);
+    let row = sqlx::query(BOARD).bind(&target.board).fetch_optional(&mut *connection).await;
+    let Some(row) = row.map_err(cannot)? else {
+        findings.push(measured::missing(&place));
+        return Ok(());
+    };
+    let seq: i64 = get(&place, &row, 2)?;
+    let size = connection.fetch_one(SIZE).await.map_err(cannot)?;
+    let (boards, len): (i64, i64) = (get(&place, &size, 0)?, get(&place, &size, 1)?);
+    findings.push(Finding::ok(
+        Code::BoardSize,
+        format!(
+            "{seq} events; the {boards} boards of schema `{}` take {} together",
+            target.schema,
+            bytes(u64::try_from(len).unwrap_or_default())
+        ),
+    ));
+    findings.push(ownership(&place, &row)?);
+    Ok(())
+}
+
+fn ownership(place: &str, row: &PgRow) -> Result<Finding, Error> {
+    let left: Option<f64> = row.try_get(6).map_err(|error| reading("read", place, error))?;
+    let Some(left) = left else {
+        return Ok(Finding::ok(Code::Ownership, "nobody owns the board"));
+    };
+    let (pid, program): (i64, String) = (get(place, row, 3)?, get(place, row, 4)?);
+    let endpoint: Option<String> = get(place, row, 5)?;
+    let owner = format!("`{program}` (process {pid} on its machine)");
+    if left >= 0.0 {
+        let answers = endpoint.map(|at| format!(", and answers at {at}")).unwrap_or_default();
+        let found =
+            format!("{owner} owns the board, for {left:.1} s if it is not renewed{answers}");
+        return Ok(Finding::ok(Code::Ownership, found));
+    }
+    Ok(Finding::warning(
+        Code::Ownership,
+        format!(
+            "{owner} did not give the board up: it died, or lost the server, {:.0} s ago at the latest",
+            -left
+        ),
+        format!("the board is free: see what became of `{program}`, and start it again"),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use artel_core::finding::Severity;
+
+    use super::*;
+
+    /// DOCTOR-3, POSTGRES-1: settings are judged by what the URL promises.
+    #[test]
+    fn settings_are_judged_by_the_promise() {
+        let settings = |fsync: &str| Settings::of([fsync, "on", "on"]);
+        let severity = |fsync, promise| durability(&settings(fsync), promise).severity;
+        assert_eq!(severity("on", Promise::Host), Severity::Ok);
+        assert_eq!(severity("on", Promise::Process), Severity::Warning);
+        assert_eq!(severity("off", Promise::Process), Severity::Warning);
+        assert_eq!(severity("off", Promise::Host), Severity::Problem);
+        let advice = durability(&settings("off"), Promise::Host).advice.unwrap();
+        assert!(advice.contains("switch `fsync` on"), "{advice}");
+    }
+}

@@ -1,0 +1,73 @@
+//! The mark of a board that is moved.
+
+use sqlx::postgres::PgConnection;
+use sqlx::{ConnectOptions, Connection};
+
+use artel_core::ids::Epoch;
+use artel_core::log::Error;
+
+use super::connect::{fetch, run, setup};
+use super::error::reading;
+use super::format::get;
+use super::handle::PostgresLog;
+use super::migrate;
+use super::target::Target;
+use crate::format::integer;
+use crate::mark::Mark;
+
+const SET: &str = "UPDATE board SET mark = $1 WHERE key = $2 AND epoch = $3";
+
+/// Marks a board, if it still has this epoch. What was appended before is on the disk when this is.
+pub(crate) async fn mark(target: &Target, epoch: Epoch, mark: Option<Mark>) -> Result<(), Error> {
+    let place = target.place();
+    let cannot = |error| reading("mark", &place, error);
+    let mut connection = connect(target).await?;
+    let set = sqlx::query(SET)
+        .bind(mark.map(|mark| mark.text()))
+        .bind(&target.board)
+        .bind(integer(epoch.get()));
+    let done = set.execute(&mut connection).await.map_err(cannot)?;
+    if done.rows_affected() == 1 {
+        return connection.close().await.map_err(cannot);
+    }
+    let newest = sqlx::query("SELECT epoch FROM board WHERE key = $1").bind(&target.board);
+    let newest = newest.fetch_optional(&mut connection).await.map_err(cannot)?;
+    let Some(row) = newest else { return Err(Error::Missing { place }) };
+    let newest: i64 = get(&place, &row, 0)?;
+    Err(Error::Fenced { epoch, newest: Epoch(u64::try_from(newest).unwrap_or_default()) })
+}
+
+/// The mark of a board.
+pub(crate) async fn marked(target: &Target) -> Result<Option<Mark>, Error> {
+    let place = target.place();
+    let cannot = |error| reading("read", &place, error);
+    let mut connection = connect(target).await?;
+    if migrate::version(&place, &mut connection).await?.is_none() {
+        return Err(Error::Missing { place });
+    }
+    let found = sqlx::query("SELECT mark FROM board WHERE key = $1").bind(&target.board);
+    let found = found.fetch_optional(&mut connection).await.map_err(cannot)?;
+    connection.close().await.map_err(cannot)?;
+    let Some(row) = found else { return Err(Error::Missing { place }) };
+    let mark: Option<String> = get(&place, &row, 0)?;
+    mark.map(|mark| Mark::parse(&place, &mark)).transpose()
+}
+
+/// Refuses to own what was marked since the log was opened.
+pub(super) async fn check(log: &PostgresLog) -> Result<(), Error> {
+    let rows = sqlx::query("SELECT mark FROM board WHERE no = $1").bind(log.board_no);
+    let rows = fetch(log, rows).await?;
+    let Some(row) = rows.first() else { return Ok(()) };
+    match get::<Option<String>>(&log.place, row, 0)? {
+        Some(mark) => Err(Mark::parse(&log.place, &mark)?.refusal(&log.place)),
+        None => Ok(()),
+    }
+}
+
+async fn connect(target: &Target) -> Result<PgConnection, Error> {
+    let place = target.place();
+    let cannot = |error| reading("open", &place, error);
+    let mut connection = target.options.connect().await.map_err(cannot)?;
+    run(&mut connection, setup(&target.schema)).await.map_err(cannot)?;
+    Ok(connection)
+}

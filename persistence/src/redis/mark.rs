@@ -1,0 +1,55 @@
+//! The mark of a board that is moved.
+
+use redis::{Value, cmd};
+
+use artel_core::ids::Epoch;
+use artel_core::log::Error;
+
+use super::connect::Line;
+use super::error::reading;
+use super::format::Answers;
+use super::open::tag;
+use super::scripts::{Arguments, MARK};
+use super::target::Target;
+use crate::mark::Mark;
+
+/// Marks a board, if it still has this epoch. What was appended before is on the disk when this is, where the
+/// server writes what it acknowledges to its disk first.
+pub(crate) async fn mark(target: &Target, epoch: Epoch, mark: Option<Mark>) -> Result<(), Error> {
+    let place = target.place();
+    let (line, keys) = board(target).await?;
+    let mut arguments = Arguments::default();
+    arguments.push(&*keys);
+    arguments.number(epoch);
+    arguments.push(mark.map(|mark| mark.text()).unwrap_or_default());
+    let done = line.run(&MARK, &[format!("{keys}head").into_bytes()], &arguments).await;
+    let newest = match done.map_err(|error| reading("mark", &place, error))? {
+        Value::Nil => return Err(Error::Missing { place }),
+        newest => Epoch(Answers { place: &place }.seq(newest)?.get()),
+    };
+    if newest == epoch { Ok(()) } else { Err(Error::Fenced { epoch, newest }) }
+}
+
+/// The mark of a board.
+pub(crate) async fn marked(target: &Target) -> Result<Option<Mark>, Error> {
+    let (line, keys) = board(target).await?;
+    read(target, &line, &keys).await
+}
+
+/// The mark of a board whose keys are known.
+pub(super) async fn read(target: &Target, line: &Line, keys: &str) -> Result<Option<Mark>, Error> {
+    let place = target.place();
+    let mut get = cmd("HGET");
+    get.arg(format!("{keys}head")).arg("mark");
+    let found = line.send(&get).await.map_err(|error| reading("read", &place, error))?;
+    let found = Answers { place: &place }.optional(found)?;
+    found.map(|mark| Mark::parse(&place, &String::from_utf8_lossy(&mark))).transpose()
+}
+
+async fn board(target: &Target) -> Result<(Line, String), Error> {
+    let (line, _) = Line::open(target).await?;
+    match tag(target, &line, &target.board).await? {
+        Some(tag) => Ok((line, target.keys(&tag))),
+        None => Err(Error::Missing { place: target.place() }),
+    }
+}

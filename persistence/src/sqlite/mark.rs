@@ -1,0 +1,59 @@
+//! The mark of a board that is moved.
+
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{ConnectOptions, Connection, Executor, Row};
+
+use artel_core::ids::Epoch;
+use artel_core::log::Error;
+
+use super::error::reading;
+use super::file::{File, Found, Synchronous, inspect, resolve};
+use super::open::{reading_options, writing_options};
+use crate::format::integer;
+use crate::mark::Mark;
+
+const SET: &str = "UPDATE head SET mark = ? WHERE epoch = ?";
+
+/// Marks a board, if it still has this epoch. What was appended before is on the disk when this is.
+pub(crate) async fn mark(file: &File, epoch: Epoch, mark: Option<Mark>) -> Result<(), Error> {
+    let path = resolve(&file.path)?;
+    let place = path.display().to_string();
+    let cannot = |error| reading("mark", &place, error);
+    let mut connection =
+        writing_options(&path, Synchronous::Full).connect().await.map_err(cannot)?;
+    let set = sqlx::query(SET).bind(mark.map(|mark| mark.text())).bind(integer(epoch.get()));
+    let done = set.execute(&mut connection).await.map_err(cannot)?;
+    if done.rows_affected() == 1 {
+        return connection.close().await.map_err(cannot);
+    }
+    let row = connection.fetch_one("SELECT epoch FROM head").await.map_err(cannot)?;
+    let newest: i64 = row.try_get(0).map_err(cannot)?;
+    Err(Error::Fenced { epoch, newest: Epoch(u64::try_from(newest).unwrap_or_default()) })
+}
+
+/// The mark of a board.
+pub(crate) async fn marked(file: &File) -> Result<Option<Mark>, Error> {
+    let path = resolve(&file.path)?;
+    let place = path.display().to_string();
+    if inspect(&path).await? == Found::Nothing {
+        return Err(Error::Missing { place });
+    }
+    let cannot = |error| reading("read", &place, error);
+    let mut connection = reading_options(&path).connect().await.map_err(cannot)?;
+    let mark = read(&place, &mut connection).await?;
+    connection.close().await.map_err(cannot)?;
+    Ok(mark)
+}
+
+/// The mark that stands with the head.
+pub(super) async fn read(
+    place: &str,
+    connection: &mut SqliteConnection,
+) -> Result<Option<Mark>, Error> {
+    let cannot = |error| reading("read", place, error);
+    let row = connection.fetch_optional("SELECT mark FROM head").await.map_err(cannot)?;
+    // What a head without a row means is said by whoever reads all of it.
+    let Some(row) = row else { return Ok(None) };
+    let mark: Option<String> = row.try_get(0).map_err(cannot)?;
+    mark.map(|mark| Mark::parse(place, &mark)).transpose()
+}

@@ -1,0 +1,73 @@
+//! A log that is owned while a board is moved, under the name of the mover.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use artel_core::ids::Epoch;
+use artel_core::log::{Append, Claim, Error, Head, Log};
+use artel_core::names::ProgramName;
+
+use crate::entropy::{OsEntropy, process_id};
+
+/// What whoever moves a board calls itself.
+const MOVER: &str = "artel-board-move";
+/// How long a mover that died may own a log on a server beyond its death: a little more than ownership lasts
+/// unless a URL says otherwise.
+const PATIENCE: Duration = Duration::from_secs(12);
+/// How often it is tried meanwhile.
+const ROUND: Duration = Duration::from_millis(200);
+
+/// A log that is owned.
+pub(super) struct Owned {
+    pub(super) log: Arc<dyn Log>,
+    /// The head as it was taken over.
+    pub(super) head: Head,
+    claim: Claim,
+}
+
+impl Owned {
+    /// Owns a log, at once or, where a mover that died owns it still, as soon as that is over.
+    pub(super) async fn take(log: Arc<dyn Log>) -> Result<Self, Error> {
+        let claim = Claim {
+            process: process_id(&OsEntropy),
+            program: ProgramName::new(MOVER).expect("this is a name"),
+            endpoint: None,
+        };
+        let until = Instant::now() + PATIENCE;
+        let head = loop {
+            match log.own(claim.clone()).await {
+                Ok(ownership) => break ownership.head,
+                Err(Error::Owned { owner, .. })
+                    if owner.program == MOVER && Instant::now() < until =>
+                {
+                    sleep(ROUND).await;
+                }
+                Err(error) => return Err(error),
+            }
+        };
+        Ok(Self { log, head, claim })
+    }
+
+    /// Owns a log that a board arrives in again and again, until it has the epoch of what comes next.
+    pub(super) async fn reach(&mut self, epoch: Epoch) -> Result<(), Error> {
+        while self.head.epoch < epoch {
+            self.head = self.log.own(self.claim.clone()).await?.head;
+        }
+        Ok(())
+    }
+
+    /// Appends what a committer appended to another log.
+    pub(super) async fn bring(&mut self, append: Append) -> Result<(), Error> {
+        self.reach(append.batch.header.epoch).await?;
+        self.log.append(append).await
+    }
+
+    /// Gives the log up and lets go of it.
+    pub(super) async fn close(self) {
+        // Where it cannot be given up, the ownership ends by itself.
+        let _ = self.log.disown(self.head.epoch).await;
+        self.log.close().await;
+    }
+}

@@ -1,0 +1,128 @@
+//! What a board that nobody does anything with costs its server: the renewals of its ownership, and nothing
+//! else.
+//!
+//! Not in dev/test --quick: it starts a server, and watches it for a quarter of a minute.
+
+#[cfg(test)]
+mod postgres {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use schemars::JsonSchema;
+    use serde::{Deserialize, Serialize};
+    use sqlx::postgres::{PgConnectOptions, PgConnection};
+    use sqlx::{AssertSqlSafe, ConnectOptions, Executor, Row};
+
+    use artel::{Artifact, Board, Context, Error, Running};
+    use artel_testkit::servers::PostgresServer;
+
+    #[derive(Serialize, Deserialize, JsonSchema, Artifact)]
+    struct Order {
+        size: u32,
+    }
+
+    /// How long boards are owned without being renewed: renewals come after a third of it.
+    const OWNERSHIP: Duration = Duration::from_secs(1);
+    /// How long the server is watched at least.
+    const WATCHED: Duration = Duration::from_secs(5);
+    /// After this time a connection of the server's has told what it did, however idle it is.
+    const TOLD: Duration = Duration::from_secs(12);
+    /// What an idle board may cost beside its renewals.
+    const BESIDE: u64 = 2;
+
+    async fn work(_: Context, _: Arc<Order>) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn connect(server: &PostgresServer) -> PgConnection {
+        server.url().parse::<PgConnectOptions>().unwrap().connect().await.unwrap()
+    }
+
+    /// So many boards in a database of their own, each of which has done something.
+    async fn boards(server: &PostgresServer, database: &str, count: u32) -> Vec<Running> {
+        let create = format!("CREATE DATABASE {database}");
+        connect(server).await.execute(AssertSqlSafe(create)).await.unwrap();
+        let place = server
+            .url()
+            .rsplit_once('/')
+            .map(|(server, _)| format!("{server}/{database}"))
+            .unwrap();
+        let mut all = Vec::new();
+        for number in 0..count {
+            let board = Board::open(format!("{place}?board=b{number}&ownership=1s")).await.unwrap();
+            board.agent("work").on::<Order>().run(work);
+            let running = board.start().await.unwrap();
+            let receipt = running.publish(Order { size: number }).await.unwrap();
+            running.settled(receipt.correlation).await.unwrap();
+            all.push(running);
+        }
+        all
+    }
+
+    /// The server's clock, and how many transactions each database has had, as far as its connections have
+    /// told. It is asked from a third database, and takes its time, so as not to take that of others.
+    async fn look(connection: &mut PgConnection) -> (Duration, [u64; 2]) {
+        let sql = "SELECT extract(epoch FROM clock_timestamp())::float8, \
+             (SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = 'one'), \
+             (SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = 'many') \
+             FROM (SELECT pg_sleep(0.02)) AS a_moment";
+        let row = connection.fetch_one(sql).await.unwrap();
+        let count = |column: usize| u64::try_from(row.get::<i64, _>(column)).unwrap();
+        (Duration::from_secs_f64(row.get(0)), [count(1), count(2)])
+    }
+
+    /// Looks until a moment of the server's clock, and then until the count of a database rises: whoever
+    /// renews has just told all that it did.
+    async fn rise(connection: &mut PgConnection, from: Duration, which: usize) -> (Duration, u64) {
+        let mut before = None;
+        loop {
+            let (now, counts) = look(connection).await;
+            if now >= from {
+                let count = counts[which];
+                if before.is_some_and(|before| before < count) {
+                    return (now, count);
+                }
+                before = Some(count);
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// What the transactions of a database may be in a time: a renewal after each third of an ownership.
+    fn renewals(time: Duration) -> u64 {
+        (time.as_secs_f64() / (OWNERSHIP / 3).as_secs_f64()).ceil() as u64
+    }
+
+    /// How many transactions a database has had in a while, in which it had no more than renewals.
+    async fn watch(server: &PostgresServer, idle: Duration, which: usize) -> u64 {
+        let mut connection = connect(server).await;
+        let (began, before) = rise(&mut connection, idle + TOLD, which).await;
+        let (ended, after) = rise(&mut connection, began + WATCHED, which).await;
+        let (made, time) = (after - before, ended - began);
+        let renewals = renewals(time);
+        let told =
+            format!("{made} transactions in {time:?}, in which there are {renewals} renewals");
+        assert!(made <= renewals + BESIDE, "{told}");
+        assert!(made >= renewals / 2, "the renewals are not counted: {told}");
+        made
+    }
+
+    /// POSTGRES-10, POSTGRES-31: an idle board makes no transaction but the renewals of its ownership, and twenty
+    /// boards of a process make as many as one.
+    #[tokio::test]
+    async fn idle_boards_cost_their_renewals() {
+        let server = PostgresServer::start();
+        // What the server does by itself has transactions too.
+        let mut connection = connect(&server).await;
+        connection.execute("ALTER SYSTEM SET autovacuum = off").await.unwrap();
+        connection.execute("SELECT pg_reload_conf()").await.unwrap();
+        let (one, many) = (boards(&server, "one", 1).await, boards(&server, "many", 20).await);
+        let (idle, _) = look(&mut connection).await;
+        let made = tokio::join!(watch(&server, idle, 0), watch(&server, idle, 1));
+        let made = [made.0, made.1];
+        assert!(made[1] <= made[0] + BESIDE * 2, "one board made {}, twenty {}", made[0], made[1]);
+        for running in one.into_iter().chain(many) {
+            assert!(running.shutdown().await.complete);
+        }
+    }
+}

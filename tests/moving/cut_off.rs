@@ -1,0 +1,79 @@
+//! Moves that are cut off: in the middle, and between the two marks at the end.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use artel::{Board, OpenError, Reader, log, move_board};
+use artel_persistence::{Mark, OpenOptions, mark, marked};
+
+use super::board::{goes_on, identity, make};
+use super::files::{Files, refusal};
+
+/// Moves a board until it has come some events further, and drops the move there.
+async fn begin(from: &str, to: &str, events: u64) {
+    let (seen, first) = (AtomicU64::new(0), AtomicU64::new(0));
+    let moving = move_board(from, to, |seq, _| {
+        let _ = first.compare_exchange(0, seq.get(), Ordering::Relaxed, Ordering::Relaxed);
+        seen.store(seq.get(), Ordering::Relaxed);
+    });
+    let enough = async {
+        while seen.load(Ordering::Relaxed) < first.load(Ordering::Relaxed) + events {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        () = enough => {}
+        moved = moving => panic!("it came to its end before it was cut off: {moved:?}"),
+    }
+}
+
+/// MOVE-3: what has arrived in part is refused, to readers too, with where it comes from; and each further call
+/// goes on where the one before it stopped, until all is there.
+#[tokio::test]
+async fn a_move_goes_on_where_it_was_cut_off() {
+    let files = Files::new();
+    let (from, to) = (files.url("a.db"), files.url("b.db"));
+    make(&from).await;
+    let before = identity(&from).await;
+    for _ in 0..3 {
+        begin(&from, &to, 20).await;
+        assert_eq!(refusal(&to).await, "log-unfinished");
+        match Reader::open(&to).await {
+            Err(OpenError::Log { source: log::Error::Unfinished { from, .. }, .. }) => {
+                assert!(from.ends_with("a.db"));
+            }
+            other => panic!("{other:?}"),
+        }
+        // Nothing has changed where it was.
+        Board::open(&from).await.unwrap();
+    }
+    let other = files.url("c.db");
+    make(&other).await;
+    let refused = move_board(&other, &to, |_, _| {}).await.unwrap_err();
+    assert_eq!(refused.code(), "move-another", "{refused:?}");
+    let moved = move_board(&from, &to, |_, _| {}).await.unwrap();
+    assert!(moved.from.get() >= 60, "{moved:?}");
+    assert_eq!(identity(&to).await, before);
+    goes_on(&to).await;
+}
+
+/// MOVE-3, MOVE-4: between the two marks neither can be owned, and the same call takes the last step.
+#[tokio::test]
+async fn between_the_marks_nobody_goes_on() {
+    let files = Files::new();
+    let (from, to) = (files.url("a.db"), files.url("b.db"));
+    make(&from).await;
+    move_board(&from, &to, |_, _| {}).await.unwrap();
+    let arrived = artel_persistence::open(&to, OpenOptions::existing()).await.unwrap();
+    let epoch = arrived.head().await.unwrap().epoch;
+    arrived.close().await;
+    let arriving = Mark::Arriving { from: from.clone() };
+    mark(&to, epoch, Some(arriving.clone())).await.unwrap();
+    assert_eq!((refusal(&from).await, refusal(&to).await), ("log-moved", "log-unfinished"));
+    let refused = mark(&to, epoch.next(), None).await.unwrap_err();
+    assert_eq!(refused.code(), "log-fenced", "only its owner marks a board");
+    assert_eq!(marked(&to).await.unwrap(), Some(arriving));
+    move_board(&from, &to, |_, _| {}).await.unwrap();
+    assert_eq!(marked(&to).await.unwrap(), None);
+    goes_on(&to).await;
+}

@@ -1,0 +1,9 @@
+//! Boards that are moved from one log to another: they go on there as they were, and not where they were; and
+//! a move that is cut off anywhere is gone on with.
+
+#[cfg(test)]
+mod board;
+#[cfg(test)]
+mod cut_off;
+#[cfg(test)]
+mod files;
