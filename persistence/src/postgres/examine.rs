@@ -17,6 +17,7 @@ use super::format::get;
 use super::migrate;
 use super::settings::{self, Settings};
 use super::target::{Promise, Target};
+use crate::mark::Mark;
 use crate::measured::{self, bytes, latency};
 
 /// How many connections a program with one board may want: those of its log, and one that renews.
@@ -39,7 +40,7 @@ const CLOCK_READS: usize = 5;
 const CLOCK_DIFFERENCE_MAX: Duration = Duration::from_secs(1);
 
 const BOARD: &str = "SELECT b.no, b.name, b.seq, o.pid, o.program, o.endpoint, \
-     extract(epoch FROM o.until - clock_timestamp())::double precision \
+     extract(epoch FROM o.until - clock_timestamp())::double precision, b.mark \
      FROM board b LEFT JOIN owner o ON o.board_no = b.no WHERE b.key = $1";
 
 const SIZE: &str = "SELECT (SELECT count(*) FROM board), \
@@ -277,6 +278,9 @@ async fn tables(
         ),
     ));
     findings.push(ownership(&place, &row)?);
+    if let Some(mark) = get::<Option<String>>(&place, &row, 7)? {
+        findings.push(measured::marked(&Mark::parse(&place, &mark)?));
+    }
     Ok(())
 }
 
