@@ -243,8 +243,8 @@ const DESCRIBED: [Described; Code::ALL.len()] = [
     (
         "board",
         "whether there is a board, and whether its log can be read and folded",
-        None,
-        Some("there is none, or it cannot"),
+        Some("it was moved, and goes on elsewhere"),
+        Some("there is none, it cannot, or it is on its way here"),
     ),
     ("board-size", "how many events there are, and how many bytes", None, None),
     (

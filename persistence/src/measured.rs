@@ -5,6 +5,8 @@ use std::time::Duration;
 use artel_core::finding::{Code, Finding};
 use artel_core::log::Error;
 
+use crate::mark::Mark;
+
 /// How many commits are timed.
 pub(crate) const COMMITS: usize = 20;
 /// What is slow: each hop waits for a commit.
@@ -51,6 +53,23 @@ pub(crate) fn missing(place: &str) -> Finding {
         format!("there is no board at `{place}`"),
         "name another place, or let the program of the board make it",
     )
+}
+
+/// What it means that a board is marked.
+pub(crate) fn marked(mark: &Mark) -> Finding {
+    match mark {
+        Mark::Arriving { from } => Finding::problem(
+            Code::Board,
+            format!("the board is on its way here from `{from}`, and not whole yet"),
+            "`artel board move` with both places goes on where it stopped; `artel board rm` removes what has \
+             arrived",
+        ),
+        Mark::Moved { to } => Finding::warning(
+            Code::Board,
+            format!("the board was moved to `{to}` and goes on there; here it is only read"),
+            "name it there; `artel board rm` removes what is left here",
+        ),
+    }
 }
 
 /// The version of the tables, which this release can read.

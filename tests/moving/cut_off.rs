@@ -2,7 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use artel::{Board, OpenError, Reader, log, move_board};
+use artel::finding::{Code, Severity};
+use artel::{Board, OpenError, Reader, examine, log, move_board};
 use artel_persistence::{Mark, OpenOptions, mark, marked};
 
 use super::board::{goes_on, identity, make};
@@ -27,7 +28,7 @@ async fn begin(from: &str, to: &str, events: u64) {
     }
 }
 
-/// MOVE-3: what has arrived in part is refused, to readers too, with where it comes from; and each further call
+/// MOVE-3, DOCTOR-4: what has arrived in part is refused, to readers too, with where it comes from; and each further call
 /// goes on where the one before it stopped, until all is there.
 #[tokio::test]
 async fn a_move_goes_on_where_it_was_cut_off() {
@@ -44,6 +45,9 @@ async fn a_move_goes_on_where_it_was_cut_off() {
             }
             other => panic!("{other:?}"),
         }
+        let found = examine(&to).await.unwrap();
+        let last = found.last().unwrap();
+        assert_eq!((last.code, last.severity), (Code::Board, Severity::Problem), "{last:?}");
         // Nothing has changed where it was.
         Board::open(&from).await.unwrap();
     }
@@ -53,6 +57,9 @@ async fn a_move_goes_on_where_it_was_cut_off() {
     assert_eq!(refused.code(), "move-another", "{refused:?}");
     let moved = move_board(&from, &to, |_, _| {}).await.unwrap();
     assert!(moved.from.get() >= 60, "{moved:?}");
+    let found = examine(&from).await.unwrap();
+    let left = found.iter().find(|finding| finding.severity == Severity::Warning).unwrap();
+    assert!(left.code == Code::Board && left.found.contains("goes on there"), "{left:?}");
     assert_eq!(identity(&to).await, before);
     goes_on(&to).await;
 }

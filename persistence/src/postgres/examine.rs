@@ -17,6 +17,7 @@ use super::format::get;
 use super::migrate;
 use super::settings::{self, Settings};
 use super::target::Target;
+use crate::mark::Mark;
 use crate::measured::{self, bytes, latency};
 use crate::server::Promise;
 
@@ -38,7 +39,7 @@ const NOW: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint
 const CLOCK_READS: usize = 5;
 
 const BOARD: &str = "SELECT b.no, b.name, b.seq, o.pid, o.program, o.endpoint, \
-     extract(epoch FROM o.until - clock_timestamp())::double precision \
+     extract(epoch FROM o.until - clock_timestamp())::double precision, b.mark \
      FROM board b LEFT JOIN owner o ON o.board_no = b.no WHERE b.key = $1";
 
 const SIZE: &str = "SELECT (SELECT count(*) FROM board), \
@@ -258,6 +259,9 @@ async fn tables(
         ),
     ));
     findings.push(ownership(&place, &row)?);
+    if let Some(mark) = get::<Option<String>>(&place, &row, 7)? {
+        findings.push(measured::marked(&Mark::parse(&place, &mark)?));
+    }
     Ok(())
 }
 

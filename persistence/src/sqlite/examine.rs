@@ -14,7 +14,7 @@ use artel_core::log::Error;
 use super::error::reading;
 use super::file::{File, Found, Synchronous, beside, inspect, resolve};
 use super::open::{reading_options, version, writing_options};
-use super::{migrate, own};
+use super::{mark, migrate, own};
 use crate::measured::{self, bytes, latency};
 
 /// How long a write-ahead file is not, unless something keeps it from being moved.
@@ -190,16 +190,23 @@ async fn tables(
         let advice = "nothing: the next program that writes switches it to `wal`";
         Finding::warning(Code::JournalMode, found, advice)
     });
-    match version(place, connection).await {
-        Ok(version) => findings.push(measured::schema(version, migrate::VERSION)),
+    let version = match version(place, connection).await {
+        Ok(version) => version,
         Err(error @ (Error::Newer { .. } | Error::Damaged { .. })) => {
             findings.push(measured::unreadable_schema(&error));
             return Ok(());
         }
         Err(error) => return Err(error),
-    }
+    };
+    findings.push(measured::schema(version, migrate::VERSION));
     let row = connection.fetch_one("SELECT seq FROM head").await.map_err(cannot)?;
     let seq: i64 = row.try_get(0).map_err(cannot)?;
     findings.push(Finding::ok(Code::BoardSize, format!("{seq} events")));
+    // Older tables have no place for one.
+    if version == migrate::VERSION
+        && let Some(mark) = mark::read(place, connection).await?
+    {
+        findings.push(measured::marked(&mark));
+    }
     Ok(())
 }

@@ -8,7 +8,8 @@ use artel_core::log::Error;
 
 use super::error::reading;
 use super::file::{File, Found, Synchronous, inspect, resolve};
-use super::open::{reading_options, writing_options};
+use super::migrate;
+use super::open::{reading_options, version, writing_options};
 use crate::format::integer;
 use crate::mark::Mark;
 
@@ -40,7 +41,11 @@ pub(crate) async fn marked(file: &File) -> Result<Option<Mark>, Error> {
     }
     let cannot = |error| reading("read", &place, error);
     let mut connection = reading_options(&path).connect().await.map_err(cannot)?;
-    let mark = read(&place, &mut connection).await?;
+    // Older tables have no place for one.
+    let mark = match version(&place, &mut connection).await? {
+        migrate::VERSION => read(&place, &mut connection).await?,
+        _ => None,
+    };
     connection.close().await.map_err(cannot)?;
     Ok(mark)
 }

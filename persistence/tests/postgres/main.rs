@@ -1,4 +1,5 @@
-//! The conformance suite of the log port over `postgres:`, on a real server, and what is particular to it.
+//! The conformance suite of the log port over `postgres:`, on a real server, with and without a pool of
+//! connections before it, and what is particular to it.
 //!
 //! Not in dev/test --quick: it starts a server.
 
@@ -16,7 +17,7 @@ mod place;
 use artel_core::log::{Description, Durability};
 use artel_testkit::conformance::{LogFactory, NewBoard};
 
-use place::Place;
+use place::{POOL, Place};
 
 struct PostgresFactory;
 
@@ -33,3 +34,20 @@ impl LogFactory for PostgresFactory {
 }
 
 artel_testkit::log_conformance!(postgres, PostgresFactory);
+
+/// The same through a pool of connections, which does not show (POSTGRES-9).
+struct PooledFactory;
+
+impl LogFactory for PooledFactory {
+    type Place = Place;
+
+    fn description(&self) -> Description {
+        PostgresFactory.description()
+    }
+
+    async fn make(&self, board: NewBoard) -> Place {
+        Place::through(&POOL.url(), board).await
+    }
+}
+
+artel_testkit::log_conformance!(pooled, PooledFactory);

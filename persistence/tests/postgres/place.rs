@@ -9,9 +9,12 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Executor};
 use artel_core::log::{Error, Log};
 use artel_persistence::{CreateBoard, OpenOptions};
 use artel_testkit::conformance::{LogPlace, NewBoard, Sample, Scribe};
-use artel_testkit::servers::PostgresServer;
+use artel_testkit::servers::{PgBouncer, PostgresServer};
 
 pub(crate) static SERVER: LazyLock<PostgresServer> = LazyLock::new(PostgresServer::start);
+/// A pool before it that gives each session a connection of its own.
+pub(crate) static POOL: LazyLock<PgBouncer> =
+    LazyLock::new(|| PgBouncer::start(&SERVER, "session"));
 static NAMES: AtomicU32 = AtomicU32::new(0);
 
 /// A name that nobody else has.
@@ -44,8 +47,13 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) async fn new(board: NewBoard) -> Self {
+        Self::through(&SERVER.url(), board).await
+    }
+
+    /// On the way that a URL takes to the server.
+    pub(crate) async fn through(way: &str, board: NewBoard) -> Self {
         let key = new_name();
-        let url = format!("{}?board={key}&ownership=3s", SERVER.url());
+        let url = format!("{way}?board={key}&ownership=3s");
         artel_persistence::open(&url, create(board)).await.unwrap().close().await;
         Self { key, url }
     }

@@ -89,18 +89,34 @@ async fn a_write_ahead_file_alone_is_refused() {
 #[tokio::test]
 async fn a_file_of_a_later_schema_is_refused() {
     let (place, _scribe) = Place::with_batches(3).await;
-    place.sql("PRAGMA user_version = 2").await;
+    place.sql("PRAGMA user_version = 3").await;
     let error = refused(&place, "a later version").await;
-    assert!(matches!(error, Error::Newer { version: 2, known: 1, .. }), "{error:?}");
+    assert!(matches!(error, Error::Newer { version: 3, known: 2, .. }), "{error:?}");
     assert_eq!((error.code(), error.retryable()), ("log-newer", false));
     for version in [0, -1] {
         place.sql(&format!("PRAGMA user_version = {version}")).await;
         let error = refused(&place, "no version").await;
         assert!(matches!(error, Error::Damaged { .. }), "{error:?}");
     }
-    place.sql("PRAGMA user_version = 1; DROP TABLE used_key").await;
+    place.sql("PRAGMA user_version = 2; DROP TABLE used_key").await;
     let error = refused(&place, "a table less").await;
     assert!(error.to_string().contains("12 tables instead of 13"), "{error}");
+}
+
+/// SQLITE-4: a file of an earlier release is brought up to date by whoever opens it to write, and by nobody else;
+/// it has the same board in it.
+#[tokio::test]
+async fn a_file_of_an_earlier_schema_is_brought_up_to_date() {
+    let (place, scribe) = Place::with_batches(3).await;
+    place.sql("ALTER TABLE head DROP COLUMN mark; PRAGMA user_version = 1").await;
+    let error = place.open_with(OpenOptions::read_only()).await.unwrap_err();
+    assert_eq!(error.code(), "log-read-only", "{error:?}");
+    assert_eq!(artel_persistence::marked(&place.url()).await.unwrap(), None);
+    let log = place.open_with(OpenOptions::existing()).await.unwrap();
+    assert_eq!(log.head().await.unwrap().seq, scribe.seq);
+    Scribe::own(&log).await.publish(&[sample(4)]).await;
+    log.close().await;
+    place.open_with(OpenOptions::read_only()).await.unwrap().close().await;
 }
 
 /// SQLITE-5: where there is nothing, only asking for a new board makes one, and two who ask at once

@@ -1,0 +1,21 @@
+//! What a board on a server holds and what it refuses: the cases of `tests/content/vectors.toml`.
+//!
+//! Not in dev/test --quick: it starts a server.
+
+#![expect(clippy::unwrap_used, reason = "test code: a failed expectation is a failed test")]
+#![expect(clippy::panic, reason = "test code: a failed expectation is a failed test")]
+
+#[path = "content/vectors.rs"]
+mod vectors;
+
+#[cfg(test)]
+mod postgres {
+    use artel_testkit::servers::PostgresServer;
+
+    /// JSON-3, JSON-7: what is accepted comes back byte for byte, what is refused leaves nothing.
+    #[tokio::test]
+    async fn holds_what_all_hold() {
+        let server = PostgresServer::start();
+        super::vectors::hold(&server.url()).await;
+    }
+}
