@@ -35,9 +35,17 @@ pub(crate) struct Connections<C: Connection> {
     /// After how long without use one is asked whether it still answers, and how long it may take over that.
     asked: Option<(Duration, Duration)>,
     gate: Semaphore,
-    /// Those that nobody has, with since when.
-    idle: Mutex<Vec<(C, Instant)>>,
+    idle: Mutex<Idle<C>>,
     closed: AtomicBool,
+}
+
+/// The connections that nobody has.
+#[derive(Debug)]
+struct Idle<C> {
+    /// With since when.
+    connections: Vec<(C, Instant)>,
+    /// When one of them was last found to be lost: those that were there then may be too.
+    doubted: Option<Instant>,
 }
 
 /// Runs statements on a connection.
@@ -64,7 +72,7 @@ impl<C: Connection> Connections<C> {
             opening_max: None,
             asked: None,
             gate: Semaphore::new(count as usize),
-            idle: Mutex::new(Vec::new()),
+            idle: Mutex::new(Idle { connections: Vec::new(), doubted: None }),
             closed: AtomicBool::new(false),
         }
     }
@@ -82,6 +90,12 @@ impl<C: Connection> Connections<C> {
     pub(crate) const fn asked_after(mut self, idle: Duration, time: Duration) -> Self {
         self.asked = Some((idle, time));
         self
+    }
+
+    /// A connection to the same place was lost: those that are idle are asked before anybody gets them.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn doubt(&self) {
+        self.idle().doubted = Some(Instant::now());
     }
 
     /// Waits for a connection.
@@ -114,7 +128,7 @@ impl<C: Connection> Connections<C> {
     pub(crate) async fn close(&self) {
         self.closed.store(true, Ordering::Release);
         let Ok(_all) = self.gate.acquire_many(self.count).await else { return };
-        let idle = std::mem::take(&mut *self.idle());
+        let idle = std::mem::take(&mut self.idle().connections);
         for (connection, _) in idle {
             // An error here has no consequence: what was acknowledged is in the file already.
             connection.close().await.ok();
@@ -128,10 +142,13 @@ impl<C: Connection> Connections<C> {
     /// The connection that was used last, if it still answers. Those that nobody used for longer are asked
     /// when it is their turn.
     async fn one_that_answers(&self) -> Option<C> {
-        let (mut connection, since) = { self.idle().pop()? };
-        let Some((_, time)) = self.asked.filter(|(idle, _)| since.elapsed() > *idle) else {
-            return Some(connection);
+        let ((mut connection, since), doubted) = {
+            let mut idle = self.idle();
+            (idle.connections.pop()?, idle.doubted)
         };
+        let doubted = doubted.is_some_and(|doubted| since <= doubted);
+        let asked = self.asked.filter(|(idle, _)| doubted || since.elapsed() > *idle);
+        let Some((_, time)) = asked else { return Some(connection) };
         let answers = timeout(time, connection.ping()).await;
         matches!(answers, Ok(Ok(()))).then_some(connection)
     }
@@ -149,7 +166,7 @@ impl<C: Connection> Connections<C> {
         Ok(connection)
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<(C, Instant)>> {
+    fn idle(&self) -> std::sync::MutexGuard<'_, Idle<C>> {
         self.idle.lock().expect("nothing that is done under this lock panics")
     }
 }
@@ -174,7 +191,7 @@ impl<C: Connection> CheckedOut<'_, C> {
 
     /// Lets the next call have the connection. To be called when its last statement is done.
     pub(crate) fn give_back(self) {
-        self.home.idle().push((self.connection, Instant::now()));
+        self.home.idle().connections.push((self.connection, Instant::now()));
         drop(self.permit);
     }
 }

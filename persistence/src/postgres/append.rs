@@ -49,7 +49,8 @@ pub(super) async fn append(log: &PostgresLog, append: Append) -> Result<(), Erro
         }
     };
     match &result {
-        Err(error) if error.outcome_unknown() => {}
+        // What was lost with it may be every connection that there was.
+        Err(error) if error.outcome_unknown() => log.readers.doubt(),
         Ok(()) | Err(_) => log.owning.settle(header.epoch),
     }
     result

@@ -98,14 +98,41 @@ pub(super) async fn fetch_on(
         connection.give_back();
         Ok(rows)
     };
-    match timeout(limit, fetched).await {
-        Ok(fetched) => fetched,
-        Err(_) => Err(TimedOut { limit }.error(action, place, false)),
+    let fetched = timeout(limit, fetched).await;
+    let fetched = fetched.unwrap_or_else(|_| Err(TimedOut { limit }.error(action, place, false)));
+    if matches!(fetched, Err(Error::Unavailable { .. })) {
+        connections.doubt();
     }
+    fetched
 }
 
-/// Runs a query on a connection that reads.
+/// How long anybody waits for what takes a moment: the time of the ownership, and not less than this. A
+/// connection that has gone silent is told from a server that is slow by nothing else.
+const SOON_MIN: Duration = Duration::from_secs(5);
+/// How long for what brings much, such as batches and payloads: three times that of the ownership, and not less.
+const LONG_MIN: Duration = Duration::from_secs(10);
+
+/// How long an answer may take that is a few rows found by what they are called.
+pub(super) fn soon(log: &PostgresLog) -> Duration {
+    log.ownership.clamp(SOON_MIN, ANSWER_TIMEOUT)
+}
+
+fn later(log: &PostgresLog) -> Duration {
+    (log.ownership * 3).clamp(LONG_MIN, ANSWER_TIMEOUT)
+}
+
+/// Runs a query on a connection that reads, whose answer may be long.
 pub(super) async fn fetch(log: &PostgresLog, query: Query) -> Result<Vec<PgRow>, Error> {
+    fetch_on(&log.readers, ("read", &log.place, later(log)), query).await
+}
+
+/// Runs a query on a connection that reads, whose answer takes a moment.
+pub(super) async fn fetch_soon(log: &PostgresLog, query: Query) -> Result<Vec<PgRow>, Error> {
+    fetch_on(&log.readers, ("read", &log.place, soon(log)), query).await
+}
+
+/// Runs a query on a connection that reads, for which the server may have to look through much.
+pub(super) async fn fetch_slowly(log: &PostgresLog, query: Query) -> Result<Vec<PgRow>, Error> {
     fetch_on(&log.readers, ("read", &log.place, ANSWER_TIMEOUT), query).await
 }
 
@@ -115,5 +142,5 @@ pub(super) async fn write(
     action: &'static str,
     query: Query,
 ) -> Result<Vec<PgRow>, Error> {
-    fetch_on(&log.writer, (action, &log.place, ANSWER_TIMEOUT), query).await
+    fetch_on(&log.writer, (action, &log.place, later(log)), query).await
 }

@@ -13,7 +13,7 @@ use artel_core::log::{
 };
 use artel_core::names::IdempotencyKey;
 
-use super::connect::fetch;
+use super::connect::{fetch, fetch_soon};
 use super::format::{self, ARTIFACT, get, integers, seq, uuid};
 use super::handle::PostgresLog;
 use super::read::gone;
@@ -42,7 +42,7 @@ pub(super) async fn look_up(log: &PostgresLog, look_up: &LookUp) -> Result<Looke
     let ids: Vec<Uuid> = look_up.ids.iter().map(|id| uuid(id.as_bytes())).collect();
     let keys: Vec<String> = look_up.keys.iter().map(|key| key.as_str().to_owned()).collect();
     let query = sqlx::query(LOOK_UP).bind(log.board_no).bind(ids).bind(keys);
-    let rows = fetch(log, query).await?;
+    let rows = fetch_soon(log, query).await?;
     if rows.is_empty() {
         return Err(gone(&log.place));
     }
@@ -75,7 +75,7 @@ pub(super) async fn artifact(
     log.usable()?;
     let sql = format!("SELECT {ARTIFACT} FROM artifact a WHERE a.board_no = $1 AND a.id = $2");
     let query = sqlx::query(AssertSqlSafe(sql)).bind(log.board_no).bind(uuid(id.as_bytes()));
-    let rows = fetch(log, query).await?;
+    let rows = fetch_soon(log, query).await?;
     rows.first().map(|row| format::artifact(&log.place, row, 0)).transpose()
 }
 
@@ -115,7 +115,7 @@ pub(super) async fn closed(
     log.usable()?;
     let sql = "SELECT activation, body FROM closed WHERE board_no = $1 AND activation = $2";
     let query = sqlx::query(sql).bind(log.board_no).bind(integer(activation.0.get()));
-    let rows = fetch(log, query).await?;
+    let rows = fetch_soon(log, query).await?;
     rows.first().map(|row| format::closed(&log.place, row, 0)).transpose()
 }
 
@@ -126,7 +126,7 @@ pub(super) async fn correlation(
     log.usable()?;
     let correlation = uuid(correlation.as_bytes());
     let query = sqlx::query(CORRELATION).bind(log.board_no).bind(correlation);
-    let rows = fetch(log, query).await?;
+    let rows = fetch_soon(log, query).await?;
     let Some(row) = rows.first() else { return Err(gone(&log.place)) };
     let dead: i64 = get(&log.place, row, 2)?;
     Ok(ClosedWork {

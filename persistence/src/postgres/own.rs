@@ -12,7 +12,7 @@ use uuid::Uuid;
 use artel_core::ids::Epoch;
 use artel_core::log::{Claim, Error, Owner, Ownership};
 
-use super::connect::{ANSWER_TIMEOUT, fetch, fetch_on, write};
+use super::connect::{fetch_on, fetch_soon, soon, write};
 use super::format::{get, seq};
 use super::handle::PostgresLog;
 use super::{mark, read};
@@ -36,10 +36,6 @@ const OWN: &str = "WITH mine AS ( \
      RETURNING mine.token, epoch";
 
 const EPOCH: &str = "SELECT epoch FROM board WHERE no = $1";
-
-/// How long whoever wants to own a board waits for an answer at least; for the time of the ownership where that
-/// is longer.
-const ANSWER_MIN: Duration = Duration::from_secs(5);
 
 const OWNER: &str = "SELECT pid, program, endpoint FROM owner \
      WHERE board_no = $1 AND until >= clock_timestamp()";
@@ -82,8 +78,7 @@ async fn take(
     claim: &Claim,
     token: Option<Uuid>,
 ) -> Result<Option<(Uuid, Epoch)>, Error> {
-    let limit = log.ownership.clamp(ANSWER_MIN, ANSWER_TIMEOUT);
-    let call = ("own", &*log.place, limit);
+    let call = ("own", &*log.place, soon(log));
     let mut before = None;
     loop {
         let rows = fetch_on(&log.writer, call, sqlx::query(EPOCH).bind(log.board_no)).await?;
@@ -123,7 +118,7 @@ fn step(moving: &Moving, owns: bool) -> i64 {
 
 pub(super) async fn owner(log: &PostgresLog) -> Result<Option<Owner>, Error> {
     log.usable()?;
-    let rows = fetch(log, sqlx::query(OWNER).bind(log.board_no)).await?;
+    let rows = fetch_soon(log, sqlx::query(OWNER).bind(log.board_no)).await?;
     let Some(row) = rows.first() else { return Ok(None) };
     let pid: i64 = get(&log.place, row, 0)?;
     Ok(Some(Owner {
@@ -135,7 +130,7 @@ pub(super) async fn owner(log: &PostgresLog) -> Result<Option<Owner>, Error> {
 
 pub(super) async fn owned_for(log: &PostgresLog) -> Result<Option<Duration>, Error> {
     log.usable()?;
-    let rows = fetch(log, sqlx::query(LEFT).bind(log.board_no)).await?;
+    let rows = fetch_soon(log, sqlx::query(LEFT).bind(log.board_no)).await?;
     let Some(row) = rows.first() else { return Ok(None) };
     let left: f64 = get(&log.place, row, 0)?;
     // To the end of its time, if it is not renewed by then; as often as an owner renews, otherwise.

@@ -9,7 +9,7 @@ use artel_core::log::{
     StoredArtifact,
 };
 
-use super::connect::fetch;
+use super::connect::fetch_slowly;
 use super::format::{self, ARTIFACT, BARE_ARTIFACT, get, seq, uuid};
 use super::handle::PostgresLog;
 use super::read::gone;
@@ -270,7 +270,7 @@ impl Sql {
     async fn fetch(self, log: &PostgresLog) -> Result<Vec<PgRow>, Error> {
         // Each has a text of its own: none is worth a place among the statements that are kept.
         let query = sqlx::query_with(AssertSqlSafe(self.text), self.arguments).persistent(false);
-        fetch(log, query).await
+        fetch_slowly(log, query).await
     }
 }
 

@@ -11,7 +11,7 @@ use artel_core::names::BoardName;
 use artel_core::record::{Batch, BatchHeader, genesis};
 use artel_core::time::Timestamp;
 
-use super::connect::{fetch, write};
+use super::connect::{fetch, fetch_soon, write};
 use super::format::{get, hash, seq};
 use super::handle::PostgresLog;
 use crate::check;
@@ -52,7 +52,7 @@ const AROUND: &str = "SELECT coalesce(\
 
 pub(super) async fn head(log: &PostgresLog) -> Result<Head, Error> {
     log.usable()?;
-    let rows = fetch(log, sqlx::query(HEAD).bind(log.board_no)).await?;
+    let rows = fetch_soon(log, sqlx::query(HEAD).bind(log.board_no)).await?;
     only_head(&log.place, &rows).map(|(head, _)| head)
 }
 

@@ -22,7 +22,7 @@ use crate::crash::trial::store;
 use crate::dice::Dice;
 
 /// How long the pair is left alone between two faults at most, in milliseconds.
-const CALM: u64 = 600;
+const CALM: u64 = 400;
 /// After how many kills the whole log is looked at.
 const LOOK_AFTER: u64 = 10;
 /// The bytes of a request that may be cut off from its answer, at least: an append has more, what only looks

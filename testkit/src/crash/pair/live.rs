@@ -20,7 +20,7 @@ use crate::crash::error::Error;
 const LIFE: &str = "life";
 /// How many publish at the same time, and how long each pauses after a receipt.
 const CLIENTS: usize = 4;
-const PAUSE: Duration = Duration::from_millis(20);
+const PAUSE: Duration = Duration::from_millis(50);
 /// How long a publish waits for a board that is away before it is asked again.
 const PATIENCE: Duration = Duration::from_secs(4);
 /// How long until a server that is away is looked for again.
