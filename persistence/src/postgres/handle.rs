@@ -21,6 +21,7 @@ use artel_core::time::Timestamp;
 use super::format::{ARTIFACT, BARE_ARTIFACT};
 use super::keep::{self, Keeper};
 use super::own::Owning;
+use super::shown::Shown;
 use super::target::Promise;
 use super::{append, look_up, own, query, read, snapshot};
 use crate::connections::Connections;
@@ -39,6 +40,7 @@ pub(crate) struct PostgresLog {
     pub(super) snapshots: Semaphore,
     pub(super) owning: Arc<Owning>,
     pub(super) keeper: Arc<Keeper>,
+    pub(super) shown: Shown,
     pub(super) closed: AtomicBool,
 }
 

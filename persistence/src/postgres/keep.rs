@@ -16,6 +16,7 @@ use super::connect::{fetch_on, run, setup, unopened};
 use super::format::get;
 use super::handle::PostgresLog;
 use super::own::{Owning, same};
+use super::shown;
 use super::target::Target;
 use crate::connections::Connections;
 
@@ -101,11 +102,13 @@ impl Keeper {
     }
 }
 
-/// Renews the ownerships of this process on the server of a log, until that of this log is over.
+/// Renews the ownerships of this process on the server of a log, and goes on with what is shown of its open
+/// work, until the ownership of this log is over.
 pub(super) async fn keep(log: &PostgresLog) {
     tokio::select! {
         () = renew(log) => {}
         () = over(log) => {}
+        () = shown::go_on(log) => {}
     }
 }
 

@@ -26,8 +26,10 @@ mod read;
 mod remove;
 mod rows;
 mod settings;
+mod shown;
 mod snapshot;
 mod target;
+mod told;
 
 pub(crate) use open::open;
 pub(crate) use remove::{move_aside, remove};

@@ -17,6 +17,7 @@ use super::format::{get, uuid};
 use super::handle::PostgresLog;
 use super::keep::Keeper;
 use super::own::Owning;
+use super::shown::Shown;
 use super::target::Target;
 use super::{migrate, read, settings};
 use crate::connections::Connections;
@@ -53,6 +54,7 @@ fn log(target: &Target, board_no: i32, read_only: bool) -> PostgresLog {
         snapshots: Semaphore::new(1),
         owning: Arc::new(Owning::default()),
         keeper: Keeper::of(target),
+        shown: Shown::default(),
         closed: AtomicBool::new(false),
         place,
     }

@@ -56,6 +56,7 @@ pub(super) async fn own(log: &PostgresLog, claim: Claim) -> Result<Ownership, Er
         return Err(log.closed_error());
     }
     log.keeper.remember(token, log.ownership, &log.owning);
+    log.shown.begin(head.seq);
     Ok(Ownership { epoch: head.epoch, head })
 }
 
