@@ -238,9 +238,10 @@ BEGIN
         INSERT INTO closed
             (board_no, activation, outcome, agent_no, correlation, body, input, ended, at, attempts,
              reason, kind, fingerprint, report, apart)
-        SELECT p_board, u.*, NOT EXISTS (
-            SELECT 1 FROM artifact a
-            WHERE a.board_no = p_board AND a.seq = u.input AND a.correlation = u.correlation)
+        -- A value, so that each is looked up by itself, whatever the server thinks of the sizes.
+        SELECT p_board, u.*, coalesce((
+            SELECT a.correlation <> u.correlation FROM artifact a
+            WHERE a.board_no = p_board AND a.seq = u.input LIMIT 1), true)
         FROM unnest(
             p_closed, p_closed_outcome, p_closed_agent, p_closed_correlation, p_closed_body,
             p_closed_input, p_closed_ended, p_closed_at, p_closed_attempts, p_closed_reason,
