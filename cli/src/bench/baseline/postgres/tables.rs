@@ -25,7 +25,7 @@ pub(super) const TABLES: [Table; 7] = [
         name: "tag",
         order: "seq, tag",
         // By way of the artifacts: the index begins with the tag.
-        of_batch: "(t.tag, t.seq) IN (SELECT string_to_table(a.tags, E'\\n'), a.seq \
+        of_batch: "(t.tag, t.seq) IN (SELECT unnest(string_to_array(a.tags, E'\\n')), a.seq \
                    FROM artifact a WHERE a.board_no = $1 AND a.seq BETWEEN $2 AND $3)",
     },
     Table { name: "content", order: "seq", of_batch: "t.seq BETWEEN $2 AND $3" },
