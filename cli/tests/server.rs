@@ -268,3 +268,29 @@ mod postgres {
         artel(&to, &["board", "verify"]);
     }
 }
+
+/// The load generator on a server: a bare loop writes the same rows, which the server compares, and nothing
+/// is left. A board that is there is not touched, and the password of a URL is not told.
+#[tokio::test]
+async fn a_bench_on_a_server_writes_the_same_rows_twice_and_leaves_none() {
+    let server = PostgresServer::start();
+    let url = format!("{}?board=bench", server.url().replace("postgres@", "postgres:secret@"));
+    let bench = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_artel"));
+        let known = ["bench", "--json", "--hops", "300", "--tags", "2", "--log", &url];
+        command.args(known).args(more).output().unwrap()
+    };
+    let ran = bench(&[]);
+    let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+    let found: Value = serde_json::from_slice(&ran.stdout).expect(&said);
+    for field in ["value", "baseline", "ratio", "hops_per_append"] {
+        assert!(found[field].as_f64().unwrap() > 0.0, "{field}: {found}");
+    }
+    assert!(artel::Reader::open(&url).await.is_err(), "the board is gone");
+    assert!(bench(&["--keep", "--no-baseline"]).status.success());
+    let refused = bench(&[]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("bench-exists"), "{said}");
+    assert!(!said.contains("secret"), "{said}");
+    assert!(artel::Reader::open(&url).await.is_ok(), "what was there stays");
+}

@@ -68,6 +68,7 @@ impl Checked {
         ascending("artifact", rows.artifacts.iter().map(|row| row.seq), within)?;
         ascending("content", rows.contents.iter().map(|row| row.seq), within)?;
         rows.keys.iter().try_for_each(|row| within("key", row.seq))?;
+        rows.operations.iter().try_for_each(|row| within("operation", row.seq))?;
         rows.closed.iter().try_for_each(|row| within("closed activation", row.ended))?;
         let mut earliest = header.at;
         for row in rows.artifacts.iter().rev() {

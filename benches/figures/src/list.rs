@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::options::How;
-use crate::{holding, load, matching, stall, waiting};
+use crate::{holding, load, matching, postgres, stall, waiting};
 
 /// A figure.
 #[derive(Debug)]
@@ -118,6 +118,20 @@ pub(crate) const FIGURES: &[Figure] = &[
         unit: "us/hop",
         target: Target::TimesAtMost(1.3),
         run: load::sqlite_chain,
+    },
+    Figure {
+        name: "postgres.hops",
+        about: "whole hops on a PostgreSQL server on the same cores, synchronous_commit=on, 500 bytes",
+        unit: "hops/s",
+        target: Target::AtLeastBoth(18_000.0, 0.6),
+        run: postgres::postgres_hops,
+    },
+    Figure {
+        name: "postgres.latency",
+        about: "ten agents in a row on that server, one token: time of a hop, beside one raw commit",
+        unit: "us/hop",
+        target: Target::TimesAtMost(1.5),
+        run: postgres::postgres_latency,
     },
     Figure {
         name: "matching.10k",

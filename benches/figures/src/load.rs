@@ -56,7 +56,7 @@ pub(crate) fn rss_flat(how: &How) -> Result<Run, Error> {
 /// A row of agents with one token, which is followed to its end.
 const ONE_TOKEN: [&str; 5] = ["--depth", "10", "--in-flight", "1", "--settle"];
 
-fn memory(how: &How, hops: u32, more: &[&str]) -> Vec<String> {
+pub(crate) fn memory(how: &How, hops: u32, more: &[&str]) -> Vec<String> {
     let hops = how.size(hops).to_string();
     ["--hops", &hops].iter().chain(more).map(|&word| word.to_owned()).collect()
 }
@@ -75,13 +75,13 @@ fn sqlite(
 }
 
 /// Whole hops a second.
-fn hops(arguments: &[String]) -> Result<Run, Error> {
+pub(crate) fn hops(arguments: &[String]) -> Result<Run, Error> {
     let answer = bench(arguments)?;
     Ok(Run { value: number(&answer, "value")?, baseline: answer["baseline"].as_f64() })
 }
 
 /// Microseconds that each hop of a token takes; the bare loop's too.
-fn chain(arguments: &[String]) -> Result<Run, Error> {
+pub(crate) fn chain(arguments: &[String]) -> Result<Run, Error> {
     let tokens = hops(arguments)?;
     let micros = |tokens: f64| 1e6 / (tokens * f64::from(CHAIN));
     Ok(Run { value: micros(tokens.value), baseline: tokens.baseline.map(micros) })

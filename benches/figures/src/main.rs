@@ -12,6 +12,7 @@ mod list;
 mod load;
 mod matching;
 mod options;
+mod postgres;
 mod process;
 mod report;
 mod stall;

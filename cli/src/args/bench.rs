@@ -9,7 +9,8 @@ use crate::bench;
 
 #[derive(Args, Debug)]
 pub(crate) struct Bench {
-    /// Where the scratch board lies: `memory:`, or `sqlite:PATH` with a path that is not there yet
+    /// Where the scratch board lies: `memory:`, `sqlite:PATH` with a path that is not there yet, or
+    /// `postgres://HOST/DATABASE?board=NAME` with a board that is not there yet
     #[arg(long, value_name = "URL", default_value = "memory:")]
     pub(crate) log: String,
     /// How many inputs are published, beside those of the warm-up (a twentieth of them)

@@ -25,12 +25,12 @@ pub(crate) enum Error {
     Shutdown,
     #[error("cannot read back what the scratch board wrote")]
     ReadBack(#[from] log::Error),
-    #[cfg(feature = "sqlite")]
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
     #[error("cannot read back what the scratch board wrote")]
     Reopen(#[source] Box<OpenError>),
     #[error("cannot remove what the bench left at `{place}`")]
     Remove { place: String, source: std::io::Error },
-    #[cfg(feature = "sqlite")]
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
     #[error("cannot write the rows of the baseline")]
     Baseline(#[from] sqlx::Error),
     #[error("the baseline is not the same rows: {problem}")]

@@ -11,19 +11,32 @@ pub(super) enum Place {
     Elsewhere,
     /// In a file.
     File(PathBuf),
+    /// On a PostgreSQL server.
+    Server,
 }
 
 impl Place {
     /// Takes a URL apart as far as a file has to be found. What is wrong with it is said by whoever
     /// opens the board.
     pub(super) fn of(url: &str) -> Self {
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            return Self::Server;
+        }
         let Some(rest) = url.strip_prefix("sqlite:") else { return Self::Elsewhere };
         let path = rest.split('?').next().unwrap_or(rest);
         Self::File(path.strip_prefix("//").unwrap_or(path).into())
     }
 
     /// Refuses a place at which something lies.
-    pub(super) fn refuse_taken(&self) -> Result<(), Error> {
+    pub(super) async fn refuse_taken(&self, url: &str) -> Result<(), Error> {
+        if *self == Self::Server
+            && let Ok(reader) = artel::Reader::open(url).await
+        {
+            reader.log().close().await;
+            // A URL may have a password, and what is asked for behind it.
+            let place = url.split('@').next_back().unwrap_or(url).to_owned();
+            return Err(Error::Exists { place });
+        }
         let Self::File(path) = self else { return Ok(()) };
         for path in [path.clone(), beside(path, "-wal"), baseline(path)] {
             if path.symlink_metadata().is_ok() {
@@ -61,6 +74,7 @@ mod tests {
     fn a_file_is_found_in_its_url() {
         let file = |path: &str| Place::File(path.into());
         assert_eq!(Place::of("memory:"), Place::Elsewhere);
+        assert_eq!(Place::of("postgres://me@host/db?board=bench"), Place::Server);
         assert_eq!(Place::of("sqlite:a b.db"), file("a b.db"));
         assert_eq!(Place::of("sqlite:///x/y.db?synchronous=normal"), file("/x/y.db"));
     }

@@ -54,17 +54,17 @@ pub(crate) async fn run(
     progress: &dyn Progress,
 ) -> Result<Measured, crate::error::Error> {
     let place = Place::of(url);
-    place.refuse_taken()?;
+    place.refuse_taken(url).await?;
     let opened = Board::builder(url).name("bench").program("artel-bench").open().await;
     let board = opened.map_err(|error| Error::Open(Box::new(error)))?;
     let measured = measure(url, board, args, progress).await;
-    if let Place::File(path) = &place
-        && !args.keep
-    {
-        let removed = remove(url, path).await;
-        return Ok(measured.and_then(|measured| removed.map(|()| measured))?);
-    }
-    Ok(measured?)
+    let removed = match &place {
+        Place::Elsewhere => Ok(()),
+        Place::File(_) | Place::Server if args.keep => Ok(()),
+        Place::File(path) => remove(url, path).await,
+        Place::Server => remove_from_server(url).await,
+    };
+    Ok(measured.and_then(|measured| removed.map(|()| measured))?)
 }
 
 async fn measure(
@@ -113,6 +113,12 @@ async fn measure(
                 measured.baseline = beside(url, &path, part, progress).await?;
             }
         }
+        Place::Server => {
+            shut_down(running).await?;
+            if !args.no_baseline {
+                measured.baseline = on_server(url, part, progress).await?;
+            }
+        }
     }
     if let Some(baseline) = measured.baseline
         && baseline.batches != measured.appends
@@ -137,6 +143,28 @@ async fn beside(
 #[cfg(not(feature = "sqlite"))]
 async fn beside(_: &str, _: &Path, _: Part, _: &dyn Progress) -> Result<Option<Baseline>, Error> {
     Ok(None)
+}
+
+#[cfg(feature = "postgres")]
+async fn on_server(
+    url: &str,
+    part: Part,
+    progress: &dyn Progress,
+) -> Result<Option<Baseline>, Error> {
+    Ok(Some(baseline::postgres::write(url, part, progress).await?))
+}
+
+/// Without its backend there is no board on a server.
+#[cfg(not(feature = "postgres"))]
+async fn on_server(_: &str, _: Part, _: &dyn Progress) -> Result<Option<Baseline>, Error> {
+    Ok(None)
+}
+
+/// Removes the board, and what the baseline wrote beside it.
+async fn remove_from_server(url: &str) -> Result<(), Error> {
+    #[cfg(feature = "postgres")]
+    baseline::postgres::remove(url).await?;
+    Ok(artel::remove(url).await.map(drop)?)
 }
 
 /// Runs a load, and tells how far it is.

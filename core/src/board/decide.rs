@@ -12,7 +12,7 @@ use crate::command::{Answer, Command, NewArtifact, Publish, Receipt, Rejection, 
 use crate::envelope::{Draft, Envelope};
 use crate::event::{Closure, Event, Mended, Tripped};
 use crate::ids::{ArtifactId, Seq};
-use crate::log::{ArtifactRow, ContentRow, Existing, KeyRow, Outcome};
+use crate::log::{ArtifactRow, ContentRow, Existing, KeyRow, NameRow, OperationRow, Outcome};
 use crate::names::{IdempotencyKey, StepName};
 use crate::record::Decision;
 use crate::time::Now;
@@ -226,6 +226,8 @@ impl State {
         let mut artifacts = command.request.artifacts().iter();
         for (index, event) in (0..).zip(own.events) {
             let seq = Seq(own.first.get() + index);
+            let told = OperationRow::of(seq, self.header.at, &command.actor, event);
+            changes.rows.operations.extend(told);
             match event {
                 Event::ArtifactCommitted(draft) => {
                     let brought = artifacts
@@ -256,12 +258,15 @@ impl State {
                     beside.recent.remember_closed(seq, *activation);
                     changes.rows.closed.extend(dropped(&command.request, *activation, seq));
                 }
+                Event::TypeRegistered { .. }
+                | Event::AgentDefined { .. }
+                | Event::DependencyDefined { .. } => {
+                    changes.rows.names.extend(NameRow::all_of(event));
+                }
                 Event::AttemptEnded { report: None, .. }
                 | Event::BoardCreated { .. }
                 | Event::OwnerChanged { .. }
                 | Event::ClockJumped { .. }
-                | Event::TypeRegistered { .. }
-                | Event::AgentDefined { .. }
                 | Event::AgentRetired { .. }
                 | Event::SessionOpened { .. }
                 | Event::SessionEnded { .. }
@@ -269,7 +274,6 @@ impl State {
                 | Event::AttemptStarted { .. }
                 | Event::ActivationClosed { .. }
                 | Event::CorrelationCancelled { .. }
-                | Event::DependencyDefined { .. }
                 | Event::BreakerOpened { .. }
                 | Event::BreakerHalfOpened { .. }
                 | Event::BreakerClosed { .. }

@@ -19,6 +19,7 @@
 mod error;
 mod query;
 mod rows;
+mod told;
 
 use std::time::Duration;
 
@@ -31,6 +32,7 @@ pub use query::{
     StoredArtifact,
 };
 pub use rows::{ArtifactRow, ClosedActivation, ContentRow, Death, KeyRow, Outcome, Rows};
+pub use told::{Affected, NameRow, Named, OperationRow};
 
 use crate::hash::Hash;
 use crate::ids::{ActivationId, ArtifactId, CorrelationId, Epoch, Incarnation, ProcessId, Seq};

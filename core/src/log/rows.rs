@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::told::{NameRow, OperationRow};
 use crate::content::{Content, Value};
 use crate::envelope::{Draft, Envelope, Inputs, Members};
 use crate::event::DeadReason;
@@ -33,6 +34,10 @@ pub struct Rows {
     pub reopened: Vec<ActivationId>,
     /// Correlations that the batch cancels.
     pub cancelled: Vec<CorrelationId>,
+    /// Names that the batch gives to numbers, for stores that people query by themselves.
+    pub names: Vec<NameRow>,
+    /// What operators did in the batch, for the same stores.
+    pub operations: Vec<OperationRow>,
 }
 
 /// An artifact on its way into the store.

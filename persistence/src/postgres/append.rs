@@ -19,9 +19,10 @@ use crate::check::{Checked, Flaw};
 use crate::format::integer;
 
 /// As many values as the function has parameters.
-const APPEND: &str = "SELECT append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, \
-     $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, \
-     $33, $34, $35, $36, $37, $38, $39, $40)";
+const APPEND: &str = "SELECT append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, \
+     $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, \
+     $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45, $46, $47, $48, $49, $50, \
+     $51)";
 
 pub(super) async fn append(log: &PostgresLog, append: Append) -> Result<(), Error> {
     log.writable("append to")?;
@@ -37,7 +38,7 @@ pub(super) async fn append(log: &PostgresLog, append: Append) -> Result<(), Erro
     // From here on the ownership is in doubt until the outcome is known. If the caller goes away in
     // between, it stays so, and the next append is refused until the board is owned again.
     let arguments = arguments(log.board_no, &checked);
-    drop(checked);
+    let batch = checked.append.batch;
     let began = Instant::now();
     let result = tokio::select! {
         // An answer that is there counts, however late it is read.
@@ -52,6 +53,9 @@ pub(super) async fn append(log: &PostgresLog, append: Append) -> Result<(), Erro
         // What was lost with it may be every connection that there was.
         Err(error) if error.outcome_unknown() => log.readers.doubt(),
         Ok(()) | Err(_) => log.owning.settle(header.epoch),
+    }
+    if result.is_ok() {
+        log.shown.note(batch);
     }
     result
 }

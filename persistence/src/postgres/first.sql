@@ -48,6 +48,10 @@ CREATE TABLE artifact (
     envelope bytea NOT NULL,
     salt bytea,
     payload bytea,
+    -- For the views alone: a program, an operator or the board, where it was no agent that made it.
+    producer text,
+    -- For the views alone: the tags, a line each; nothing where there are none.
+    tags text,
     PRIMARY KEY (board_no, seq)
 );
 CREATE UNIQUE INDEX artifact_id ON artifact (board_no, id);
@@ -91,9 +95,18 @@ CREATE TABLE closed (
     agent_no int NOT NULL,
     activation bigint NOT NULL,
     correlation uuid NOT NULL,
+    ended bigint NOT NULL,
+    at bigint NOT NULL,
+    input bigint NOT NULL,
+    attempts int NOT NULL,
     outcome smallint NOT NULL,
     apart boolean NOT NULL,
     body bytea NOT NULL,
+    -- Of what died: why, of what kind of error, like which others, and where its last report lies.
+    reason text,
+    kind text,
+    fingerprint bytea,
+    report bigint,
     PRIMARY KEY (board_no, activation)
 );
 CREATE INDEX closed_apart ON closed (board_no, correlation) WHERE apart;
@@ -111,6 +124,33 @@ CREATE TABLE cancelled (
     board_no int NOT NULL,
     correlation uuid NOT NULL,
     PRIMARY KEY (board_no, correlation)
+);
+
+-- What is behind the numbers of a board. What has it: 0 a type, 1 an agent, 2 a subscription, 3 a
+-- dependency. Only the views read it.
+CREATE TABLE name (
+    board_no int NOT NULL,
+    kind smallint NOT NULL,
+    no int NOT NULL,
+    name text COLLATE "C" NOT NULL,
+    version int,
+    agent_no int,
+    PRIMARY KEY (board_no, kind, no)
+);
+
+-- What operators did. Only views read it, and nobody changes it.
+CREATE TABLE operation (
+    board_no int NOT NULL,
+    seq bigint NOT NULL,
+    at bigint NOT NULL,
+    operator text NOT NULL,
+    reason text NOT NULL,
+    action text NOT NULL,
+    activation bigint,
+    correlation uuid,
+    agent_no int,
+    dependency_no int,
+    PRIMARY KEY (board_no, seq)
 );
 
 CREATE TABLE snapshot (
@@ -137,6 +177,7 @@ CREATE FUNCTION append(
     p_artifact_seq bigint[], p_artifact_id uuid[], p_artifact_correlation uuid[],
     p_artifact_type int[], p_artifact_agent int[], p_artifact_at bigint[],
     p_artifact_envelope bytea[], p_artifact_salt bytea[], p_artifact_payload bytea[],
+    p_artifact_producer text[], p_artifact_tags text[],
     p_stretch_kind smallint[], p_stretch_no int[], p_stretch_last bigint[], p_stretch_first bigint[],
     p_tag text[], p_tag_seq bigint[],
     p_key text[], p_key_seq bigint[],
@@ -144,8 +185,11 @@ CREATE FUNCTION append(
     p_reopened bigint[],
     p_closed bigint[], p_closed_outcome smallint[], p_closed_agent int[], p_closed_correlation uuid[],
     p_closed_body bytea[], p_closed_input bigint[],
+    p_closed_ended bigint[], p_closed_at bigint[], p_closed_attempts int[], p_closed_reason text[],
+    p_closed_kind text[], p_closed_fingerprint bytea[], p_closed_report bigint[],
     p_worked_on bigint[], p_worked_on_by bigint[],
-    p_cancelled uuid[]
+    p_cancelled uuid[],
+    p_names text, p_operations text
 ) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     head board%ROWTYPE;
@@ -166,11 +210,12 @@ BEGIN
     VALUES (p_board, p_last, p_first, p_epoch, p_at, p_previous, p_hash, p_bytes);
     IF cardinality(p_artifact_seq) > 0 THEN
         INSERT INTO artifact
-            (board_no, seq, id, correlation, type_no, agent_no, at, envelope, salt, payload)
+            (board_no, seq, id, correlation, type_no, agent_no, at, envelope, salt, payload,
+             producer, tags)
         SELECT p_board, * FROM unnest(
             p_artifact_seq, p_artifact_id, p_artifact_correlation, p_artifact_type,
             p_artifact_agent, p_artifact_at, p_artifact_envelope, p_artifact_salt,
-            p_artifact_payload);
+            p_artifact_payload, p_artifact_producer, p_artifact_tags);
         INSERT INTO stretch (board_no, kind, no, last, first)
         SELECT p_board, * FROM
             unnest(p_stretch_kind, p_stretch_no, p_stretch_last, p_stretch_first);
@@ -192,16 +237,25 @@ BEGIN
     END IF;
     IF cardinality(p_closed) > 0 THEN
         -- One that belongs to its first input's tree of work is found through that input.
-        INSERT INTO closed (board_no, activation, outcome, agent_no, correlation, body, apart)
-        SELECT p_board, u.activation, u.outcome, u.agent_no, u.correlation, u.body, NOT EXISTS (
-            SELECT 1 FROM artifact a
-            WHERE a.board_no = p_board AND a.seq = u.input AND a.correlation = u.correlation)
+        INSERT INTO closed
+            (board_no, activation, outcome, agent_no, correlation, body, input, ended, at, attempts,
+             reason, kind, fingerprint, report, apart)
+        -- A value, so that each is looked up by itself, whatever the server thinks of the sizes.
+        SELECT p_board, u.*, coalesce((
+            SELECT a.correlation <> u.correlation FROM artifact a
+            WHERE a.board_no = p_board AND a.seq = u.input LIMIT 1), true)
         FROM unnest(
             p_closed, p_closed_outcome, p_closed_agent, p_closed_correlation, p_closed_body,
-            p_closed_input) AS u (activation, outcome, agent_no, correlation, body, input)
+            p_closed_input, p_closed_ended, p_closed_at, p_closed_attempts, p_closed_reason,
+            p_closed_kind, p_closed_fingerprint, p_closed_report)
+            AS u (activation, outcome, agent_no, correlation, body, input, ended, at, attempts,
+                  reason, kind, fingerprint, report)
         ON CONFLICT (board_no, activation) DO UPDATE SET
             outcome = excluded.outcome, agent_no = excluded.agent_no,
-            correlation = excluded.correlation, body = excluded.body, apart = excluded.apart;
+            correlation = excluded.correlation, body = excluded.body, apart = excluded.apart,
+            input = excluded.input, ended = excluded.ended, at = excluded.at,
+            attempts = excluded.attempts, reason = excluded.reason, kind = excluded.kind,
+            fingerprint = excluded.fingerprint, report = excluded.report;
         INSERT INTO worked_on (board_no, input, activation)
         SELECT p_board, * FROM unnest(p_worked_on, p_worked_on_by)
         ON CONFLICT DO NOTHING;
@@ -210,6 +264,21 @@ BEGIN
         INSERT INTO cancelled (board_no, correlation)
         SELECT p_board, * FROM unnest(p_cancelled)
         ON CONFLICT DO NOTHING;
+    END IF;
+    IF p_names IS NOT NULL THEN
+        INSERT INTO name (board_no, kind, no, name, version, agent_no)
+        SELECT p_board, n.* FROM json_to_recordset(p_names::json)
+            AS n (kind smallint, no int, name text, version int, agent int)
+        ON CONFLICT (board_no, kind, no) DO UPDATE SET
+            name = excluded.name, version = excluded.version, agent_no = excluded.agent_no;
+    END IF;
+    IF p_operations IS NOT NULL THEN
+        INSERT INTO operation
+            (board_no, seq, at, operator, reason, action, activation, correlation, agent_no,
+             dependency_no)
+        SELECT p_board, o.* FROM json_to_recordset(p_operations::json)
+            AS o (seq bigint, at bigint, operator text, reason text, action text,
+                  activation bigint, correlation uuid, agent int, dependency int);
     END IF;
     RETURN 'done';
 END

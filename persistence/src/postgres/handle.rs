@@ -19,6 +19,7 @@ use artel_core::record::Batch;
 use artel_core::time::Timestamp;
 
 use super::format::{ARTIFACT, BARE_ARTIFACT};
+use super::shown::{self, Shown};
 use super::{append, look_up, own, query, read, snapshot};
 use crate::connections::Connections;
 use crate::keeper::Keeper;
@@ -41,6 +42,7 @@ pub(crate) struct PostgresLog {
     pub(super) snapshots: Semaphore,
     pub(super) owning: Arc<Owning>,
     pub(super) keeper: Arc<Keeper>,
+    pub(super) shown: Shown,
     pub(super) closed: AtomicBool,
 }
 
@@ -100,7 +102,10 @@ impl Log for PostgresLog {
     }
 
     async fn keep(&self) {
-        self.keeper.keep(&self.owning, self.ownership).await;
+        tokio::select! {
+            () = self.keeper.keep(&self.owning, self.ownership) => {}
+            () = shown::go_on(self) => {}
+        }
     }
 
     async fn owner(&self) -> Result<Option<Owner>, Error> {

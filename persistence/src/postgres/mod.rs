@@ -28,8 +28,10 @@ mod read;
 mod remove;
 mod rows;
 mod settings;
+mod shown;
 mod snapshot;
 mod target;
+mod told;
 
 pub(crate) use examine::examine;
 pub(crate) use mark::{mark, marked};

@@ -16,6 +16,7 @@ use super::error::{TimedOut, reading};
 use super::format::{get, uuid};
 use super::handle::PostgresLog;
 use super::keep::keeper;
+use super::shown::Shown;
 use super::target::Target;
 use super::{migrate, read, settings};
 use crate::mark::Mark;
@@ -61,6 +62,7 @@ fn log(target: &Target, board_no: i32, read_only: bool, moving: Moving) -> Postg
         snapshots: Semaphore::new(1),
         owning: Arc::new(Owning::default()),
         keeper: keeper(target),
+        shown: Shown::default(),
         closed: AtomicBool::new(false),
         place: target.place(),
     }

@@ -1,5 +1,9 @@
 //! Listings on a server. A query is driven by the narrowest index that it has a condition for, and
 //! tests the other conditions on each row that it meets.
+//!
+//! The server plans by statistics, which a board that has just grown does not have: it would take a range
+//! of all artifacts for one row, and go through it for each row of the driver. So what is looked up for each
+//! row is a subquery of its own that begins from that row, and `OFFSET 0` keeps it one.
 
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::{Arguments, AssertSqlSafe};
@@ -73,8 +77,8 @@ fn artifacts_sql(board_no: i32, query: &ArtifactQuery) -> Sql {
         sql.text(&format!(" LIMIT {fetched})"));
     }
     sql.text(&format!(
-        ") d ORDER BY seq {order} LIMIT {fetched}{fit}) s \
-         JOIN artifact a ON a.board_no = $1 AND a.seq = s.seq) a ON true \
+        ") d ORDER BY seq {order} LIMIT {fetched}{fit}) s CROSS JOIN LATERAL \
+         (SELECT * FROM artifact a WHERE a.board_no = $1 AND a.seq = s.seq OFFSET 0) a) a ON true \
          WHERE h.no = $1 ORDER BY a.seq {order}"
     ));
     sql
@@ -112,33 +116,38 @@ fn bounds(sql: &mut Sql, query: &ArtifactQuery) {
 fn closed_sql(board_no: i32, query: &ActivationQuery) -> Sql {
     let mut sql = Sql::new(board_no, query.direction);
     let order = sql.order;
-    sql.text(
-        "SELECT h.seq, c.activation, c.body FROM board h LEFT JOIN (SELECT c.* FROM closed c ",
-    );
-    let done = query.outcomes.is_empty() || query.outcomes.contains(&OutcomeFilter::Done);
-    sql.text("WHERE c.board_no = $1");
-    if let Some(input) = query.input {
-        sql.text(
-            " AND c.activation IN (SELECT activation FROM worked_on WHERE board_no = $1 AND input = ",
-        );
-        sql.bind(integer(input.get()));
-        sql.text(")");
-    }
-    if let Some(correlation) = query.correlation {
-        let correlation = uuid(correlation.as_bytes());
-        sql.text(" AND c.correlation = ");
-        sql.bind(correlation);
-        if query.input.is_none() {
+    sql.text("SELECT h.seq, c.activation, c.body FROM board h LEFT JOIN (SELECT c.* FROM ");
+    let correlation = query.correlation.map(|correlation| uuid(correlation.as_bytes()));
+    let led = match (query.input, correlation) {
+        (Some(input), _) => {
+            sql.text("(SELECT activation FROM worked_on WHERE board_no = $1 AND input = ");
+            sql.bind(integer(input.get()));
+            true
+        }
+        (None, Some(correlation)) => {
             sql.text(
-                " AND c.activation IN (SELECT w.activation FROM artifact a JOIN worked_on w \
-                 ON w.board_no = $1 AND w.input = a.seq WHERE a.board_no = $1 AND a.correlation = ",
+                "(SELECT w.activation FROM artifact a CROSS JOIN LATERAL (SELECT activation \
+                      FROM worked_on WHERE board_no = $1 AND input = a.seq OFFSET 0) w \
+                      WHERE a.board_no = $1 AND a.correlation = ",
             );
             sql.bind(correlation);
             sql.text(" UNION SELECT activation FROM closed WHERE board_no = $1 AND apart AND correlation = ");
             sql.bind(correlation);
-            sql.text(")");
+            true
         }
+        (None, None) => false,
+    };
+    // Each of those that are led to is looked up by itself; all of them are sorted then.
+    sql.text(if led { ") w CROSS JOIN LATERAL (SELECT * FROM closed c " } else { "closed c " });
+    sql.text("WHERE c.board_no = $1");
+    if led {
+        sql.text(" AND c.activation = w.activation");
     }
+    if let Some(correlation) = correlation {
+        sql.text(" AND c.correlation = ");
+        sql.bind(correlation);
+    }
+    let done = query.outcomes.is_empty() || query.outcomes.contains(&OutcomeFilter::Done);
     if !done {
         sql.text(" AND c.outcome <> 0");
     }
@@ -151,10 +160,11 @@ fn closed_sql(board_no: i32, query: &ActivationQuery) -> Sql {
         sql.among("c.agent_no", agents);
     }
     sql.text(&format!(
-        " AND c.activation > {} AND c.activation < {} ORDER BY c.activation {order} LIMIT {}) c \
+        " AND c.activation > {} AND c.activation < {}{} ORDER BY c.activation {order} LIMIT {}) c \
          ON true WHERE h.no = $1 ORDER BY c.activation {order}",
         integer(low(query.cursor, query.direction)),
         integer(high(query.cursor, query.direction)),
+        if led { " OFFSET 0) c" } else { "" },
         u64::from(query.limit.max(1)) + 1,
     ));
     sql
@@ -162,49 +172,71 @@ fn closed_sql(board_no: i32, query: &ActivationQuery) -> Sql {
 
 /// The seqs of a driver's artifacts that meet all conditions, in order.
 fn driven(sql: &mut Sql, query: &ArtifactQuery, driver: Driver<'_>) {
-    let mut order = format!(" ORDER BY a.seq {}", sql.order);
-    sql.text("SELECT a.seq AS seq");
-    if query.payloads {
-        sql.text(", octet_length(a.payload) AS len");
-    }
-    sql.text(" FROM ");
+    let order = sql.order;
+    let len = if query.payloads { ", octet_length(a.payload) AS len" } else { "" };
     match driver {
-        Driver::Correlation | Driver::All => sql.text("artifact a WHERE a.board_no = $1"),
+        Driver::Correlation | Driver::All => {
+            sql.text(&format!("SELECT a.seq AS seq{len} FROM artifact a WHERE a.board_no = $1"));
+            sql.text(&format!(" AND a.seq > {LOW} AND a.seq < {HIGH}"));
+            conditions(sql, query);
+            sql.text(&format!(" ORDER BY a.seq {order}"));
+        }
         Driver::Tag(tag) => {
-            sql.text(
-                "tag t JOIN artifact a ON a.board_no = $1 AND a.seq = t.seq \
-                 WHERE t.board_no = $1 AND t.tag = ",
-            );
+            let len = if query.payloads { ", a.len" } else { "" };
+            sql.text(&format!(
+                "SELECT t.seq AS seq{len} FROM (SELECT seq FROM tag WHERE board_no = $1 \
+                 AND seq > {LOW} AND seq < {HIGH} AND tag = "
+            ));
             sql.bind(tag.as_str().to_owned());
-            sql.text(&format!(" AND t.seq > {LOW} AND t.seq < {HIGH}"));
-            order = format!(" ORDER BY t.seq {}", sql.order);
+            sql.text(&format!(" ORDER BY seq {order}) t CROSS JOIN LATERAL ("));
+            each(sql, query, "a.seq = t.seq");
+            sql.text(&format!(" OFFSET 0) a ORDER BY t.seq {order}"));
         }
         Driver::Stretch(kind, no) => {
             let column = match kind {
                 StretchKind::OfType => "type_no",
                 StretchKind::ByAgent => "agent_no",
             };
+            let len = if query.payloads { ", a.len" } else { "" };
             let (kind, no) = (kind as i16, number(no));
             sql.text(&format!(
-                "stretch s JOIN artifact a ON a.board_no = $1 \
-                 AND a.seq >= s.first AND a.seq <= s.last AND a.{column} = {no} \
-                 WHERE s.board_no = $1 AND s.kind = {kind} AND s.no = {no} \
-                 AND s.last > {LOW} AND s.first < {HIGH}"
+                "SELECT a.seq AS seq{len} FROM (SELECT last, first FROM stretch \
+                 WHERE board_no = $1 AND kind = {kind} AND no = {no} \
+                 AND last > {LOW} AND first < {HIGH} ORDER BY last {order}) s CROSS JOIN LATERAL ("
             ));
-            order = format!(" ORDER BY s.last {0}, a.seq {0}", sql.order);
+            let within = format!(
+                "a.seq >= s.first AND a.seq <= s.last AND a.seq > {LOW} AND a.seq < {HIGH} \
+                 AND a.{column} = {no}"
+            );
+            each(sql, query, &within);
+            // The stretches of one type do not overlap, so that this is the order of the seqs.
+            sql.text(&format!(
+                " ORDER BY a.seq {order} OFFSET 0) a ORDER BY s.last {order}, a.seq {order}"
+            ));
         }
     }
-    sql.text(&format!(" AND a.seq > {LOW} AND a.seq < {HIGH}"));
+}
+
+/// The artifacts that a row of a driver leads to, as far as they meet the conditions.
+fn each(sql: &mut Sql, query: &ArtifactQuery, of_driver: &str) {
+    let len = if query.payloads { ", octet_length(a.payload) AS len" } else { "" };
+    sql.text(&format!("SELECT a.seq{len} FROM artifact a WHERE a.board_no = $1 AND {of_driver}"));
+    conditions(sql, query);
+}
+
+/// What is asked of an artifact `a` beside its place.
+fn conditions(sql: &mut Sql, query: &ArtifactQuery) {
     if let Some(correlation) = query.correlation {
         sql.text(" AND a.correlation = ");
         sql.bind(uuid(correlation.as_bytes()));
     }
     for tag in &query.tags {
+        // A value and not a condition: one that the server cannot turn into a join.
         sql.text(
-            " AND EXISTS (SELECT 1 FROM tag t WHERE t.board_no = $1 AND t.seq = a.seq AND t.tag = ",
+            " AND (SELECT true FROM tag t WHERE t.board_no = $1 AND t.seq = a.seq AND t.tag = ",
         );
         sql.bind(tag.as_str().to_owned());
-        sql.text(")");
+        sql.text(" LIMIT 1)");
     }
     if !query.types.is_empty() {
         let types = query.types.iter().map(|type_no| number(type_no.get()));
@@ -222,7 +254,6 @@ fn driven(sql: &mut Sql, query: &ArtifactQuery, driver: Driver<'_>) {
         sql.text(" AND a.at < ");
         sql.bind(until.as_millis());
     }
-    sql.text(&order);
 }
 
 /// A statement that is put together, with what is bound to it: the board first, as `$1`.

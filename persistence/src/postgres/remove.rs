@@ -9,7 +9,7 @@ use super::error::reading;
 use super::target::Target;
 
 /// Every table with rows of boards, but for the boards themselves.
-const TABLES: [&str; 12] = [
+const TABLES: [&str; 16] = [
     "owner",
     "batch",
     "artifact",
@@ -22,6 +22,10 @@ const TABLES: [&str; 12] = [
     "cancelled",
     "snapshot",
     "snapshot_part",
+    "name",
+    "operation",
+    "open_work",
+    "shown",
 ];
 
 /// How many names are tried for a board that is moved aside.
@@ -39,12 +43,15 @@ pub(crate) async fn remove(target: &Target) -> Result<String, Error> {
     let mut connection = connect(target).await.map_err(cannot)?;
     run(&mut connection, format!("{}; BEGIN", setup(&target.schema))).await.map_err(cannot)?;
     let (board_no, _) = free(&mut connection, target, "remove").await?;
+    // First: what operators did goes when there is no such board any more, and not before.
+    run(&mut connection, format!("DELETE FROM board WHERE no = {board_no}"))
+        .await
+        .map_err(cannot)?;
     for table in TABLES {
         let sql = format!("DELETE FROM {table} WHERE board_no = {board_no}");
         connection.execute(AssertSqlSafe(sql)).await.map_err(cannot)?;
     }
-    let sql = format!("DELETE FROM board WHERE no = {board_no}; COMMIT");
-    run(&mut connection, sql).await.map_err(cannot)?;
+    run(&mut connection, "COMMIT".to_owned()).await.map_err(cannot)?;
     Ok(place)
 }
 

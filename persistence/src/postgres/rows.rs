@@ -10,6 +10,7 @@ use artel_core::ids::ActivationId;
 use artel_core::log::{ArtifactRow, ClosedActivation, Rows};
 
 use super::format::uuid;
+use super::told;
 use crate::format::{encode, integer};
 use crate::rows::{self, agent, outcome_no};
 
@@ -38,6 +39,7 @@ pub(super) fn add_all(arguments: &mut PgArguments, rows: &Rows) {
     let cancelled: BTreeSet<Uuid> =
         rows.cancelled.iter().map(|correlation| uuid(correlation.as_bytes())).collect();
     add(arguments, cancelled.into_iter().collect::<Vec<_>>());
+    told::add_rare(arguments, rows);
 }
 
 fn artifacts(arguments: &mut PgArguments, rows: &[ArtifactRow]) {
@@ -57,6 +59,8 @@ fn artifacts(arguments: &mut PgArguments, rows: &[ArtifactRow]) {
     );
     add(arguments, column(rows, |row| row.payload.salt().0.to_vec()));
     add(arguments, rows.iter().map(|row| &row.payload.bytes()[..]).collect::<Vec<&[u8]>>());
+    add(arguments, column(rows, told::producer));
+    add(arguments, column(rows, told::tags));
 }
 
 fn column<R, T>(rows: &[R], value: impl Fn(&R) -> T) -> Vec<T> {
@@ -115,6 +119,7 @@ fn add_closed(arguments: &mut PgArguments, closed: &BTreeMap<ActivationId, &Clos
     );
     let first = |row: &&ClosedActivation| row.inputs.first().map_or(0, |seq| integer(seq.get()));
     add(arguments, column(&rows, first));
+    told::add_ends(arguments, &rows);
     let each = |row: &&ClosedActivation| {
         let activation = integer(row.activation.0.get());
         let inputs = row.inputs.iter().map(|input| (integer(input.get()), activation));

@@ -94,7 +94,8 @@ pub(super) const TABLES: [Table; 8] = [
 /// the index, and each place costs a page.
 pub(super) const NEW_TAGS_MAX: u32 = 8_192;
 
-/// The rows of each table.
+/// The rows of each table. Names and operations have none: by contract nobody asks a file in SQL but
+/// the log, and its events say the same.
 pub(super) fn pack(rows: &Rows) -> [Bulk; TABLES.len() + 1] {
     let mut tables = TABLES.iter().chain([&REOPENED]);
     std::array::from_fn(|_| {

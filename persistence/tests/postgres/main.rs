@@ -13,6 +13,10 @@ mod open;
 mod own;
 #[cfg(test)]
 mod place;
+#[cfg(test)]
+mod plans;
+#[cfg(test)]
+mod secrets;
 
 use artel_core::log::{Description, Durability};
 use artel_testkit::conformance::{LogFactory, NewBoard};

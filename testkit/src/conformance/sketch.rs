@@ -15,7 +15,7 @@ use artel_core::ids::{
     SubscriptionNo, TypeNo,
 };
 use artel_core::log::{
-    Append, ArtifactRow, ClosedActivation, ContentRow, Error, KeyRow, Log, Outcome, Rows,
+    Append, ArtifactRow, ClosedActivation, ContentRow, Error, KeyRow, Log, NameRow, Outcome, Rows,
     StoredArtifact,
 };
 use artel_core::names::{IdempotencyKey, OrderingKey, ProgramName, StepName, Tag};
@@ -226,6 +226,7 @@ impl Sketch {
 
     fn event(&mut self, event: Event) -> Seq {
         let seq = self.next();
+        self.rows.names.extend(NameRow::all_of(&event));
         self.decisions.last_mut().expect("a sketch has a decision").events.push(event);
         seq
     }
