@@ -15,6 +15,7 @@ mod options;
 mod postgres;
 mod process;
 mod report;
+mod server;
 mod stall;
 mod waiting;
 

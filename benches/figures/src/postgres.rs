@@ -1,24 +1,22 @@
 //! The figures of a board on a PostgreSQL server: one that the figure starts, with the settings that it
 //! comes with, which are durable. It has the same cores as the board.
 
-use std::time::Instant;
-
 use sqlx::{Connection, Executor, PgConnection};
-
-use artel_testkit::servers::PostgresServer;
+use tokio::time::Instant;
 
 use crate::error::Error;
 use crate::list::Run;
 use crate::load::{chain, hops, memory};
 use crate::options::How;
 use crate::process::child;
+use crate::server::Server;
 
 /// Bytes of a payload.
 const PAYLOAD: &str = "500";
 
 /// Whole hops a second, beside a bare loop that writes the same rows.
 pub(crate) fn postgres_hops(how: &How) -> Result<Run, Error> {
-    let server = PostgresServer::start();
+    let server = Server::start()?;
     let mut arguments = memory(how, 300_000, &["--payload", PAYLOAD]);
     arguments.extend(["--log".to_owned(), board(&server)]);
     hops(&arguments)
@@ -27,7 +25,7 @@ pub(crate) fn postgres_hops(how: &How) -> Result<Run, Error> {
 /// Microseconds of a hop when nothing else goes on, beside one transaction that inserts one row: one half
 /// of those before the hops and one after them.
 pub(crate) fn postgres_latency(how: &How) -> Result<Run, Error> {
-    let server = PostgresServer::start();
+    let server = Server::start()?;
     let raw = || {
         let size = how.size(2_000).to_string();
         let found = child(&["raw-commit".to_owned(), size, server.url()])?;
@@ -42,12 +40,11 @@ pub(crate) fn postgres_latency(how: &How) -> Result<Run, Error> {
     Ok(Run { value: hop.value, baseline: Some(f64::midpoint(before, after)) })
 }
 
-fn board(server: &PostgresServer) -> String {
+fn board(server: &Server) -> String {
     format!("{}?board=bench", server.url())
 }
 
 /// Microseconds of a transaction that inserts a row of as many bytes as a payload has.
-#[expect(clippy::disallowed_methods, reason = "a figure reads the time as it is")]
 pub(crate) async fn raw_commit(url: &str, count: u32) -> Result<Vec<f64>, Error> {
     let mut connection = PgConnection::connect(url).await?;
     connection
