@@ -192,6 +192,9 @@ async fn ahead(
     for batch in batches.map_err(|error| places.source(error))? {
         let taken = part.take(batch, state);
         taken.map_err(|source| MoveError::Fold { place: without_secrets(places.from), source })?;
+        if part.is_full() {
+            break;
+        }
         // The folding of a long piece must not keep the renewals of ownerships from their turn.
         tokio::task::yield_now().await;
     }

@@ -20,6 +20,10 @@ use crate::error::LoadError;
 const PAYLOADS_LEN: usize = 4 * 1024 * 1024;
 /// How many artifacts are asked for at a time.
 const ARTIFACTS_AT_ONCE: usize = 2_000;
+/// How many bytes of payloads a part has, unless its last batch alone brings more.
+const PART_LEN: usize = 16 * 1024 * 1024;
+/// The same for contents, whose lengths no event tells.
+const PART_CONTENTS: usize = 512;
 /// How many contents are asked for at a time.
 const CONTENTS_AT_ONCE: usize = 64;
 
@@ -28,6 +32,8 @@ const CONTENTS_AT_ONCE: usize = 64;
 pub(super) struct Part {
     batches: Vec<(Batch, Rows)>,
     artifacts: Vec<Committed>,
+    /// Bytes of their payloads.
+    len: usize,
     contents: Vec<(Seq, Hash)>,
     dropped: Vec<(ActivationId, Seq)>,
 }
@@ -40,6 +46,11 @@ struct Committed {
 }
 
 impl Part {
+    /// Whether so much goes with the batches that they are to go before more is taken.
+    pub(super) const fn is_full(&self) -> bool {
+        self.len >= PART_LEN || self.contents.len() >= PART_CONTENTS
+    }
+
     /// Folds a batch into the state, and takes up what it needs.
     pub(super) fn take(&mut self, batch: Batch, state: &mut State) -> Result<(), LoadError> {
         let after = state.seq();
@@ -61,6 +72,7 @@ impl Part {
                 Event::ArtifactCommitted(draft) => {
                     let envelope = &draft.envelope;
                     let len = envelope.payload_len as usize;
+                    self.len += len;
                     self.artifacts.push(Committed { id: envelope.id, seq, len });
                     if let Some(key) = &envelope.idempotency_key {
                         rows.keys.push(KeyRow { key: key.clone(), seq, id: envelope.id });
