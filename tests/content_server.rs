@@ -1,6 +1,6 @@
-//! What a board on a server holds and what it refuses: the cases of `tests/content/vectors.toml`.
+//! What boards on servers hold and what they refuse: the cases of `tests/content/vectors.toml`.
 //!
-//! Not in dev/test --quick: it starts a server.
+//! Not in dev/test --quick: it starts servers.
 
 #![expect(clippy::unwrap_used, reason = "test code: a failed expectation is a failed test")]
 #![expect(clippy::panic, reason = "test code: a failed expectation is a failed test")]
@@ -16,6 +16,18 @@ mod postgres {
     #[tokio::test]
     async fn holds_what_all_hold() {
         let server = PostgresServer::start();
+        super::vectors::hold(&server.url()).await;
+    }
+}
+
+#[cfg(test)]
+mod redis {
+    use artel_testkit::servers::RedisServer;
+
+    /// JSON-3, JSON-7: what is accepted comes back byte for byte, what is refused leaves nothing.
+    #[tokio::test]
+    async fn holds_what_all_hold() {
+        let server = RedisServer::start();
         super::vectors::hold(&server.url()).await;
     }
 }

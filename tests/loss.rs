@@ -1,4 +1,4 @@
-//! Boards on a PostgreSQL server that lose their connection, or their server: they wait, find out by
+//! Boards on a server that lose their connection, or their server: they wait, find out by
 //! themselves what became of what they wrote, and go on.
 //!
 //! Not in dev/test --quick: it starts servers.
@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use artel::{Artifact, Board, Context, Error, Health, Publication, Query, Reader, Running, Status};
 use artel_testkit::check;
-use artel_testkit::servers::{PostgresServer, Proxy, Way};
+use artel_testkit::servers::{Kind, Proxy, Server, Way};
 
 /// How long a board is owned without being renewed, in seconds. Long enough that a test on a machine with
 /// much else to do is not taken for one that has stopped.
@@ -41,17 +41,17 @@ async fn part(_: Context, order: Arc<Order>, ran: Arc<AtomicU32>) -> Result<Part
 
 /// A board on a server of its own, which it reaches through a proxy.
 struct Stage {
-    server: PostgresServer,
+    server: Server,
     proxy: Proxy,
     running: Running,
     ran: Arc<AtomicU32>,
 }
 
 impl Stage {
-    async fn set(patience: Duration) -> Self {
-        let server = PostgresServer::start();
+    async fn set(kind: Kind, patience: Duration) -> Self {
+        let server = Server::start(kind);
         let proxy = Proxy::before(server.port());
-        let url = format!("{}?ownership={OWNED}s", PostgresServer::url_at(proxy.port()));
+        let url = format!("{}?ownership={OWNED}s", kind.url_at(proxy.port()));
         let board = Board::builder(url).patience(patience).open().await.unwrap();
         let ran: Arc<AtomicU32> = Arc::default();
         board.agent("part").on::<Order>().shared_state(ran.clone()).run(part);
@@ -96,9 +96,8 @@ fn keyed(size: u32) -> Publication {
 
 /// POSTGRES-21, REC-7, I1: the server is killed and started again, with one board in it. What was acknowledged is
 /// there, what is published and read meanwhile waits, and the board goes on by itself.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_board_goes_on_when_its_server_is_back() {
-    let stage = Stage::set(PATIENCE).await;
+async fn a_board_goes_on_when_its_server_is_back(kind: Kind) {
+    let stage = Stage::set(kind, PATIENCE).await;
     let first = stage.running.publish(keyed(1)).await.unwrap();
     assert_eq!(stage.running.settled(first.correlation).await.unwrap(), Status::Done);
     stage.server.kill();
@@ -127,10 +126,9 @@ async fn a_board_goes_on_when_its_server_is_back() {
 
 /// REC-7: while the server is away, what a program asks fails when its time is over, and says that it may be
 /// asked again; the board is as it was when the server is back.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_waits_for_too_long_is_unavailable() {
+async fn what_waits_for_too_long_is_unavailable(kind: Kind) {
     let patience = Duration::from_secs(2);
-    let stage = Stage::set(patience).await;
+    let stage = Stage::set(kind, patience).await;
     let receipt = stage.running.publish(keyed(1)).await.unwrap();
     stage.running.settled(receipt.correlation).await.unwrap();
     stage.proxy.refuse(true);
@@ -172,9 +170,8 @@ async fn what_waits_for_too_long_is_unavailable() {
 
 /// POSTGRES-22, REC-1, I1, I3: the connection is cut after an append was committed and before that was told: the
 /// publish is answered from the log, and what it brought is there once.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_committed_without_an_answer_is_there_once() {
-    let stage = Stage::set(PATIENCE).await;
+async fn what_was_committed_without_an_answer_is_there_once(kind: Kind) {
+    let stage = Stage::set(kind, PATIENCE).await;
     stage.running.publish(keyed(1)).await.unwrap();
     stage.running.idle().await.unwrap();
     for size in [2_000_002, 2_000_003, 2_000_004] {
@@ -193,10 +190,9 @@ async fn what_was_committed_without_an_answer_is_there_once() {
 
 /// POSTGRES-23, OWN-5: a connection that has gone silent is noticed when the ownership is over, and not when the
 /// operating system gives it up; a read on one that was left alone is not held up by it.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_silent_connection_is_noticed_in_time() {
+async fn a_silent_connection_is_noticed_in_time(kind: Kind) {
     for way in [Way::ToServer, Way::ToClient] {
-        let stage = Stage::set(PATIENCE).await;
+        let stage = Stage::set(kind, PATIENCE).await;
         let first = stage.running.publish(keyed(1)).await.unwrap();
         stage.running.settled(first.correlation).await.unwrap();
         stage.proxy.swallow(way);
@@ -234,9 +230,8 @@ async fn a_silent_connection_is_noticed_in_time() {
 
 /// POSTGRES-24, OWN-5: a renewal that gets no answer is tried again on another connection before the time is over:
 /// the board goes on as if nothing had been.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_lost_connection_costs_no_ownership() {
-    let stage = Stage::set(PATIENCE).await;
+async fn one_lost_connection_costs_no_ownership(kind: Kind) {
+    let stage = Stage::set(kind, PATIENCE).await;
     let (seq, _) = stage.running.state_hash().await.unwrap();
     for _ in 0..3 {
         // The next renewal falls into this time, and must have come to an end before the ownership does.
@@ -250,4 +245,54 @@ async fn one_lost_connection_costs_no_ownership() {
     assert_eq!(stage.running.state_hash().await.unwrap().0, seq, "no other ownership was taken");
     stage.running.publish(keyed(1)).await.unwrap();
     stage.has(vec![1]).await;
+}
+
+macro_rules! on {
+    ($kind:expr; $($(#[$meta:meta])* $name:ident;)*) => {
+        $(
+            $(#[$meta])*
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name($kind).await;
+            }
+        )*
+    };
+}
+
+#[cfg(test)]
+mod postgres {
+    use artel_testkit::servers::Kind;
+
+    on! {
+        Kind::Postgres;
+        /// POSTGRES-21, REC-7, I1.
+        a_board_goes_on_when_its_server_is_back;
+        /// REC-7.
+        what_waits_for_too_long_is_unavailable;
+        /// POSTGRES-22, REC-1, I1, I3.
+        what_was_committed_without_an_answer_is_there_once;
+        /// POSTGRES-23, OWN-5.
+        a_silent_connection_is_noticed_in_time;
+        /// POSTGRES-24, OWN-5.
+        one_lost_connection_costs_no_ownership;
+    }
+}
+
+#[cfg(test)]
+mod redis {
+    use artel_testkit::servers::Kind;
+
+    on! {
+        Kind::Redis;
+        /// REDIS-12, REC-7, I1.
+        a_board_goes_on_when_its_server_is_back;
+        /// REC-7.
+        what_waits_for_too_long_is_unavailable;
+        /// REDIS-12, REC-1, I1, I3.
+        what_was_committed_without_an_answer_is_there_once;
+        /// REDIS-12, OWN-5.
+        a_silent_connection_is_noticed_in_time;
+        /// REDIS-12, OWN-5.
+        one_lost_connection_costs_no_ownership;
+    }
 }

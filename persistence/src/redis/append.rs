@@ -44,6 +44,7 @@ pub(super) async fn append(log: &RedisLog, append: Append) -> Result<(), Error> 
         result = send(log, &header, arguments) => result,
         // Past its time an owner has to find out whose the board is, whatever became of the append.
         () = log.owning.over(began + ANSWER_TIMEOUT) => {
+            log.writer.give_up();
             Err(appending(&log.place, std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
         }
     };

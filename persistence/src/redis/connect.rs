@@ -135,6 +135,12 @@ impl Line {
         Ok((current.0, link))
     }
 
+    /// The connection has gone silent: the next call gets another one.
+    pub(super) fn give_up(&self) {
+        let mut current = self.current();
+        *current = (current.0 + 1, None);
+    }
+
     fn current(&self) -> MutexGuard<'_, (u64, Option<Link>)> {
         self.current.lock().expect("nothing that is done under this lock panics")
     }

@@ -32,7 +32,10 @@ impl Renewals for Server {
         let calls = held.chunks(at_once).map(|some| self.renew_some(some));
         match timeout(limit, try_join_all(calls)).await {
             Ok(renewed) => Ok(renewed?.concat()),
-            Err(_) => Err(TimedOut::error("own", &self.place, limit)),
+            Err(_) => {
+                self.link.give_up();
+                Err(TimedOut::error("own", &self.place, limit))
+            }
         }
     }
 }

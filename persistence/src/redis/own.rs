@@ -50,7 +50,10 @@ pub(super) async fn own(log: &RedisLog, claim: Claim) -> Result<Ownership, Error
         Err(owned(log, owner(log).await?))
     };
     let head = timeout(limit, taken).await;
-    let head = head.unwrap_or_else(|_| Err(TimedOut::error("own", &log.place, limit)))?;
+    let head = head.unwrap_or_else(|_| {
+        log.writer.give_up();
+        Err(TimedOut::error("own", &log.place, limit))
+    })?;
     if !log.owning.take((head.epoch, claim.process), (token, asked + log.ownership)) {
         return Err(log.closed_error());
     }

@@ -5,9 +5,11 @@ mod pgbouncer;
 mod postgres;
 mod proxy;
 mod redis;
+mod server;
 mod supervised;
 
 pub use pgbouncer::PgBouncer;
 pub use postgres::PostgresServer;
 pub use proxy::{Proxy, Way};
 pub use redis::{RedisCluster, RedisServer};
+pub use server::{Kind, Server};

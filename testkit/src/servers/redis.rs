@@ -9,7 +9,7 @@ const TRIES_MAX: usize = 5;
 /// A Redis server with durable settings, on a free port of this machine.
 #[derive(Debug)]
 pub struct RedisServer {
-    _server: Supervised,
+    server: Supervised,
     port: u16,
 }
 
@@ -37,11 +37,35 @@ impl RedisServer {
             let arguments: Vec<&str> =
                 [&*number].into_iter().chain(settings.iter().copied()).collect();
             match Supervised::start(include_str!("redis.sh"), &arguments) {
-                Ok(server) => return Self { _server: server, port },
+                Ok(server) => return Self { server, port },
                 Err(problem) => said = problem,
             }
         }
         panic!("cannot start a Redis server for this test: {said}");
+    }
+
+    /// Kills it, as if its machine had lost power, but for what it had written to its disk. Blocks until it is
+    /// gone.
+    ///
+    /// # Panics
+    /// When it cannot be killed.
+    pub fn kill(&self) {
+        self.tell("kill");
+    }
+
+    /// Starts it again on the same port, after it was killed. Blocks until it answers.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn restart(&self) {
+        self.tell("start");
+    }
+
+    #[expect(clippy::panic, reason = "a test whose server does not do what it is told fails")]
+    fn tell(&self, word: &str) {
+        if let Err(problem) = self.server.tell(word) {
+            panic!("cannot {word} the Redis server of this test: {problem}");
+        }
     }
 
     /// Its port on 127.0.0.1.
@@ -53,7 +77,13 @@ impl RedisServer {
     /// The URL of its first database.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}/0", self.port)
+        Self::url_at(self.port)
+    }
+
+    /// The same URL on another port: that of something which stands before the server.
+    #[must_use]
+    pub fn url_at(port: u16) -> String {
+        format!("redis://127.0.0.1:{port}/0")
     }
 }
 
