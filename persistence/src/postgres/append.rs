@@ -2,14 +2,16 @@
 //! function of the schema checks that the batch continues the log, in the row that it locks, and spreads
 //! the rows over the tables.
 
+use std::time::Duration;
+
 use sqlx::postgres::PgArguments;
 use tokio::time::Instant;
 
 use artel_core::ids::Seq;
-use artel_core::log::{Append, Error};
+use artel_core::log::{Append, Error, Rows};
 use artel_core::record::BatchHeader;
 
-use super::connect::ANSWER_TIMEOUT;
+use super::connect::{ANSWER_TIMEOUT, soon};
 use super::error::{TimedOut, appending};
 use super::format::get;
 use super::handle::PostgresLog;
@@ -22,6 +24,9 @@ use crate::format::integer;
 const APPEND: &str = "SELECT append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, \
      $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, \
      $33, $34, $35, $36, $37, $38, $39, $40)";
+
+/// How many bytes of an append have another second.
+const SECOND_LEN: u64 = 1 << 20;
 
 pub(super) async fn append(log: &PostgresLog, append: Append) -> Result<(), Error> {
     log.writable("append to")?;
@@ -37,6 +42,7 @@ pub(super) async fn append(log: &PostgresLog, append: Append) -> Result<(), Erro
     // From here on the ownership is in doubt until the outcome is known. If the caller goes away in
     // between, it stays so, and the next append is refused until the board is owned again.
     let arguments = arguments(log.board_no, &checked);
+    let limit = limit(log, &checked.append);
     drop(checked);
     let began = Instant::now();
     let result = tokio::select! {
@@ -44,7 +50,7 @@ pub(super) async fn append(log: &PostgresLog, append: Append) -> Result<(), Erro
         biased;
         result = send(log, &header, arguments) => result,
         // Past its time an owner has to find out whose the board is, whatever became of the append.
-        () = log.owning.over(began + ANSWER_TIMEOUT) => {
+        () = log.owning.over(began + limit) => {
             Err(TimedOut { limit: began.elapsed() }.error("append to", &log.place, true))
         }
     };
@@ -54,6 +60,16 @@ pub(super) async fn append(log: &PostgresLog, append: Append) -> Result<(), Erro
         Ok(()) | Err(_) => log.owning.settle(header.epoch),
     }
     result
+}
+
+/// How long an append may take: the ownership may be renewed all the time, on another connection, while the
+/// one that writes has gone silent.
+fn limit(log: &PostgresLog, append: &Append) -> Duration {
+    let Rows { artifacts, contents, .. } = &append.rows;
+    let payloads: usize = artifacts.iter().map(|row| row.payload.bytes().len()).sum();
+    let contents: usize = contents.iter().map(|row| row.bytes.len()).sum();
+    let len = (append.batch.bytes.len() + payloads + contents) as u64;
+    (soon(log) + Duration::from_secs(len / SECOND_LEN)).min(ANSWER_TIMEOUT)
 }
 
 async fn send(
