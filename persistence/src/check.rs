@@ -3,6 +3,8 @@
 
 use artel_core::hash::Hash;
 use artel_core::ids::{ArtifactId, Seq, Shard};
+#[cfg(any(feature = "postgres", feature = "redis"))]
+use artel_core::log::Rows;
 use artel_core::log::{Append, Error};
 #[cfg(any(feature = "postgres", feature = "redis", feature = "sqlite"))]
 use artel_core::log::{ArtifactQuery, Page, StoredArtifact};
@@ -78,6 +80,15 @@ impl Checked {
             earliest = row.at;
         }
         Ok(Self { append, earliest })
+    }
+
+    /// About how many bytes it brings.
+    #[cfg(any(feature = "postgres", feature = "redis"))]
+    pub(crate) fn len(&self) -> u64 {
+        let Rows { artifacts, contents, .. } = &self.append.rows;
+        let payloads = artifacts.iter().map(|row| row.payload.bytes().len());
+        let contents = contents.iter().map(|row| row.bytes.len());
+        (self.append.batch.bytes.len() + payloads.chain(contents).sum::<usize>()) as u64
     }
 }
 

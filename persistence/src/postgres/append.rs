@@ -2,6 +2,8 @@
 //! function of the schema checks that the batch continues the log, in the row that it locks, and spreads
 //! the rows over the tables.
 
+use std::time::Duration;
+
 use sqlx::postgres::PgArguments;
 use tokio::time::Instant;
 
@@ -9,7 +11,7 @@ use artel_core::ids::Seq;
 use artel_core::log::{Append, Error};
 use artel_core::record::BatchHeader;
 
-use super::connect::ANSWER_TIMEOUT;
+use super::connect::{ANSWER_TIMEOUT, soon};
 use super::error::{TimedOut, appending};
 use super::format::get;
 use super::handle::PostgresLog;
@@ -23,6 +25,9 @@ const APPEND: &str = "SELECT append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11
      $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, \
      $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45, $46, $47, $48, $49, $50, \
      $51)";
+
+/// How many bytes of an append have another second.
+const SECOND_LEN: u64 = 1 << 20;
 
 pub(super) async fn append(log: &PostgresLog, append: Append) -> Result<(), Error> {
     log.writable("append to")?;
@@ -38,6 +43,7 @@ pub(super) async fn append(log: &PostgresLog, append: Append) -> Result<(), Erro
     // From here on the ownership is in doubt until the outcome is known. If the caller goes away in
     // between, it stays so, and the next append is refused until the board is owned again.
     let arguments = arguments(log.board_no, &checked);
+    let limit = limit(log, &checked);
     let batch = checked.append.batch;
     let began = Instant::now();
     let result = tokio::select! {
@@ -45,7 +51,7 @@ pub(super) async fn append(log: &PostgresLog, append: Append) -> Result<(), Erro
         biased;
         result = send(log, &header, arguments) => result,
         // Past its time an owner has to find out whose the board is, whatever became of the append.
-        () = log.owning.over(began + ANSWER_TIMEOUT) => {
+        () = log.owning.over(began + limit) => {
             Err(TimedOut { limit: began.elapsed() }.error("append to", &log.place, true))
         }
     };
@@ -58,6 +64,12 @@ pub(super) async fn append(log: &PostgresLog, append: Append) -> Result<(), Erro
         log.shown.note(batch);
     }
     result
+}
+
+/// How long an append may take: the ownership may be renewed all the time, on another connection, while the
+/// one that writes has gone silent.
+fn limit(log: &PostgresLog, checked: &Checked) -> Duration {
+    (soon(log) + Duration::from_secs(checked.len() / SECOND_LEN)).min(ANSWER_TIMEOUT)
 }
 
 async fn send(

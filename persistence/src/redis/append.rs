@@ -1,5 +1,7 @@
 //! Appending: one script, which checks that the batch continues the log before it writes anything.
 
+use std::time::Duration;
+
 use redis::{Value, cmd};
 use tokio::time::Instant;
 
@@ -11,11 +13,14 @@ use super::connect::ANSWER_TIMEOUT;
 use super::error::{TooFewReplicas, appending};
 use super::format::{SEQ_MAX, header_row, packed, text};
 use super::handle::RedisLog;
+use super::own::soon;
 use super::read;
 use super::rows::add_all;
 use super::scripts::{APPEND, Arguments};
 use crate::check::{Checked, Flaw};
 
+/// How many bytes of an append have another second.
+const SECOND_LEN: u64 = 1 << 20;
 /// How long is waited for replicas, in milliseconds.
 const REPLICAS_WAIT: u32 = 5_000;
 
@@ -36,6 +41,7 @@ pub(super) async fn append(log: &RedisLog, append: Append) -> Result<(), Error> 
     // From here on the ownership is in doubt until the outcome is known. If the caller goes away in
     // between, it stays so, and the next append is refused until the board is owned again.
     let arguments = arguments(log, &checked);
+    let limit = limit(log, &checked);
     drop(checked);
     let began = Instant::now();
     let result = tokio::select! {
@@ -43,7 +49,7 @@ pub(super) async fn append(log: &RedisLog, append: Append) -> Result<(), Error> 
         biased;
         result = send(log, &header, arguments) => result,
         // Past its time an owner has to find out whose the board is, whatever became of the append.
-        () = log.owning.over(began + ANSWER_TIMEOUT) => {
+        () = log.owning.over(began + limit) => {
             log.writer.give_up();
             Err(appending(&log.place, std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
         }
@@ -53,6 +59,12 @@ pub(super) async fn append(log: &RedisLog, append: Append) -> Result<(), Error> 
         Ok(()) | Err(_) => log.owning.settle(header.epoch),
     }
     result
+}
+
+/// How long an append may take: the ownership may be renewed all the time, while the connection that this one
+/// is on has gone silent.
+fn limit(log: &RedisLog, checked: &Checked) -> Duration {
+    (soon(log) + Duration::from_secs(checked.len() / SECOND_LEN)).min(ANSWER_TIMEOUT)
 }
 
 async fn send(log: &RedisLog, header: &BatchHeader, arguments: Arguments) -> Result<(), Error> {

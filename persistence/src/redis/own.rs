@@ -23,8 +23,8 @@ use crate::keeper::{Held, PARTS};
 use crate::mark::Mark;
 use crate::open::Moving;
 
-/// How long whoever wants to own a board waits for an answer at least; for the time of the ownership where that
-/// is longer.
+/// How long whoever owns a board, or wants to, waits for an answer at least; for the time of the ownership
+/// where that is longer.
 const ANSWER_MIN: Duration = Duration::from_secs(5);
 /// How long past the end of an ownership somebody looks who waits for it.
 const PAST: Duration = Duration::from_millis(5);
@@ -38,7 +38,7 @@ pub(super) async fn own(log: &RedisLog, claim: Claim) -> Result<Ownership, Error
     let step = step(&log.moving, token.is_some());
     let token = token.unwrap_or_else(random);
     let asked = Instant::now();
-    let limit = log.ownership.clamp(ANSWER_MIN, ANSWER_TIMEOUT);
+    let limit = soon(log);
     let taken = async {
         let epoch = take(log, &claim, (token, step)).await?;
         log.keeper.forget(&log.owning);
@@ -60,6 +60,11 @@ pub(super) async fn own(log: &RedisLog, claim: Claim) -> Result<Ownership, Error
     let held = Held { token, board: log.keys.as_str().into(), time: log.ownership };
     log.keeper.remember(held, &log.owning);
     Ok(Ownership { epoch: head.epoch, head })
+}
+
+/// How long anybody waits who has to know soon.
+pub(super) fn soon(log: &RedisLog) -> Duration {
+    log.ownership.clamp(ANSWER_MIN, ANSWER_TIMEOUT)
 }
 
 /// Takes the board over, and says the epoch. The script is told the epoch that it raises, so that one which

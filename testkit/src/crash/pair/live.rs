@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::time::{interval, sleep};
 
-use artel::{Artifact, Board, Context, OpenError, Publication, Retry, Running, StartError};
+use artel::{Artifact, Board, Context, Health, OpenError, Publication, Retry, Running, StartError};
 
 use super::notes::Notes;
 use crate::crash::error::Error;
@@ -98,6 +98,7 @@ pub async fn live(dir: &Path) -> Result<(), Error> {
         });
         tokio::select! {
             published = try_join_all(clients) => published.map(drop)?,
+            () = tell(&running) => {}
             () = ended(&place.end) => {
                 notes.state(&running).await?;
                 running.shutdown().await;
@@ -179,6 +180,18 @@ async fn publish(
             Err(error) => return Err(Error::Publish(Box::new(error))),
         }
     }
+}
+
+/// Says when the board goes away, and when it is back.
+async fn tell(running: &Running) {
+    let mut health = running.health();
+    while !matches!(health, Health::Stopped { .. }) {
+        say(&format!("{health:?}"));
+        let before = health.clone();
+        health = running.health_when(|health| *health != before).await;
+    }
+    // The clients notice it too, each when it is answered.
+    std::future::pending().await
 }
 
 /// For whoever looks why a campaign found something.
