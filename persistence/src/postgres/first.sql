@@ -109,10 +109,12 @@ CREATE TABLE closed (
     report bigint,
     PRIMARY KEY (board_no, activation)
 );
+CREATE INDEX closed_input ON closed (board_no, input);
 CREATE INDEX closed_apart ON closed (board_no, correlation) WHERE apart;
 CREATE INDEX closed_not_done ON closed (board_no, activation) WHERE outcome <> 0;
 CREATE INDEX closed_dead ON closed (board_no, correlation) WHERE outcome = 1;
 
+-- What else activations worked on, beside their first input: most have no other.
 CREATE TABLE worked_on (
     board_no int NOT NULL,
     input bigint NOT NULL,
@@ -256,6 +258,8 @@ BEGIN
             input = excluded.input, ended = excluded.ended, at = excluded.at,
             attempts = excluded.attempts, reason = excluded.reason, kind = excluded.kind,
             fingerprint = excluded.fingerprint, report = excluded.report;
+    END IF;
+    IF cardinality(p_worked_on) > 0 THEN
         INSERT INTO worked_on (board_no, input, activation)
         SELECT p_board, * FROM unnest(p_worked_on, p_worked_on_by)
         ON CONFLICT DO NOTHING;

@@ -120,15 +120,18 @@ fn closed_sql(board_no: i32, query: &ActivationQuery) -> Sql {
     let correlation = query.correlation.map(|correlation| uuid(correlation.as_bytes()));
     let led = match (query.input, correlation) {
         (Some(input), _) => {
-            sql.text("(SELECT activation FROM worked_on WHERE board_no = $1 AND input = ");
+            sql.text("(SELECT activation FROM closed WHERE board_no = $1 AND input = ");
+            sql.bind(integer(input.get()));
+            sql.text(" UNION SELECT activation FROM worked_on WHERE board_no = $1 AND input = ");
             sql.bind(integer(input.get()));
             true
         }
         (None, Some(correlation)) => {
             sql.text(
                 "(SELECT w.activation FROM artifact a CROSS JOIN LATERAL (SELECT activation \
-                      FROM worked_on WHERE board_no = $1 AND input = a.seq OFFSET 0) w \
-                      WHERE a.board_no = $1 AND a.correlation = ",
+                 FROM closed WHERE board_no = $1 AND input = a.seq UNION ALL SELECT activation \
+                 FROM worked_on WHERE board_no = $1 AND input = a.seq OFFSET 0) w \
+                 WHERE a.board_no = $1 AND a.correlation = ",
             );
             sql.bind(correlation);
             sql.text(" UNION SELECT activation FROM closed WHERE board_no = $1 AND apart AND correlation = ");

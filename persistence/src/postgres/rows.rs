@@ -122,7 +122,8 @@ fn add_closed(arguments: &mut PgArguments, closed: &BTreeMap<ActivationId, &Clos
     told::add_ends(arguments, &rows);
     let each = |row: &&ClosedActivation| {
         let activation = integer(row.activation.0.get());
-        let inputs = row.inputs.iter().map(|input| (integer(input.get()), activation));
+        // The first one stands in the activation's own row.
+        let inputs = row.inputs.iter().skip(1).map(|input| (integer(input.get()), activation));
         inputs.collect::<Vec<_>>()
     };
     let (inputs, by): (Vec<i64>, Vec<i64>) = rows.iter().flat_map(each).unzip();
