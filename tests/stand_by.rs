@@ -23,7 +23,7 @@ use tokio::time::{Instant, interval, timeout};
 use artel::event::Event;
 use artel::{Artifact, Board, Context, Error, Health, Publication, Query, Reader, Running};
 use artel_testkit::check;
-use artel_testkit::servers::PostgresServer;
+use artel_testkit::servers::{Kind, Server};
 
 /// How long a board is owned without being renewed.
 const OWNED: Duration = Duration::from_secs(3);
@@ -223,12 +223,14 @@ async fn owners_follow_each_other(url: &str, held: Duration, late: Duration) {
     audit(url, &wrote).await;
 }
 
-/// POSTGRES-25, OWN-6, I1: on a server, within the ownership's time and two seconds, or a third of that time.
+/// POSTGRES-25, REDIS-4, OWN-6, I1: on a server, within the ownership's time and two seconds, or a third of that time.
 #[tokio::test]
 async fn a_stand_by_takes_a_board_on_a_server_over() {
-    let server = PostgresServer::start();
-    let url = format!("{}?ownership={}s", server.url(), OWNED.as_secs());
-    owners_follow_each_other(&url, OWNED, OWNED / 3).await;
+    for kind in [Kind::Postgres, Kind::Redis] {
+        let server = Server::start(kind);
+        let url = format!("{}?ownership={}s", server.url(), OWNED.as_secs());
+        owners_follow_each_other(&url, OWNED, OWNED / 3).await;
+    }
 }
 
 /// OWN-6, I1: in a file, whose lock dies with its process, at once.
@@ -239,11 +241,16 @@ async fn a_stand_by_takes_a_board_in_a_file_over() {
     owners_follow_each_other(&url, Duration::ZERO, Duration::ZERO).await;
 }
 
-/// POSTGRES-5, OWN-5, OWN-6, I3: an owner that is stopped for longer than its time, and goes on when another one has
+/// POSTGRES-5, REDIS-5, OWN-5, OWN-6, I3: an owner that is stopped for longer than its time, and goes on when another one has
 /// the board, writes nothing and reads nothing of it any more, says so, and steps down.
 #[tokio::test]
 async fn an_owner_that_was_stopped_for_too_long_steps_down() {
-    let server = PostgresServer::start();
+    for kind in [Kind::Postgres, Kind::Redis] {
+        is_stopped_for_too_long(&Server::start(kind)).await;
+    }
+}
+
+async fn is_stopped_for_too_long(server: &Server) {
     let url = format!("{}?ownership={}s", server.url(), OWNED.as_secs());
     let folder = folder(&url);
     let mut stale = Life::begin(folder.path());

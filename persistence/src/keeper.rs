@@ -25,6 +25,10 @@ pub(crate) struct Held {
     /// What its owner alone knows.
     pub(crate) token: Uuid,
     /// Where the server has it.
+    #[cfg_attr(
+        not(feature = "redis"),
+        expect(dead_code, reason = "PostgreSQL finds it by its token")
+    )]
     pub(crate) board: Arc<str>,
     /// How long it lasts from now on.
     pub(crate) time: Duration,

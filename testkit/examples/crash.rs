@@ -1,6 +1,6 @@
 //! Kills a program again and again and checks what is left: `dev/crash --kills N --seed S` runs it
 //! on the demo. Yours goes behind `--`, with `{board}`, `{ledger}` and `{result}` in its arguments.
-//! With `--log postgres` it kills two processes on one board of a server instead, and the server.
+//! With `--log postgres` or `--log redis` it kills two processes on one board of a server instead, and the server.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people")]
 
@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use artel_testkit::crash::{Campaign, Error, Pair, PairReport, Program, Report, live};
+use artel_testkit::servers::Kind;
 use tokio::time::Instant;
 
 const USAGE: &str = "usage: crash --dir DIR [--kills N] [--seed S] [--keep] [--json] -- COMMAND…\n\
-                     \x20      crash --dir DIR [--kills N] [--seed S] [--keep] [--json] --log postgres";
+                     \x20      crash --dir DIR [--kills N] [--seed S] [--keep] [--json] --log postgres|redis";
 
 /// What a process of a pair is called with, in its own folder.
 const LIVE: &str = "--live";
@@ -24,11 +25,13 @@ struct Options {
     json: bool,
     /// None for a pair on a server.
     program: Option<Program>,
+    /// The kind of server for a pair.
+    kind: Option<Kind>,
 }
 
 fn options() -> Result<Options, String> {
     let mut arguments = std::env::args().skip(1);
-    let (mut dir, mut kills, mut keep, mut json, mut pair) = (None, 25, false, false, false);
+    let (mut dir, mut kills, mut keep, mut json, mut kind) = (None, 25, false, false, None);
     let mut seed = u64::from(std::process::id());
     while let Some(name) = arguments.next() {
         let mut value = || arguments.next().unwrap_or_default();
@@ -40,9 +43,10 @@ fn options() -> Result<Options, String> {
             "--seed" => seed = number(value())?,
             "--dir" => dir = Some(PathBuf::from(value())),
             "--log" => match value().as_str() {
-                "postgres" => pair = true,
-                "sqlite" => pair = false,
-                other => return Err(format!("--log is sqlite or postgres, not `{other}`")),
+                "postgres" => kind = Some(Kind::Postgres),
+                "redis" => kind = Some(Kind::Redis),
+                "sqlite" => kind = None,
+                other => return Err(format!("--log is sqlite, postgres or redis, not `{other}`")),
             },
             "--keep" => keep = true,
             "--json" => json = true,
@@ -51,9 +55,12 @@ fn options() -> Result<Options, String> {
         }
     }
     let dir = dir.ok_or("--dir is missing")?;
-    let program =
-        if pair { None } else { Some(Program::new(arguments).map_err(|error| error.to_string())?) };
-    Ok(Options { dir, kills, seed, keep, json, program })
+    let program = if kind.is_some() {
+        None
+    } else {
+        Some(Program::new(arguments).map_err(|error| error.to_string())?)
+    };
+    Ok(Options { dir, kills, seed, keep, json, program, kind })
 }
 
 /// After how many kills every check has something to look at.
@@ -92,7 +99,7 @@ impl Found {
 }
 
 async fn run(options: &Options) -> Result<Found, Error> {
-    let Options { dir, kills, seed, keep, program, .. } = options;
+    let Options { dir, kills, seed, keep, program, kind, .. } = options;
     let (kills, seed, keep) = (*kills, *seed, *keep);
     if let Some(program) = program.clone() {
         let campaign = Campaign { program, dir: dir.clone(), kills, seed, keep };
@@ -101,7 +108,9 @@ async fn run(options: &Options) -> Result<Found, Error> {
     }
     let here = std::env::current_exe().unwrap_or_default().display().to_string();
     let dir = dir.join(format!("pair-{seed}"));
-    let pair = Pair { command: vec![here, LIVE.to_owned()], dir: dir.clone(), kills, seed };
+    let kind = kind.unwrap_or(Kind::Postgres);
+    let command = vec![here, LIVE.to_owned()];
+    let pair = Pair { command, kind, dir: dir.clone(), kills, seed };
     let report = pair.run(|killed| eprintln!("{killed} of {kills} kills")).await?;
     if report.holds() && !keep {
         // What is left of it otherwise is for whoever looks.
@@ -158,7 +167,11 @@ async fn main() -> ExitCode {
     if holds {
         return ExitCode::SUCCESS;
     }
-    let log = if options.program.is_none() { " --log postgres" } else { "" };
+    let log = match options.kind {
+        Some(Kind::Postgres) => " --log postgres",
+        Some(Kind::Redis) => " --log redis",
+        None => "",
+    };
     eprintln!("what is left of it is in {}", dir.display());
     eprintln!("to draw the same moments again: dev/crash{log} --kills {kills} --seed {seed}");
     ExitCode::FAILURE

@@ -51,6 +51,8 @@ pub(super) async fn append(log: &RedisLog, append: Append) -> Result<(), Error> 
         // Past its time an owner has to find out whose the board is, whatever became of the append.
         () = log.owning.over(began + limit) => {
             log.writer.give_up();
+            // What one of them lost the other may have lost too.
+            log.reader.give_up();
             Err(appending(&log.place, std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
         }
     };

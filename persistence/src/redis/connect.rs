@@ -21,7 +21,7 @@ use super::scripts::{Arguments, Script};
 use super::target::Target;
 
 /// How long anybody waits for an answer.
-pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long anybody waits for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// After how long a call that nobody waits for any more counts as one that got no answer.

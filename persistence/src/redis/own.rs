@@ -52,6 +52,7 @@ pub(super) async fn own(log: &RedisLog, claim: Claim) -> Result<Ownership, Error
     let head = timeout(limit, taken).await;
     let head = head.unwrap_or_else(|_| {
         log.writer.give_up();
+        log.reader.give_up();
         Err(TimedOut::error("own", &log.place, limit))
     })?;
     if !log.owning.take((head.epoch, claim.process), (token, asked + log.ownership)) {

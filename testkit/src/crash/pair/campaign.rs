@@ -20,6 +20,7 @@ use crate::crash::check::Check;
 use crate::crash::error::Error;
 use crate::crash::trial::store;
 use crate::dice::Dice;
+use crate::servers::Kind;
 
 /// How long the pair is left alone between two faults at most, in milliseconds.
 const CALM: u64 = 400;
@@ -29,11 +30,13 @@ const LOOK_AFTER: u64 = 10;
 /// has fewer.
 const CUT_LEN: usize = 600;
 
-/// Kills of two processes on one board of a PostgreSQL server, and of that.
+/// Kills of two processes on one board of a server, and of that.
 #[derive(Clone, Debug)]
 pub struct Pair {
     /// The command of a process: it has to call [`live`](super::live) with its working folder.
     pub command: Vec<String>,
+    /// The kind of server.
+    pub kind: Kind,
     /// A folder for what the processes note and say. What is in it is removed.
     pub dir: PathBuf,
     /// How often something is killed.
@@ -60,7 +63,7 @@ impl Pair {
             _ => std::fs::create_dir_all(&self.dir).map_err(Error::file(&self.dir))?,
         }
         let dir = self.dir.canonicalize().map_err(Error::file(&self.dir))?;
-        let mut stage = Stage::set(&self.command, &dir)?;
+        let mut stage = Stage::set(self.kind, &self.command, &dir)?;
         let mut report = PairReport { seed: self.seed, ..PairReport::default() };
         let mut dice = Dice::new(self.seed);
         let mut looked = 0;

@@ -17,7 +17,7 @@ use crate::crash::error::Error;
 use crate::crash::history::History;
 use crate::crash::life::{Life, Reached};
 use crate::ledger::Ledger;
-use crate::servers::{PostgresServer, Proxy};
+use crate::servers::{Kind, Proxy, Server};
 
 /// How long a board is owned without being renewed: the shortest time that there is.
 const OWNED: &str = "ownership=1s";
@@ -30,7 +30,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 pub(super) struct Stage<'a> {
     command: &'a [String],
     dir: &'a Path,
-    pub(super) server: PostgresServer,
+    kind: Kind,
+    pub(super) server: Server,
     pub(super) proxy: Proxy,
     lives: Vec<Life>,
     pub(super) processes: u64,
@@ -42,12 +43,13 @@ pub(super) struct Stage<'a> {
 
 impl<'a> Stage<'a> {
     /// A server, and two processes before it.
-    pub(super) fn set(command: &'a [String], dir: &'a Path) -> Result<Self, Error> {
-        let server = PostgresServer::start();
+    pub(super) fn set(kind: Kind, command: &'a [String], dir: &'a Path) -> Result<Self, Error> {
+        let server = Server::start(kind);
         let proxy = Proxy::before(server.port());
         let mut stage = Self {
             command,
             dir,
+            kind,
             server,
             proxy,
             lives: Vec::new(),
@@ -67,7 +69,7 @@ impl<'a> Stage<'a> {
         let name = format!("process-{}", self.processes);
         let dir = self.dir.join(&name);
         fs::create_dir_all(&dir).map_err(Error::file(&dir))?;
-        let board = format!("{}?{OWNED}", PostgresServer::url_at(self.proxy.port()));
+        let board = format!("{}?{OWNED}", self.kind.url_at(self.proxy.port()));
         let place = Place { board, name, ledger: dir.join("ledger"), end: self.end() };
         place.write(&dir)?;
         let mut command = Command::new(self.command.first().map_or("", String::as_str));
