@@ -52,7 +52,7 @@ pub(super) async fn append(log: &PostgresLog, append: Append) -> Result<(), Erro
         result = send(log, &header, arguments) => result,
         // Past its time an owner has to find out whose the board is, whatever became of the append.
         () = log.owning.over(began + limit) => {
-            Err(TimedOut { limit: began.elapsed() }.error("append to", &log.place, true))
+            Err(TimedOut { limit: whole(began.elapsed()) }.error("append to", &log.place, true))
         }
     };
     match &result {
@@ -64,6 +64,11 @@ pub(super) async fn append(log: &PostgresLog, append: Append) -> Result<(), Erro
         log.shown.note(batch);
     }
     result
+}
+
+/// A time in whole milliseconds, for people.
+const fn whole(time: Duration) -> Duration {
+    Duration::new(time.as_secs(), time.subsec_millis() * 1_000_000)
 }
 
 /// How long an append may take: the ownership may be renewed all the time, on another connection, while the

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use sqlx::Row;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use artel_core::log::{Error, Log};
 use artel_testkit::conformance::factory::{claim, own_when_free};
 use artel_testkit::conformance::{LogPlace, NewBoard, Sample, Scribe};
+use artel_testkit::servers::{PostgresServer, Proxy};
 
 use crate::place::{Place, SERVER, create, new_name, sql};
 
@@ -76,6 +77,35 @@ async fn whoever_was_taken_over_is_told() {
     let error = scribe.try_append(scribe.seal(sketch)).await.unwrap_err();
     assert!(matches!(error, Error::Fenced { .. }), "{error:?}");
     next.publish(&[Sample::new(2)]).await;
+}
+
+/// POSTGRES-22, LOG-20: an ownership that was asked for and given up, and comes to the server after the next one, takes
+/// nothing from that.
+#[tokio::test]
+async fn an_ownership_that_comes_late_changes_nothing() {
+    let proxy = Proxy::before(SERVER.port());
+    let schema = new_name();
+    let url =
+        format!("{}?schema={schema}&board=b0&ownership=30s", PostgresServer::url_at(proxy.port()));
+    let log = artel_persistence::open(&url, create(NewBoard::sample())).await.unwrap();
+    log.own(claim(1, "belated")).await.unwrap();
+    proxy.hold(|bytes| bytes.windows(7).any(|window| window == b"belated"));
+    let mut late = Box::pin(log.own(claim(1, "belated")));
+    while proxy.held() == 0 {
+        let asked = timeout(Duration::from_millis(10), &mut late).await;
+        assert!(asked.is_err(), "{asked:?}");
+    }
+    drop(late);
+    let mut scribe = Scribe::own(&log).await;
+    let connections = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'WITH mine AS%' \
+                       OR query LIKE 'SELECT epoch FROM board%'";
+    let before: i64 = sql(connections).await[0].get(0);
+    proxy.let_go();
+    // Whoever sent it has left: the server drops its connection when the statement is done.
+    while sql(connections).await[0].get::<i64, _>(0) == before {}
+    assert_eq!(log.head().await.unwrap().epoch, scribe.epoch);
+    scribe.publish(&[Sample::new(1)]).await;
+    log.close().await;
 }
 
 /// POSTGRES-10: all boards of a process on a server are renewed in one statement, by whichever of them asks

@@ -45,7 +45,7 @@ start_server || { cat "$folder/data/server.log" >&2; exit 1; }
 echo ready
 while read -r word; do
     case $word in
-        kill) kill_server && echo done || echo "cannot kill it" ;;
-        start) start_server && echo done || tail -n 1 "$folder/data/server.log" ;;
+        kill) kill_server && echo "done" || echo "cannot kill it" ;;
+        start) start_server && echo "done" || tail -n 1 "$folder/data/server.log" ;;
     esac
 done

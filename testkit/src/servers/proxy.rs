@@ -43,6 +43,9 @@ struct Orders {
     delay: Duration,
     /// Whether bytes to the server, and to the client, are swallowed.
     swallows: [bool; 2],
+    hold: Option<Condition>,
+    /// How many requests are held.
+    held: u64,
     cut: Option<Condition>,
     cuts: u64,
     links: BTreeMap<u64, Link>,
@@ -152,6 +155,24 @@ impl Proxy {
         self.shared.news.notify_all();
     }
 
+    /// Holds the next bytes to the server for which the condition holds, until [`let_go`](Self::let_go): as long
+    /// as they are on their way, whoever sent them may leave.
+    pub fn hold(&self, condition: impl FnMut(&[u8]) -> bool + Send + 'static) {
+        self.shared.orders().hold = Some(Condition(Box::new(condition)));
+    }
+
+    /// How many requests are held.
+    #[must_use]
+    pub fn held(&self) -> u64 {
+        self.shared.orders().held
+    }
+
+    /// Lets what is held arrive.
+    pub fn let_go(&self) {
+        self.shared.orders().held = 0;
+        self.shared.news.notify_all();
+    }
+
     /// Cuts one connection between a request and its answer: the next bytes to the server for which the
     /// condition holds (up to 64 KiB are looked at together) are passed on, and when the server answers,
     /// the connection ends instead. So what was asked has been done, and nobody was told.
@@ -185,6 +206,17 @@ impl Drop for Proxy {
 impl Shared {
     fn orders(&self) -> MutexGuard<'_, Orders> {
         self.orders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Holds a request until it is let go of, if it is the one to be held.
+    fn hold(&self, bytes: &[u8]) {
+        let mut orders = self.orders();
+        if orders.hold.take_if(|condition| (condition.0)(bytes)).is_none() {
+            return;
+        }
+        orders.held += 1;
+        let held = |orders: &mut Orders| !orders.over && orders.held > 0;
+        drop(self.news.wait_while(orders, held));
     }
 
     /// Holds bytes up for as long as it is told to.
@@ -289,6 +321,9 @@ fn pump(shared: &Shared, (id, way): (u64, Way), mut from: TcpStream, mut to: Opt
             Err(_) => break,
         };
         shared.hold_up();
+        if way == Way::ToServer {
+            shared.hold(&bytes[..len]);
+        }
         let fate = shared.fate(id, way, &bytes[..len]);
         let passed = match (fate, &mut to) {
             (Fate::Pass, Some(to)) => to.write_all(&bytes[..len]),
@@ -424,6 +459,19 @@ mod tests {
         assert_eq!(said(&mut client(&proxy), "one"), "over");
         proxy.swallow(Way::ToServer);
         assert_eq!(said(&mut client(&proxy), "two"), "silence");
+    }
+
+    #[test]
+    fn what_is_held_arrives_when_it_is_let_go() {
+        let proxy = Proxy::before(echo());
+        let (mut first, mut second) = (client(&proxy), client(&proxy));
+        proxy.hold(|bytes| bytes == b"late");
+        assert_eq!(said(&mut first, "one"), "one");
+        assert_eq!(said(&mut first, "late"), "silence");
+        assert_eq!(said(&mut second, "late"), "late", "only the first time");
+        assert_eq!(proxy.held(), 1);
+        proxy.let_go();
+        assert_eq!(heard(&mut first), "late");
     }
 
     #[test]
