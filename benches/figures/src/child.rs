@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use tokio::runtime::Builder;
 
 use crate::error::Error;
-use crate::{holding, matching, stall, waiting};
+use crate::{holding, matching, moving, stall, waiting};
 
 /// Carries out a part of a figure.
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "that is how it answers")]
@@ -28,13 +28,15 @@ fn run(arguments: &[OsString]) -> Result<Vec<f64>, Error> {
     let words: Vec<&str> = arguments.iter().filter_map(|word| word.to_str()).collect();
     let [part, size, url] = words[..] else { return Err("a part, a size and a URL".into()) };
     let size: u32 = size.parse()?;
-    let runtime = Builder::new_multi_thread().enable_time().build()?;
+    let runtime = Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match part {
             "grow" => waiting::grow(url, size, true).await,
             "grow-idle" => waiting::grow(url, size, false).await,
             "fill" => waiting::fill(url, size, true).await,
             "fill-cut-off" => waiting::fill(url, size, false).await,
+            "fill-worked" => moving::fill(url, size).await,
+            "move" => moving::carry(url, size).await,
             "recover" => waiting::recover(url, size).await,
             "stall" => stall::measure(url, size).await,
             "held-limits" => holding::hops(url, size, holding::Held::Limits).await,

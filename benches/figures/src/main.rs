@@ -11,6 +11,7 @@ mod holding;
 mod list;
 mod load;
 mod matching;
+mod moving;
 mod options;
 mod process;
 mod report;
