@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use tokio::runtime::Builder;
 
 use crate::error::Error;
-use crate::{holding, matching, postgres, stall, waiting};
+use crate::{holding, matching, moving, postgres, stall, waiting};
 
 /// Carries out a part of a figure.
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "that is how it answers")]
@@ -35,6 +35,8 @@ fn run(arguments: &[OsString]) -> Result<Vec<f64>, Error> {
             "grow-idle" => waiting::grow(url, size, false).await,
             "fill" => waiting::fill(url, size, true).await,
             "fill-cut-off" => waiting::fill(url, size, false).await,
+            "fill-worked" => moving::fill(url, size).await,
+            "move" => moving::carry(url, size).await,
             "recover" => waiting::recover(url, size).await,
             "raw-commit" => postgres::raw_commit(url, size).await,
             "stall" => stall::measure(url, size).await,

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::options::How;
-use crate::{holding, load, matching, postgres, stall, waiting};
+use crate::{holding, load, matching, moving, postgres, stall, waiting};
 
 /// A figure.
 #[derive(Debug)]
@@ -209,6 +209,13 @@ pub(crate) const FIGURES: &[Figure] = &[
         unit: "s",
         target: Target::AtMost(2.0),
         run: waiting::recovery_clean,
+    },
+    Figure {
+        name: "move",
+        about: "events of a board that is moved from a file to a PostgreSQL server on the same cores",
+        unit: "events/s",
+        target: Target::AtLeast(50_000.0),
+        run: moving::figure,
     },
     Figure {
         name: "snapshot.stall",

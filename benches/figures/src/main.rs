@@ -11,6 +11,7 @@ mod holding;
 mod list;
 mod load;
 mod matching;
+mod moving;
 mod options;
 mod postgres;
 mod process;
