@@ -250,34 +250,38 @@ async fn one_lost_connection_costs_no_ownership(kind: Kind) {
     stage.has(vec![1]).await;
 }
 
-macro_rules! on {
-    ($kind:expr; $($(#[$meta:meta])* $name:ident;)*) => {
-        $(
-            $(#[$meta])*
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                super::$name($kind).await;
-            }
-        )*
-    };
-}
-
 #[cfg(test)]
 mod postgres {
     use artel_testkit::servers::Kind;
 
-    on! {
-        Kind::Postgres;
-        /// POSTGRES-21, REC-7, I1.
-        a_board_goes_on_when_its_server_is_back;
-        /// REC-7.
-        what_waits_for_too_long_is_unavailable;
-        /// POSTGRES-22, REC-1, I1, I3.
-        what_was_committed_without_an_answer_is_there_once;
-        /// POSTGRES-23, OWN-5.
-        a_silent_connection_is_noticed_in_time;
-        /// POSTGRES-24, OWN-5.
-        one_lost_connection_costs_no_ownership;
+    /// POSTGRES-21, REC-7, I1.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_board_goes_on_when_its_server_is_back() {
+        super::a_board_goes_on_when_its_server_is_back(Kind::Postgres).await;
+    }
+
+    /// REC-7.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_waits_for_too_long_is_unavailable() {
+        super::what_waits_for_too_long_is_unavailable(Kind::Postgres).await;
+    }
+
+    /// POSTGRES-22, REC-1, I1, I3.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_was_committed_without_an_answer_is_there_once() {
+        super::what_was_committed_without_an_answer_is_there_once(Kind::Postgres).await;
+    }
+
+    /// POSTGRES-23, OWN-5.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_silent_connection_is_noticed_in_time() {
+        super::a_silent_connection_is_noticed_in_time(Kind::Postgres).await;
+    }
+
+    /// POSTGRES-24, OWN-5.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn one_lost_connection_costs_no_ownership() {
+        super::one_lost_connection_costs_no_ownership(Kind::Postgres).await;
     }
 }
 
@@ -285,17 +289,33 @@ mod postgres {
 mod redis {
     use artel_testkit::servers::Kind;
 
-    on! {
-        Kind::Redis;
-        /// REDIS-12, REC-7, I1.
-        a_board_goes_on_when_its_server_is_back;
-        /// REC-7.
-        what_waits_for_too_long_is_unavailable;
-        /// REDIS-12, REC-1, I1, I3.
-        what_was_committed_without_an_answer_is_there_once;
-        /// REDIS-12, OWN-5.
-        a_silent_connection_is_noticed_in_time;
-        /// REDIS-12, OWN-5.
-        one_lost_connection_costs_no_ownership;
+    /// REDIS-12, REC-7, I1.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_board_goes_on_when_its_server_is_back() {
+        super::a_board_goes_on_when_its_server_is_back(Kind::Redis).await;
+    }
+
+    /// REC-7.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_waits_for_too_long_is_unavailable() {
+        super::what_waits_for_too_long_is_unavailable(Kind::Redis).await;
+    }
+
+    /// REDIS-12, REC-1, I1, I3.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_was_committed_without_an_answer_is_there_once() {
+        super::what_was_committed_without_an_answer_is_there_once(Kind::Redis).await;
+    }
+
+    /// REDIS-12, OWN-5.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_silent_connection_is_noticed_in_time() {
+        super::a_silent_connection_is_noticed_in_time(Kind::Redis).await;
+    }
+
+    /// REDIS-12, OWN-5.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn one_lost_connection_costs_no_ownership() {
+        super::one_lost_connection_costs_no_ownership(Kind::Redis).await;
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::options::How;
-use crate::{holding, load, matching, moving, postgres, stall, waiting};
+use crate::{holding, load, matching, moving, postgres, redis, stall, waiting};
 
 /// A figure.
 #[derive(Debug)]
@@ -132,6 +132,20 @@ pub(crate) const FIGURES: &[Figure] = &[
         unit: "us/hop",
         target: Target::TimesAtMost(1.5),
         run: postgres::postgres_latency,
+    },
+    Figure {
+        name: "redis.hops.everysec",
+        about: "whole hops on a Redis server on the same cores, appendfsync=everysec, 500 bytes",
+        unit: "hops/s",
+        target: Target::AtLeast(15_000.0),
+        run: redis::everysec,
+    },
+    Figure {
+        name: "redis.hops.always",
+        about: "the same with appendfsync=always",
+        unit: "hops/s",
+        target: Target::AtLeast(10_000.0),
+        run: redis::always,
     },
     Figure {
         name: "matching.10k",

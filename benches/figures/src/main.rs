@@ -15,6 +15,7 @@ mod moving;
 mod options;
 mod postgres;
 mod process;
+mod redis;
 mod report;
 mod server;
 mod stall;

@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use artel_testkit::servers::PostgresServer;
-
 use crate::board::{Input, at, declare_working, publish, stop};
 use crate::error::Error;
 use crate::list::Run;
 use crate::options::How;
 use crate::process::{child, scratch};
+use crate::server::Server;
 
 /// How many inputs the board has worked on. Each has led to five events.
 const HOPS: u32 = 60_000;
@@ -21,7 +20,7 @@ pub(crate) fn figure(how: &How) -> Result<Run, Error> {
     let scratch = scratch()?;
     let from = format!("sqlite:{}", scratch.path().join("moved.db").display());
     child(&["fill-worked".to_owned(), size.clone(), from.clone()])?;
-    let server = PostgresServer::start();
+    let server = Server::postgres()?;
     let places = format!("{from} {}?board=moved", server.url());
     match child(&["move".to_owned(), size, places])?[..] {
         [events, seconds] => Ok(Run { value: events / seconds, baseline: None }),

@@ -16,7 +16,7 @@ const PAYLOAD: &str = "500";
 
 /// Whole hops a second, beside a bare loop that writes the same rows.
 pub(crate) fn postgres_hops(how: &How) -> Result<Run, Error> {
-    let server = Server::start()?;
+    let server = Server::postgres()?;
     let mut arguments = memory(how, 300_000, &["--payload", PAYLOAD]);
     arguments.extend(["--log".to_owned(), board(&server)]);
     hops(&arguments)
@@ -25,10 +25,10 @@ pub(crate) fn postgres_hops(how: &How) -> Result<Run, Error> {
 /// Microseconds of a hop when nothing else goes on, beside one transaction that inserts one row: one half
 /// of those before the hops and one after them.
 pub(crate) fn postgres_latency(how: &How) -> Result<Run, Error> {
-    let server = Server::start()?;
+    let server = Server::postgres()?;
     let raw = || {
         let size = how.size(2_000).to_string();
-        let found = child(&["raw-commit".to_owned(), size, server.url()])?;
+        let found = child(&["raw-commit".to_owned(), size, server.url().to_owned()])?;
         found.first().copied().ok_or_else(|| Error::from("no time of a commit"))
     };
     let before = raw()?;

@@ -1,6 +1,5 @@
-//! A PostgreSQL server for a figure, started by the script that starts those of the tests: with the settings
-//! that it comes with, which are durable, and gone with the process that started it. The test kit itself is
-//! for tests only.
+//! Servers for figures, started by the scripts that start those of the tests: with durable settings, and gone
+//! with the process that started them. The test kit itself is for tests only.
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, TcpListener};
@@ -8,22 +7,34 @@ use std::process::{Child, Command, Stdio};
 
 use crate::error::Error;
 
-/// It says `ready` when the server is up, and stops it when its input ends.
-const SCRIPT: &str = include_str!("../../../testkit/src/servers/postgres.sh");
+/// They say `ready` when the server is up, and stop it when their input ends.
+const POSTGRES: &str = include_str!("../../../testkit/src/servers/postgres.sh");
+const REDIS: &str = include_str!("../../../testkit/src/servers/redis.sh");
 
 /// A server that runs.
 #[derive(Debug)]
 pub(crate) struct Server {
     shell: Child,
-    port: u16,
+    url: String,
 }
 
 impl Server {
-    /// Starts one on a free port, with its files where the system's temporary ones lie.
-    pub(crate) fn start() -> Result<Self, Error> {
+    /// Starts a PostgreSQL server on a free port, with its files where the system's temporary ones lie.
+    pub(crate) fn postgres() -> Result<Self, Error> {
+        Self::start(POSTGRES, &[], |port| format!("postgres://postgres@127.0.0.1:{port}/postgres"))
+    }
+
+    /// The same with Redis, with this `appendfsync`.
+    pub(crate) fn redis(fsync: &str) -> Result<Self, Error> {
+        let settings = ["--appendfsync", fsync];
+        Self::start(REDIS, &settings, |port| format!("redis://127.0.0.1:{port}/0"))
+    }
+
+    fn start(script: &str, settings: &[&str], url: fn(u16) -> String) -> Result<Self, Error> {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let mut shell = Command::new("sh")
-            .args(["-c", SCRIPT, "server", &port.to_string()])
+            .args(["-c", script, "server", &port.to_string()])
+            .args(settings)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -31,19 +42,19 @@ impl Server {
         let lines =
             shell.stdout.take().map(|out| BufReader::new(out).lines().map_while(Result::ok));
         if lines.into_iter().flatten().any(|line| line == "ready") {
-            return Ok(Self { shell, port });
+            return Ok(Self { shell, url: url(port) });
         }
         let mut said = String::new();
         if let Some(mut errors) = shell.stderr.take() {
             errors.read_to_string(&mut said)?;
         }
         shell.wait()?;
-        Err(format!("cannot start a PostgreSQL server: {}", said.trim()).into())
+        Err(format!("cannot start a server: {}", said.trim()).into())
     }
 
-    /// The URL of a database that it has, for a user who may do everything.
-    pub(crate) fn url(&self) -> String {
-        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+    /// Its URL, for a user who may do everything.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
     }
 }
 

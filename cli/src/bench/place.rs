@@ -13,6 +13,8 @@ pub(super) enum Place {
     File(PathBuf),
     /// On a PostgreSQL server.
     Server,
+    /// On a Redis server.
+    Redis,
 }
 
 impl Place {
@@ -22,6 +24,9 @@ impl Place {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             return Self::Server;
         }
+        if url.starts_with("redis://") || url.starts_with("rediss://") {
+            return Self::Redis;
+        }
         let Some(rest) = url.strip_prefix("sqlite:") else { return Self::Elsewhere };
         let path = rest.split('?').next().unwrap_or(rest);
         Self::File(path.strip_prefix("//").unwrap_or(path).into())
@@ -29,7 +34,7 @@ impl Place {
 
     /// Refuses a place at which something lies.
     pub(super) async fn refuse_taken(&self, url: &str) -> Result<(), Error> {
-        if *self == Self::Server
+        if matches!(self, Self::Server | Self::Redis)
             && let Ok(reader) = artel::Reader::open(url).await
         {
             reader.log().close().await;

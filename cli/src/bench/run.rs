@@ -60,9 +60,10 @@ pub(crate) async fn run(
     let measured = measure(url, board, args, progress).await;
     let removed = match &place {
         Place::Elsewhere => Ok(()),
-        Place::File(_) | Place::Server if args.keep => Ok(()),
+        Place::File(_) | Place::Server | Place::Redis if args.keep => Ok(()),
         Place::File(path) => remove(url, path).await,
         Place::Server => remove_from_server(url).await,
+        Place::Redis => artel::remove(url).await.map(drop).map_err(Error::from),
     };
     Ok(measured.and_then(|measured| removed.map(|()| measured))?)
 }
@@ -113,6 +114,8 @@ async fn measure(
                 measured.baseline = beside(url, &path, part, progress).await?;
             }
         }
+        // There is no bare loop for it yet.
+        Place::Redis => shut_down(running).await?,
         Place::Server => {
             shut_down(running).await?;
             if !args.no_baseline {

@@ -1,0 +1,24 @@
+//! The figures of a board on a Redis server: one that the figure starts. It has the same cores as the board.
+
+use crate::error::Error;
+use crate::list::Run;
+use crate::load::{hops, memory};
+use crate::options::How;
+use crate::server::Server;
+
+/// Whole hops a second, with what is acknowledged on the disk within a second.
+pub(crate) fn everysec(how: &How) -> Result<Run, Error> {
+    run(how, "everysec", "&durability=process")
+}
+
+/// Whole hops a second, with what is acknowledged on the disk.
+pub(crate) fn always(how: &How) -> Result<Run, Error> {
+    run(how, "always", "")
+}
+
+fn run(how: &How, fsync: &str, durability: &str) -> Result<Run, Error> {
+    let server = Server::redis(fsync)?;
+    let mut arguments = memory(how, 200_000, &["--payload", "500", "--no-baseline"]);
+    arguments.extend(["--log".to_owned(), format!("{}?board=bench{durability}", server.url())]);
+    hops(&arguments)
+}
