@@ -11,7 +11,10 @@ use artel_core::content::Content;
 use artel_core::event::Event;
 use artel_core::hash::{Hash, Salt};
 use artel_core::ids::{ActivationId, ArtifactId, Seq};
-use artel_core::log::{Append, ArtifactRow, ContentRow, Error, KeyRow, Log, LookUp, Outcome, Rows};
+use artel_core::log::{
+    Append, ArtifactRow, ContentRow, Error, KeyRow, Log, LookUp, NameRow, OperationRow, Outcome,
+    Rows,
+};
 use artel_core::record::{Batch, Decision};
 
 use crate::error::LoadError;
@@ -68,6 +71,8 @@ impl Part {
 
     fn note(&mut self, decision: &Decision, first: Seq, rows: &mut Rows) {
         for (seq, event) in (first.get()..).map(Seq).zip(&decision.events) {
+            rows.names.extend(NameRow::all_of(event));
+            rows.operations.extend(OperationRow::of(seq, decision.at, &decision.actor, event));
             match event {
                 Event::ArtifactCommitted(draft) => {
                     let envelope = &draft.envelope;

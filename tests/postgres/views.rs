@@ -197,3 +197,22 @@ async fn open_work_is_shown_as_of_a_seq() {
     assert_eq!(rows(&url, "SELECT 1 FROM attempts WHERE board = BOARD").await.len(), 0);
     assert!(running.shutdown().await.complete);
 }
+
+/// POSTGRES-11, POSTGRES-12, MOVE-1: a board that is moved here is seen by name as well, and so is what operators did
+/// where it was.
+#[tokio::test]
+async fn a_board_that_was_moved_is_seen_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let from = format!("sqlite:{}", folder.path().join("board.db").display());
+    let running = start(&from).await;
+    let receipt = running.publish(Order { size: 1 }).await.unwrap();
+    assert_eq!(running.settled(receipt.correlation).await.unwrap(), Status::Done);
+    running.operator("ann", "a look").unwrap().pause_agent("part").await.unwrap();
+    assert!(running.shutdown().await.complete);
+    let url = url();
+    artel::move_board(&from, &url, |_, _| {}).await.unwrap();
+    let sql = "SELECT type, producer FROM artifacts WHERE board = BOARD ORDER BY seq";
+    assert_eq!(texts(&url, sql).await, ["Order|program:shop", "Part|agent:part"]);
+    let sql = "SELECT count(*)::text FROM operator_audit WHERE board = BOARD";
+    assert_eq!(texts(&url, sql).await, ["1"]);
+}
