@@ -4,6 +4,7 @@
 //! Not in dev/test --quick: it starts servers.
 
 #![expect(clippy::unwrap_used, reason = "test code: a failed expectation is a failed test")]
+#![expect(clippy::panic, reason = "test code: a failed expectation is a failed test")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

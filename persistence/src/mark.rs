@@ -1,8 +1,6 @@
 //! The mark of a board that is moved: it stands with the head of its log, is looked at whenever a log is
 //! opened or owned, and keeps two boards from going on with one identity.
 
-use artel_core::log::Error;
-
 /// What a board is marked as.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mark {
@@ -20,6 +18,8 @@ pub enum Mark {
 
 #[cfg(any(feature = "postgres", feature = "redis", feature = "sqlite"))]
 mod stored {
+    use artel_core::log::Error;
+
     use super::Mark;
 
     const ARRIVING: &str = "arriving ";
@@ -35,27 +35,27 @@ mod stored {
         }
 
         /// Out of what is stored; the error is what is none.
-        pub(crate) fn parse(place: &str, text: &str) -> Result<Self, super::Error> {
+        pub(crate) fn parse(place: &str, text: &str) -> Result<Self, Error> {
             let from =
                 text.strip_prefix(ARRIVING).map(|from| Self::Arriving { from: from.to_owned() });
             let to = || text.strip_prefix(MOVED).map(|to| Self::Moved { to: to.to_owned() });
-            from.or_else(to).ok_or_else(|| super::Error::Damaged {
+            from.or_else(to).ok_or_else(|| Error::Damaged {
                 place: place.to_owned(),
                 problem: format!("it is marked `{text}`, which is no mark"),
             })
         }
 
         /// Why a board with this mark is not owned, or not opened at all.
-        pub(crate) fn refusal(self, place: &str) -> super::Error {
+        pub(crate) fn refusal(self, place: &str) -> Error {
             let place = place.to_owned();
             match self {
-                Self::Arriving { from } => super::Error::Unfinished { place, from },
-                Self::Moved { to } => super::Error::Moved { place, to },
+                Self::Arriving { from } => Error::Unfinished { place, from },
+                Self::Moved { to } => Error::Moved { place, to },
             }
         }
 
         /// Whether a board with this mark may be opened by somebody who does not move it.
-        pub(crate) fn admit(self, place: &str, read_only: bool) -> Result<(), super::Error> {
+        pub(crate) fn admit(self, place: &str, read_only: bool) -> Result<(), Error> {
             match self {
                 Self::Moved { .. } if read_only => Ok(()),
                 Self::Moved { .. } | Self::Arriving { .. } => Err(self.refusal(place)),

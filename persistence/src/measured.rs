@@ -13,6 +13,7 @@ pub(crate) const COMMITS: usize = 20;
 const SLOW: Duration = Duration::from_millis(20);
 
 /// How far clocks may differ.
+#[cfg(any(feature = "postgres", feature = "redis"))]
 const CLOCK_DIFFERENCE_MAX: Duration = Duration::from_secs(1);
 
 /// A duration in milliseconds, as people read it.
@@ -97,6 +98,7 @@ pub(crate) fn unreadable_schema(error: &Error) -> Finding {
 
 /// What it means that the server's clock is so many milliseconds ahead, as far as can be told when an
 /// answer takes so long.
+#[cfg(any(feature = "postgres", feature = "redis"))]
 pub(crate) fn differs(ahead: i64, way: Duration) -> Finding {
     let found = match ahead {
         0 => "the server's clock and this machine's show the same time".to_owned(),
@@ -143,6 +145,7 @@ mod tests {
     }
 
     /// DOCTOR-3: what the way of an answer explains is no difference.
+    #[cfg(any(feature = "postgres", feature = "redis"))]
     #[test]
     fn clocks_differ_by_what_the_way_does_not_explain() {
         let severity = |ahead, way| differs(ahead, Duration::from_millis(way)).severity;

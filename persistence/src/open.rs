@@ -33,6 +33,10 @@ pub struct CreateBoard {
 #[derive(Clone, Debug)]
 pub struct OpenOptions {
     pub(crate) mode: Mode,
+    #[cfg_attr(
+        not(any(feature = "postgres", feature = "redis", feature = "sqlite")),
+        expect(dead_code, reason = "a log in memory is not moved")
+    )]
     pub(crate) moving: Moving,
 }
 

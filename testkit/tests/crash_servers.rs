@@ -4,6 +4,9 @@
 //!
 //! Not in dev/test --quick: it starts a server and kills it.
 
+#![expect(clippy::unwrap_used, reason = "test code: a failed expectation is a failed test")]
+#![expect(clippy::print_stdout, reason = "what a campaign came to")]
+
 use std::path::Path;
 
 use artel_testkit::crash::{Pair, PairReport, live};

@@ -14,6 +14,7 @@ use artel_core::time::Clock;
 use super::connect::Line;
 use super::error::reading;
 use super::format::Answers;
+use super::mark;
 use super::open::{self, tag};
 use super::own::random;
 use super::settings::{self, facts};
@@ -178,6 +179,9 @@ async fn board(
             return Ok(());
         }
         Err(error) => return Err(error),
+    }
+    if let Some(mark) = mark::read(target, line, &keys).await? {
+        findings.push(measured::marked(&mark));
     }
     let ask = async |command: redis::Cmd| {
         line.send(&command).await.map_err(|error| reading("read", &place, error))
