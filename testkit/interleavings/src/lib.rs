@@ -27,6 +27,8 @@ pub mod sync {
 
 #[path = "../../../persistence/src/check.rs"]
 mod check;
+#[path = "../../../persistence/src/mark.rs"]
+pub mod mark;
 #[path = "../../../persistence/src/memory/mod.rs"]
 pub mod memory;
 #[path = "../../../persistence/src/open.rs"]
