@@ -178,3 +178,55 @@ async fn a_board_is_removed_with_all_its_keys() {
     let left: Vec<String> = run(cmd("KEYS").arg(format!("{prefix}:*"))).await;
     assert!(left.is_empty(), "{left:?}");
 }
+
+/// REDIS-11: an encrypted connection needs a certificate of the authority that was named, for the host that was
+/// named; any other is refused.
+#[tokio::test]
+async fn certificates_are_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
+    let script = format!(
+        "openssl req -x509 {key} -keyout ca.key -out ca.crt -days 2 -subj /CN=ca && \
+         openssl req -x509 {key} -keyout other.key -out other.crt -days 2 -subj /CN=ca && \
+         openssl req {key} -keyout server.key -out server.csr -subj /CN=localhost && \
+         printf subjectAltName=DNS:localhost >server.ext && \
+         openssl x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -out server.crt -days 2 \
+         -extfile server.ext"
+    );
+    let made = std::process::Command::new("sh")
+        .args(["-c", &script])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let _server = RedisServer::with(&[
+        "--tls-port",
+        &port.to_string(),
+        "--tls-cert-file",
+        &file("server.crt"),
+        "--tls-key-file",
+        &file("server.key"),
+        "--tls-ca-cert-file",
+        &file("ca.crt"),
+        "--tls-auth-clients",
+        "no",
+    ]);
+    let url = |host: &str, more: &str| format!("rediss://{host}:{port}/0?board=b{more}");
+    let trusted = format!("&cacert={}", file("ca.crt"));
+    let good = url("localhost", &trusted);
+    let log = artel_persistence::open(&good, create(NewBoard::sample())).await.unwrap();
+    let mut scribe = Scribe::own(&log).await;
+    scribe.publish(&[Sample::new(1)]).await;
+    log.close().await;
+    let other = format!("&cacert={}", file("other.crt"));
+    for (host, more) in [("localhost", other.as_str()), ("127.0.0.1", &trusted), ("localhost", "")]
+    {
+        let error = artel_persistence::open(&url(host, more), OpenOptions::existing()).await;
+        let error = error.unwrap_err();
+        assert_eq!((error.code(), error.retryable()), ("log-unavailable", true), "{error}");
+        let source = std::error::Error::source(&error).unwrap().to_string();
+        assert!(source.contains("certificate"), "{host}{more}: {source}");
+    }
+}
