@@ -8,8 +8,6 @@ use super::graph::{Graph, Member};
 const ROOT: &str = "artel";
 const CORE: &str = "artel-core";
 const TESTKIT: &str = "artel-testkit";
-/// What measures boards, on servers that it starts as tests do.
-const FIGURES: &str = "artel-figures";
 /// Packages that know the core and not each other.
 const ROOMS: [&str; 3] = ["artel-persistence", "artel-eventbus", "artel-scheduler"];
 /// Packages at the edge: people and other programs reach a board through them.
@@ -62,12 +60,11 @@ pub(crate) fn edges_on_root(graph: &Graph) -> Vec<String> {
     edges.flat_map(|(name, edge)| outside(graph, name, edge, &allowed)).collect()
 }
 
-/// R5: the testkit is used by tests and measurements only, and stands on the root package and the core.
+/// R5: the testkit is used by tests only, and stands on the root package and the core.
 pub(crate) fn testkit_for_tests(graph: &Graph) -> Vec<String> {
     let mut found = Vec::new();
     for (name, member) in &graph.members {
-        let may = member.is_example || name == FIGURES;
-        if member.normal.contains(TESTKIT) && !may {
+        if member.normal.contains(TESTKIT) && !member.is_example {
             found.push(format!("{name} depends on {TESTKIT} outside its tests"));
         }
     }
