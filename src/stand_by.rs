@@ -22,7 +22,7 @@ impl Board {
     /// several that stand by one gets the board, and the others go on standing by. A log that is away is
     /// waited for too.
     ///
-    /// On a server it is noticed when the owner's time is over, and within a third of that time when it
+    /// On a server it is noticed when the owner's time is over, and within a second when it
     /// gave the board up; in a file within a tenth of a second.
     ///
     /// # Errors

@@ -15,7 +15,11 @@ use artel_core::log::Error;
 use crate::owning::{Owning, same};
 
 /// An ownership is renewed when a third of its time is over.
-pub(crate) const PARTS: u32 = 3;
+const PARTS: u32 = 3;
+/// How long whoever waits for a board waits at most until it looks again.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How long past the end of an ownership it looks.
+const PAST: Duration = Duration::from_millis(5);
 /// How long it waits when there is nothing to renew, and after a renewal that failed.
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -32,6 +36,12 @@ pub(crate) struct Held {
     pub(crate) board: Arc<str>,
     /// How long it lasts from now on.
     pub(crate) time: Duration,
+}
+
+/// How long whoever waits for a board is to wait, of which somebody's ownership lasts for so long unless it is
+/// renewed: to the end of its time, or for a moment, in case it is given up before.
+pub(crate) fn wait_for(left: Duration) -> Duration {
+    (left + PAST).min(LOOK_EVERY)
 }
 
 /// A server on which ownerships are renewed.

@@ -182,7 +182,7 @@ fn a_wrong_value_is_refused_before_anything_is_made() {
     }
     let ran = run(folder.path(), &["--log", "redis://a:secret@h/x"]);
     assert_eq!(ran.code, Some(2));
-    assert!(ran.err.contains("has no backend") && !ran.err.contains("secret"), "{}", ran.err);
+    assert!(ran.err.contains("cannot be read") && !ran.err.contains("secret"), "{}", ran.err);
     for (log, hint) in [
         ("memory", "write --log memory: (with the colon)"),
         ("sqlite:nowhere/a.db", "see whether the folder is there"),

@@ -16,7 +16,7 @@ use super::connect::{fetch_on, fetch_soon, soon, write};
 use super::format::{get, seq};
 use super::handle::PostgresLog;
 use super::{mark, read};
-use crate::keeper::{Held, PARTS};
+use crate::keeper::{Held, wait_for};
 use crate::open::Moving;
 
 /// Takes the row, unless somebody else's time is not over, and raises the epoch. What is still under way
@@ -43,9 +43,6 @@ const OWNER: &str = "SELECT pid, program, endpoint FROM owner \
 /// How many seconds are left of the time of an ownership.
 const LEFT: &str = "SELECT extract(epoch FROM until - clock_timestamp())::double precision \
      FROM owner WHERE board_no = $1 AND until >= clock_timestamp()";
-
-/// How long past the end of an ownership somebody looks who waits for it.
-const PAST: Duration = Duration::from_millis(5);
 
 pub(super) async fn own(log: &PostgresLog, claim: Claim) -> Result<Ownership, Error> {
     log.writable("own")?;
@@ -134,9 +131,8 @@ pub(super) async fn owned_for(log: &PostgresLog) -> Result<Option<Duration>, Err
     let rows = fetch_soon(log, sqlx::query(LEFT).bind(log.board_no)).await?;
     let Some(row) = rows.first() else { return Ok(None) };
     let left: f64 = get(&log.place, row, 0)?;
-    // To the end of its time, if it is not renewed by then; as often as an owner renews, otherwise.
-    let left = Duration::from_secs_f64(left.clamp(0.0, log.ownership.as_secs_f64())) + PAST;
-    Ok(Some(left.min(log.ownership / PARTS)))
+    let left = left.clamp(0.0, log.ownership.as_secs_f64());
+    Ok(Some(wait_for(Duration::from_secs_f64(left))))
 }
 
 pub(super) async fn disown(log: &PostgresLog, epoch: Epoch) -> Result<(), Error> {

@@ -19,15 +19,13 @@ use super::format::Answers;
 use super::handle::RedisLog;
 use super::read;
 use super::scripts::{FREE, OWN};
-use crate::keeper::{Held, PARTS};
+use crate::keeper::{Held, wait_for};
 use crate::mark::Mark;
 use crate::open::Moving;
 
 /// How long whoever owns a board, or wants to, waits for an answer at least; for the time of the ownership
 /// where that is longer.
 const ANSWER_MIN: Duration = Duration::from_secs(5);
-/// How long past the end of an ownership somebody looks who waits for it.
-const PAST: Duration = Duration::from_millis(5);
 
 pub(super) async fn own(log: &RedisLog, claim: Claim) -> Result<Ownership, Error> {
     log.writable("own")?;
@@ -133,8 +131,7 @@ pub(super) async fn owned_for(log: &RedisLog) -> Result<Option<Duration>, Error>
     left.arg(log.key("owner"));
     let left = log.reader.send(&left).await.map_err(|error| reading("read", &log.place, error))?;
     let Ok(left) = u64::try_from(log.answers().integer(left)?) else { return Ok(None) };
-    // To the end of its time, if it is not renewed by then; as often as an owner renews, otherwise.
-    Ok(Some((Duration::from_millis(left) + PAST).min(log.ownership / PARTS)))
+    Ok(Some(wait_for(Duration::from_millis(left))))
 }
 
 pub(super) async fn owner(log: &RedisLog) -> Result<Option<Owner>, Error> {

@@ -46,14 +46,17 @@ pub(super) async fn copy_schema(
     }
     let head = "SELECT only, board, incarnation, dev, epoch, seq, hash, at FROM head";
     let head = reader.fetch_one(head).await?;
-    sqlx::query("INSERT INTO head VALUES (?, ?, ?, ?, ?, 0, ?, 0)")
-        .bind(head.try_get::<i64, _>(0)?)
-        .bind(head.try_get::<String, _>(1)?)
-        .bind(head.try_get::<Vec<u8>, _>(2)?)
-        .bind(head.try_get::<i64, _>(3)?)
-        .bind(head.try_get::<i64, _>(4)?)
-        .bind(head.try_get::<Vec<u8>, _>(6)?)
-        .execute(writer)
-        .await?;
+    sqlx::query(
+        "INSERT INTO head (only, board, incarnation, dev, epoch, seq, hash, at) \
+         VALUES (?, ?, ?, ?, ?, 0, ?, 0)",
+    )
+    .bind(head.try_get::<i64, _>(0)?)
+    .bind(head.try_get::<String, _>(1)?)
+    .bind(head.try_get::<Vec<u8>, _>(2)?)
+    .bind(head.try_get::<i64, _>(3)?)
+    .bind(head.try_get::<i64, _>(4)?)
+    .bind(head.try_get::<Vec<u8>, _>(6)?)
+    .execute(writer)
+    .await?;
     Ok(())
 }
