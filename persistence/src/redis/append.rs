@@ -21,8 +21,8 @@ use crate::check::{Checked, Flaw};
 
 /// How many bytes of an append have another second.
 const SECOND_LEN: u64 = 1 << 20;
-/// How long is waited for replicas, in milliseconds.
-const REPLICAS_WAIT: u32 = 5_000;
+/// What part of an ownership's time is waited for replicas: renewals come behind it on the same connection.
+const REPLICAS_WAIT_PART: u32 = 6;
 
 pub(super) async fn append(log: &RedisLog, append: Append) -> Result<(), Error> {
     log.writable("append to")?;
@@ -74,7 +74,7 @@ async fn send(log: &RedisLog, header: &BatchHeader, arguments: Arguments) -> Res
     let done = log.writer.run(&APPEND, &key, &arguments).await;
     let said = log.answers().bytes(done.map_err(|error| appending(&log.place, error))?)?;
     if said == b"done" {
-        return replicated(log).await;
+        return replicated(log, "append to").await;
     }
     if let Some(id) = said.strip_prefix(b"taken") {
         let id = id.try_into().map(ArtifactId::from_bytes);
@@ -97,13 +97,14 @@ async fn send(log: &RedisLog, header: &BatchHeader, arguments: Arguments) -> Res
     })
 }
 
-/// Waits for as many replicas as were asked for. What was appended is there all the same.
-async fn replicated(log: &RedisLog) -> Result<(), Error> {
+/// Waits until as many replicas as were asked for have all that was written so far. What was written is there
+/// all the same: so whoever owns the board next has to wait for it too, before it takes it for acknowledged.
+pub(super) async fn replicated(log: &RedisLog, action: &'static str) -> Result<(), Error> {
     if log.replicas == 0 {
         return Ok(());
     }
     let mut wait = cmd("WAIT");
-    wait.arg(log.replicas).arg(REPLICAS_WAIT);
+    wait.arg(log.replicas).arg((log.ownership / REPLICAS_WAIT_PART).as_millis().to_string());
     let answer = log.writer.send(&wait).await.map_err(|error| appending(&log.place, error))?;
     let found = match answer {
         Value::Int(found) => found,
@@ -114,7 +115,7 @@ async fn replicated(log: &RedisLog) -> Result<(), Error> {
     }
     let (place, wanted) = (log.place.clone(), log.replicas);
     let source = Box::new(TooFewReplicas { found, wanted });
-    Err(Error::Unavailable { action: "append to", place, outcome_unknown: true, source })
+    Err(Error::Unavailable { action, place, outcome_unknown: true, source })
 }
 
 /// What the script is given.

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use artel_core::ids::Epoch;
 use artel_core::log::{Claim, Error, Owner, Ownership};
 
+use super::append::replicated;
 use super::connect::ANSWER_TIMEOUT;
 use super::error::{TimedOut, reading};
 use super::format::Answers;
@@ -34,6 +35,7 @@ pub(super) async fn own(log: &RedisLog, claim: Claim) -> Result<Ownership, Error
         Err(()) => return Err(owned(log, owner(log).await?)),
     };
     let step = step(&log.moving, token.is_some());
+    let is_new = token.is_none();
     let token = token.unwrap_or_else(random);
     let asked = Instant::now();
     let limit = soon(log);
@@ -42,6 +44,13 @@ pub(super) async fn own(log: &RedisLog, claim: Claim) -> Result<Ownership, Error
         log.keeper.forget(&log.owning);
         let head = read::end(log, "own").await?;
         if head.epoch == epoch {
+            if let Err(error) = replicated(log, "own").await {
+                if is_new {
+                    // Whoever tries next is not to wait for somebody who is not there.
+                    free(log, token).await?;
+                }
+                return Err(error);
+            }
             return Ok(head);
         }
         // It was taken over since, by somebody for whom its time was over.
