@@ -261,6 +261,7 @@ impl ActivationView {
                 | Event::DebtPaid { .. }
                 | Event::AlertEnded { .. }
                 | Event::PredicateFailed { .. }
+                | Event::Adopted { .. }
                 | Event::StepIntended { .. }
                 | Event::StepWithdrawn { .. }
                 | Event::StepSettled { .. } => {}
@@ -314,7 +315,7 @@ pub(crate) async fn event_at(
     let mut next = batch.header.first.get();
     for decision in batch.decisions().map_err(damaged)? {
         let first = next;
-        next += decision.events.len() as u64;
+        next += decision.span();
         if seq.get() < next {
             let index = usize::try_from(seq.get() - first).unwrap_or(usize::MAX);
             let event = decision.events.into_iter().nth(index);

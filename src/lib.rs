@@ -2,6 +2,7 @@
 //!
 #![doc = include_str!("../README.md")]
 
+mod adopting;
 mod agent;
 mod attempt;
 mod best_of;
@@ -28,6 +29,7 @@ mod moving;
 mod operator;
 mod options;
 mod output;
+mod owned;
 mod patience;
 mod program;
 mod publication;
@@ -71,6 +73,7 @@ pub use artel_macros::{Artifact, Outputs};
 pub use artel_persistence::memory::Store as MemoryStore;
 pub use artel_persistence::{CreateBoard, remove, without_secrets};
 
+pub use adopting::{AdoptError, Adopted, adopt_board};
 pub use agent::{AgentBuilder, Subscribed};
 pub use best_of::Candidate;
 pub use board::{Board, BoardBuilder};

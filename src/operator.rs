@@ -7,7 +7,7 @@ use artel_core::command::{Answer, Command, DeadLetterRef, Rejection, Request};
 use artel_core::envelope::Actor;
 use artel_core::event::{Metered, Pausable};
 use artel_core::ids::{ActivationId, AgentNo, CorrelationId, DependencyNo};
-use artel_core::names::{AgentName, DependencyName, OperatorName};
+use artel_core::names::{self, AgentName, DependencyName, OperatorName};
 use artel_core::step::Settle;
 
 use crate::committer::Failure;
@@ -20,6 +20,20 @@ use crate::settlement::Settlement;
 /// Bytes of a reason.
 const REASON_LEN_MAX: usize = 1_024;
 
+/// A person as an actor, with the reason that they give.
+pub(crate) fn actor(name: &str, reason: &str) -> Result<Actor, names::Error> {
+    let name = OperatorName::new(name)?;
+    let (what, len, len_max) = ("reason", reason.len(), REASON_LEN_MAX);
+    if len == 0 {
+        return Err(names::Error::Empty { what });
+    }
+    if len > len_max {
+        let head = reason.chars().take(40).collect();
+        return Err(names::Error::TooLong { what, head, len, len_max });
+    }
+    Ok(Actor::Operator { name, reason: SmolStr::new(reason) })
+}
+
 /// A person who operates a board, with the reason that they give.
 #[derive(Clone, Debug)]
 pub struct Operator<'a> {
@@ -29,18 +43,7 @@ pub struct Operator<'a> {
 
 impl<'a> Operator<'a> {
     pub(crate) fn new(parts: &'a Parts, name: &str, reason: &str) -> Result<Self, OperateError> {
-        let name = OperatorName::new(name).map_err(OperateError::Operator)?;
-        let len = reason.len();
-        if len == 0 || len > REASON_LEN_MAX {
-            let (what, len_max) = ("reason", REASON_LEN_MAX);
-            return Err(OperateError::Operator(if len == 0 {
-                artel_core::names::Error::Empty { what }
-            } else {
-                let head = reason.chars().take(40).collect();
-                artel_core::names::Error::TooLong { what, head, len, len_max }
-            }));
-        }
-        let actor = Actor::Operator { name, reason: SmolStr::new(reason) };
+        let actor = actor(name, reason).map_err(OperateError::Operator)?;
         Ok(Self { parts, actor })
     }
 

@@ -104,7 +104,16 @@ impl Reader {
     /// When the log cannot be read or folded, or no longer has what was folded of it; the reader is
     /// then of no further use.
     pub async fn refresh(&mut self) -> Result<(), LoadError> {
-        fold(&*self.log, &mut self.loaded, Seq(u64::MAX), &mut |_, _| {}).await?;
+        let before = self.loaded.state.seq();
+        match fold(&*self.log, &mut self.loaded, Seq(u64::MAX), &mut |_, _| {}).await {
+            Err(LoadError::Chain { after, .. }) if after == before => {
+                // What comes behind it is there, so that something else is in its place.
+                let read = |source| LoadError::Read { after, source };
+                let end = self.log.head().await.map_err(read)?.seq;
+                return Err(LoadError::Regressed { folded: before, end });
+            }
+            folded => folded?,
+        }
         let folded = self.loaded.state.seq();
         let head = self.log.head().await;
         let head = head.map_err(|source| LoadError::Read { after: folded, source })?;

@@ -150,6 +150,7 @@ impl Sight {
             | Event::DebtPaid { .. }
             | Event::AlertEnded { .. }
             | Event::PredicateFailed { .. }
+            | Event::Adopted { .. }
             | Event::StepIntended { .. }
             | Event::StepWithdrawn { .. }
             | Event::StepSettled { .. }

@@ -82,6 +82,8 @@ const fn is_for_now(error: &TakeOverError) -> bool {
         TakeOverError::Load(LoadError::Read { source, .. }) => {
             matches!(source, log::Error::Unavailable { .. })
         }
-        TakeOverError::Load(_) | TakeOverError::Regressed { .. } => false,
+        TakeOverError::Load(_)
+        | TakeOverError::Regressed { .. }
+        | TakeOverError::Adopted { .. } => false,
     }
 }

@@ -7,7 +7,7 @@ use std::io;
 use artel::ids::ActivationId;
 use artel::step::StepRejection;
 use artel::{
-    CaretakeError, LoadError, MoveError, OpenError, OperateError, ReadError, TailError,
+    AdoptError, CaretakeError, LoadError, MoveError, OpenError, OperateError, ReadError, TailError,
     VerifyError, log,
 };
 
@@ -43,6 +43,8 @@ pub(crate) enum Error {
     Unfit { failed: u64, checked: u64 },
     #[error(transparent)]
     Move(Box<MoveError>),
+    #[error(transparent)]
+    Adopt(Box<AdoptError>),
     #[error("cannot examine the board")]
     Examine(#[source] log::Error),
     #[error("{problems} of what was found must not stay so")]
@@ -139,7 +141,10 @@ impl Error {
     /// The exit code.
     pub(crate) fn exit(&self) -> u8 {
         if let Some(
-            log::Error::Owned { .. } | log::Error::Moved { .. } | log::Error::Unfinished { .. },
+            log::Error::Owned { .. }
+            | log::Error::Moved { .. }
+            | log::Error::Regressed { .. }
+            | log::Error::Unfinished { .. },
         ) = self.log()
         {
             return exit::REFUSED;
@@ -151,6 +156,7 @@ impl Error {
             }
             Self::Bench(error) => error.exit(),
             Self::Move(error) => moved(error),
+            Self::Adopt(error) => adopted(error),
             Self::Read(ReadError::Unknown { .. }) => exit::NO,
             Self::Operate(OperateError::NoDeadLetter(_) | OperateError::Unknown { .. }) => exit::NO,
             Self::NotDead { .. } | Self::Operate(OperateError::Rejected(_)) => exit::REFUSED,
@@ -182,6 +188,7 @@ impl Error {
         match self {
             Self::Operate(error) => error.code(),
             Self::Move(error) => error.code(),
+            Self::Adopt(error) => error.code(),
             Self::Read(error) => error.code(),
             Self::Unsound(_) if self.is_damage() => "unsound",
             Self::Partly { source, .. } => source.code(),
@@ -209,6 +216,7 @@ impl Error {
         match self {
             Self::Operate(error) => error.retryable(),
             Self::Move(error) => error.retryable(),
+            Self::Adopt(error) => error.retryable(),
             Self::Read(error) => error.retryable(),
             _ => self.log().is_some_and(log::Error::retryable),
         }
@@ -325,6 +333,15 @@ const fn moved(error: &MoveError) -> u8 {
     }
 }
 
+/// The exit code of a board that was not adopted.
+const fn adopted(error: &AdoptError) -> u8 {
+    match error {
+        AdoptError::Operator(_) | AdoptError::Above { .. } => exit::USAGE,
+        AdoptError::Whole { .. } => exit::REFUSED,
+        _ => exit::UNREADABLE,
+    }
+}
+
 /// Whether a check found fault with nothing but a snapshot, which is a cache.
 fn is_snapshot(error: &(dyn StdError + Send + Sync + 'static)) -> bool {
     matches!(
@@ -348,6 +365,10 @@ fn log_hint(error: &log::Error) -> Option<String> {
         log::Error::Moved { .. } => {
             "name the board where it goes on; verbs that only read work here too, and `artel board rm` \
              removes what is left"
+        }
+        log::Error::Regressed { .. } => {
+            "verbs that only read show what is left; where there is no newer copy of the log, \
+             `artel board adopt` lets the board go on with that"
         }
         log::Error::Unfinished { .. } => {
             "`artel board move FROM TO` with both places goes on where it stopped, and `artel board rm` \

@@ -117,6 +117,7 @@ fn types() -> Vec<(&'static str, Schema)> {
         ("open correlation", of::<wire::OpenCorrelation>()),
         ("verified", of::<wire::Verified>()),
         ("board hash", of::<wire::BoardHash>()),
+        ("adopted", of::<wire::Adopted>()),
         ("moved", of::<wire::Moved>()),
         ("removed", of::<wire::Removed>()),
         ("artifacts", of::<wire::Artifacts>()),

@@ -285,6 +285,26 @@ pub enum Event {
         /// How it ended.
         end: AlertEnd,
     },
+    /// A person let the board go on although its log had lost its end: from here on the log has another
+    /// identity. The only event of its batch. It takes all seqs that the lost end may have had, so that
+    /// none of them is there twice.
+    Adopted {
+        /// The identity of the log from here on.
+        incarnation: Incarnation,
+        /// How many seqs the event takes, its own included; at least one.
+        span: u64,
+    },
+}
+
+impl Event {
+    /// How many seqs it takes: one, unless it stands for what was lost.
+    #[must_use]
+    pub const fn span(&self) -> u64 {
+        match self {
+            Self::Adopted { span, .. } => *span,
+            _ => 1,
+        }
+    }
 }
 
 /// How an alert ended.

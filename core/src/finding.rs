@@ -244,7 +244,7 @@ const DESCRIBED: [Described; Code::ALL.len()] = [
         "board",
         "whether there is a board, and whether its log can be read and folded",
         Some("it was moved, and goes on elsewhere"),
-        Some("there is none, it cannot, or it is on its way here"),
+        Some("there is none, it cannot, it is on its way here, or it has lost the end of its log"),
     ),
     ("board-size", "how many events there are, and how many bytes", None, None),
     (

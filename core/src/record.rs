@@ -35,6 +35,14 @@ pub struct Decision {
     pub events: Vec<Event>,
 }
 
+impl Decision {
+    /// How many seqs its events take.
+    #[must_use]
+    pub fn span(&self) -> u64 {
+        self.events.iter().fold(0, |span: u64, event| span.saturating_add(event.span()))
+    }
+}
+
 /// One append: some decisions, encoded, with their place in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Batch {
@@ -155,8 +163,9 @@ impl Batch {
             decisions.push(decision);
             rest = left;
         }
-        let events = decisions.iter().map(|decision| decision.events.len() as u64).sum();
-        if last.get() + 1 - first.get() != events {
+        let spans = decisions.iter().map(Decision::span);
+        let events = spans.fold(0, u64::saturating_add);
+        if (last.get() + 1).checked_sub(first.get()) != Some(events) {
             return Err(Error::Count { first, last, events });
         }
         Ok(decisions)

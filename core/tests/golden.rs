@@ -357,6 +357,7 @@ fn owed() -> Vec<Event> {
             tries: 300,
             end: AlertEnd::GivenUp,
         },
+        Event::Adopted { incarnation: Incarnation::new(uuid(31)), span: 300 },
     ]
 }
 
@@ -457,15 +458,16 @@ const fn kind(event: &Event) -> u8 {
         Event::StepSettled { .. } => 27,
         Event::LimitReached { .. } => 28,
         Event::AlertEnded { .. } => 29,
+        Event::Adopted { .. } => 30,
     }
 }
-const KINDS: u8 = 30;
+const KINDS: u8 = 31;
 
 fn place() -> Place {
     Place {
         epoch: Epoch(1),
         first: Seq(1),
-        last: Seq(52),
+        last: Seq(352),
         at: Timestamp(1_767_225_600_046),
         previous: genesis(Incarnation::new(uuid(1))),
     }

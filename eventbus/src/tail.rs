@@ -94,15 +94,16 @@ impl Tail {
     pub async fn next(&mut self) -> Result<Option<Entry>, TailError> {
         loop {
             if let Some(entry) = self.ready.pop_front() {
-                self.next = entry.seq.next();
+                self.next = Seq(entry.seq.get() + entry.event.span());
                 return Ok(Some(entry));
             }
             // What is not known to be durable is not shown, even where the store has it already.
             let extent = self.extent.as_mut().map(|extent| *extent.borrow_and_update());
             let bound = extent.map(|extent| extent.durable);
             if bound.is_none_or(|bound| bound >= self.next) {
+                let from = self.next;
                 self.fill(bound).await?;
-                if !self.ready.is_empty() {
+                if !self.ready.is_empty() || self.next > from {
                     continue;
                 }
             }
@@ -122,15 +123,18 @@ impl Tail {
         let read = self.log.read(from, READ_LEN).await;
         let batches = read.map_err(|source| TailError::Read { from, source })?;
         let mut entries = VecDeque::new();
+        let mut end = from;
         for batch in batches {
             if bound.is_some_and(|bound| batch.header.first > bound) {
                 break;
             }
             let decisions =
                 batch.decisions().map_err(|source| TailError::Damaged { from, source })?;
+            end = batch.header.last.next();
             let mut seq = batch.header.first;
             for decision in decisions {
                 for event in decision.events {
+                    let next = Seq(seq.get() + event.span());
                     let entry = Entry {
                         seq,
                         at: decision.at,
@@ -143,9 +147,13 @@ impl Tail {
                     if seq >= from {
                         entries.push_back(entry);
                     }
-                    seq = seq.next();
+                    seq = next;
                 }
             }
+        }
+        if entries.is_empty() {
+            // The event that takes the seq that is asked for has a lower one.
+            self.next = end;
         }
         self.ready = entries;
         Ok(())

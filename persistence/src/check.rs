@@ -142,7 +142,7 @@ pub(crate) fn last_until(
     let Some(batch) = next else { return Ok(before) };
     let decisions = batch.decisions()?;
     let reached = decisions.iter().take_while(|decision| decision.at <= at);
-    Ok(Seq(before.get() + reached.map(|decision| decision.events.len() as u64).sum::<u64>()))
+    Ok(Seq(before.get() + reached.map(|decision| decision.span()).sum::<u64>()))
 }
 
 /// Cuts a page where its payloads become too many. The row with which they do was read too, so that

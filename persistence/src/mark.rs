@@ -1,5 +1,8 @@
-//! The mark of a board that is moved: it stands with the head of its log, is looked at whenever a log is
-//! opened or owned, and keeps two boards from going on with one identity.
+//! The mark of a board that is moved, or whose log has lost its end: it stands with the head of its log, is
+//! looked at whenever a log is opened or owned, keeps two boards from going on with one identity, and a board
+//! from going on without what it has lost.
+
+use artel_core::ids::Seq;
 
 /// What a board is marked as.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,16 +17,26 @@ pub enum Mark {
         /// Where it goes on, without secrets.
         to: String,
     },
+    /// It does not hold any more what was durable up to a seq: it is only read until a person has decided how
+    /// it goes on.
+    Regressed {
+        /// How far it went.
+        known: Seq,
+    },
 }
 
 #[cfg(any(feature = "postgres", feature = "redis", feature = "sqlite"))]
 mod stored {
+    use artel_core::ids::Seq;
     use artel_core::log::Error;
 
     use super::Mark;
+    use crate::open::Moving;
 
-    const ARRIVING: &str = "arriving ";
-    const MOVED: &str = "moved ";
+    /// What the marks begin with where they are stored.
+    pub(crate) const ARRIVING: &str = "arriving ";
+    pub(crate) const MOVED: &str = "moved ";
+    pub(crate) const REGRESSED: &str = "regressed ";
 
     impl Mark {
         /// As it is stored.
@@ -31,6 +44,7 @@ mod stored {
             match self {
                 Self::Arriving { from } => format!("{ARRIVING}{from}"),
                 Self::Moved { to } => format!("{MOVED}{to}"),
+                Self::Regressed { known } => format!("{REGRESSED}{known}"),
             }
         }
 
@@ -39,10 +53,34 @@ mod stored {
             let from =
                 text.strip_prefix(ARRIVING).map(|from| Self::Arriving { from: from.to_owned() });
             let to = || text.strip_prefix(MOVED).map(|to| Self::Moved { to: to.to_owned() });
-            from.or_else(to).ok_or_else(|| Error::Damaged {
+            let known = || {
+                let known = text.strip_prefix(REGRESSED)?.parse().ok()?;
+                Some(Self::Regressed { known: Seq(known) })
+            };
+            from.or_else(to).or_else(known).ok_or_else(|| Error::Damaged {
                 place: place.to_owned(),
                 problem: format!("it is marked `{text}`, which is no mark"),
             })
+        }
+
+        /// The mark of a log that is found not to hold any more what was durable up to a seq; none where the
+        /// one that it has says that, or that the board goes on elsewhere.
+        pub(crate) fn regressed(before: Option<&Self>, known: Seq) -> Option<Self> {
+            match before {
+                None => Some(Self::Regressed { known }),
+                Some(Self::Regressed { known: before }) if *before < known => {
+                    Some(Self::Regressed { known })
+                }
+                Some(_) => None,
+            }
+        }
+
+        /// How far the log went before it lost its end.
+        pub(crate) const fn known(&self) -> Option<Seq> {
+            match self {
+                Self::Regressed { known } => Some(*known),
+                Self::Arriving { .. } | Self::Moved { .. } => None,
+            }
         }
 
         /// Why a board with this mark is not owned, or not opened at all.
@@ -51,15 +89,30 @@ mod stored {
             match self {
                 Self::Arriving { from } => Error::Unfinished { place, from },
                 Self::Moved { to } => Error::Moved { place, to },
+                Self::Regressed { known } => Error::Regressed { place, known },
             }
         }
 
-        /// Whether a board with this mark may be opened by somebody who does not move it.
-        pub(crate) fn admit(self, place: &str, read_only: bool) -> Result<(), Error> {
+        /// Whether a board with this mark may be opened.
+        pub(crate) fn admit(
+            self,
+            place: &str,
+            moving: &Moving,
+            read_only: bool,
+        ) -> Result<(), Error> {
+            let bears = moving.bears();
+            if !bears.is_empty() && self.text().starts_with(bears) {
+                return Ok(());
+            }
             match self {
-                Self::Moved { .. } if read_only => Ok(()),
-                Self::Moved { .. } | Self::Arriving { .. } => Err(self.refusal(place)),
+                Self::Moved { .. } | Self::Regressed { .. } if read_only => Ok(()),
+                Self::Moved { .. } | Self::Regressed { .. } | Self::Arriving { .. } => {
+                    Err(self.refusal(place))
+                }
             }
         }
     }
 }
+
+#[cfg(any(feature = "postgres", feature = "redis", feature = "sqlite"))]
+pub(crate) use stored::{ARRIVING, MOVED, REGRESSED};

@@ -70,6 +70,14 @@ pub(crate) fn marked(mark: &Mark) -> Finding {
             format!("the board was moved to `{to}` and goes on there; here it is only read"),
             "name it there; `artel board rm` removes what is left here",
         ),
+        Mark::Regressed { known } => Finding::problem(
+            Code::Board,
+            format!(
+                "log regressed: its owner knew what was durable up to seq {known}, and that is not there any \
+                 more; nobody goes on with it"
+            ),
+            "put the newest copy of the log back, or go on with what is there: `artel board adopt`",
+        ),
     }
 }
 

@@ -40,7 +40,7 @@ pub struct OpenOptions {
     pub(crate) moving: Moving,
 }
 
-/// Whether whoever opens a log moves the board.
+/// Whether whoever opens a log moves the board, or lets it go on without what it has lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Moving {
     No,
@@ -50,6 +50,38 @@ pub(crate) enum Moving {
     Here {
         from: String,
     },
+    /// Nowhere: it is taken as it is.
+    Adopted,
+}
+
+#[cfg(any(feature = "postgres", feature = "redis", feature = "sqlite"))]
+impl Moving {
+    /// What the mark of a board begins with that may be owned all the same; empty where none may.
+    pub(crate) const fn bears(&self) -> &'static str {
+        match self {
+            Self::No => "",
+            Self::Away => crate::mark::MOVED,
+            Self::Here { .. } => crate::mark::ARRIVING,
+            Self::Adopted => crate::mark::REGRESSED,
+        }
+    }
+
+    /// The mark of a board that is made.
+    pub(crate) fn first_mark(&self) -> Option<Mark> {
+        match self {
+            Self::Here { from } => Some(Mark::Arriving { from: from.clone() }),
+            Self::No | Self::Away | Self::Adopted => None,
+        }
+    }
+
+    /// By how much owning raises the epoch. Who moves a board here begins with the epoch that it has: what
+    /// another one who moved it had under way there is what this one appends too.
+    pub(crate) const fn step(&self, owns: bool) -> u8 {
+        match self {
+            Self::Here { .. } if !owns => 0,
+            Self::Here { .. } | Self::No | Self::Away | Self::Adopted => 1,
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -86,6 +118,13 @@ impl OpenOptions {
         Self { mode: Mode::Existing, moving: Moving::Away }
     }
 
+    /// Opens a log to let its board go on without what it has lost, also when it was marked as
+    /// [`Mark::Regressed`].
+    #[must_use]
+    pub const fn adopting() -> Self {
+        Self { mode: Mode::Existing, moving: Moving::Adopted }
+    }
+
     /// Opens a log that a board is moved to, from a place that is named without secrets, and makes it first
     /// where there is none, marked as [`Mark::Arriving`].
     ///
@@ -114,7 +153,8 @@ impl OpenOptions {
 /// [`Error::Url`] when the URL names no backend of this build; [`Error::Missing`] when there is no
 /// log and none was to be made; [`Error::Foreign`], [`Error::Newer`] and [`Error::Damaged`] when
 /// what lies there cannot be used (it is left as it is); [`Error::Moved`] when the board goes on elsewhere, unless it
-/// is only to be read; [`Error::Unfinished`] while it is on its way here; [`Error::Owned`] while another process is
+/// is only to be read; [`Error::Regressed`] when it has lost its end, likewise; [`Error::Unfinished`] while it is on
+/// its way here; [`Error::Owned`] while another process is
 /// making or upgrading it; [`Error::Unavailable`] when it cannot be reached.
 pub async fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn Log>, Error> {
     match url::parse(url)? {

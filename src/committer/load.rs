@@ -52,7 +52,8 @@ pub enum LoadError {
     /// The log no longer has what was folded of it.
     #[error(
         "log regressed: it was folded up to seq {folded}, and now ends with seq {end} or has something \
-         else there: it was replaced, or an older copy was put in its place; open it anew"
+         else there; where the board was adopted since, open it anew; else stop its owner, and put the newest \
+         copy of the log back, or go on with what is there (`artel board adopt --above {folded}`)"
     )]
     Regressed {
         /// What had been folded.

@@ -13,6 +13,7 @@ mod load;
 mod pace;
 mod payloads;
 mod recover;
+mod regress;
 mod run;
 mod waiters;
 

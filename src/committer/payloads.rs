@@ -125,6 +125,7 @@ impl Payloads {
                 | Event::DebtPaid { .. }
                 | Event::AlertEnded { .. }
                 | Event::PredicateFailed { .. }
+                | Event::Adopted { .. }
                 | Event::StepIntended { .. }
                 | Event::StepWithdrawn { .. }
                 | Event::StepSettled { .. }

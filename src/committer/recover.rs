@@ -15,13 +15,14 @@ use artel_core::event::Event;
 use artel_core::hash::Hash;
 use artel_core::ids::{AttemptId, CommandId, Seq};
 use artel_core::log::{self, Claim, Log, Ownership};
-use artel_core::record::{Batch, Decision};
+use artel_core::record::Decision;
 use artel_scheduler::Runner;
 
 use super::batch::Delivery;
 use super::deliver::Cached;
 use super::engine::{Engine, Identity};
 use super::load::{LoadError, Loaded, load, load_and_show};
+use super::regress::{Since, since};
 use super::run::Loop;
 use super::{Away, Failure, Pending, Status, Submission};
 use crate::entropy;
@@ -57,13 +58,23 @@ pub enum TakeOverError {
     /// The log is shorter than, or different from, what this process has seen of it.
     #[error(
         "log regressed: this owner knows seq {known} as durable, the log ends at seq {found} or \
-         has something else there; restore the newest copy of the log"
+         has something else there; put the newest copy of the log back, or go on with what is there \
+         (`artel board adopt`)"
     )]
     Regressed {
         /// What is known to be durable.
         known: Seq,
         /// Where the log ends.
         found: Seq,
+    },
+    /// The log had lost what this process has seen of it, and a person let the board go on without that.
+    #[error(
+        "the board was adopted: it goes on without what this owner knows as durable up to seq {known}; \
+         start this program anew"
+    )]
+    Adopted {
+        /// What is known to be durable.
+        known: Seq,
     },
 }
 
@@ -123,19 +134,10 @@ pub(super) async fn take_over(
     let ownership = log.own(claim).await.map_err(TakeOverError::Own)?;
     let regressed = |found| TakeOverError::Regressed { known: known.seq, found };
     let head = &ownership.head;
-    if head.seq < known.seq
-        || (head.seq == known.seq && known.seq > Seq(0) && head.hash != known.hash)
-    {
-        return Err(regressed(head.seq));
-    }
-    if known.seq > Seq(0) && head.seq > known.seq {
-        let read = |source| LoadError::Read { after: known.seq, source };
-        let batches = log.read(known.seq, 1).await.map_err(read).map_err(TakeOverError::Load)?;
-        let same =
-            |batch: &Batch| batch.header.last == known.seq && batch.header.hash == known.hash;
-        if !batches.first().is_some_and(same) {
-            return Err(regressed(head.seq));
-        }
+    match since(log, head, known).await.map_err(TakeOverError::Load)? {
+        Since::Kept => {}
+        Since::Adopted => return Err(TakeOverError::Adopted { known: known.seq }),
+        Since::Lost => return Err(regressed(head.seq)),
     }
     let mut found = BTreeMap::new();
     let loaded = if waiting {
@@ -222,7 +224,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
 
         let taken = match fenced {
             // Somebody else had the board since, and may have it no more: it is not taken back.
-            Some(why) => Err(why),
+            Some(why) => Err(self.step_down(why).await),
             None => self.take_over_patiently(wait).await,
         };
         let taken = match taken {
@@ -267,8 +269,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
 
     async fn take_over_patiently(&mut self, mut wait: Duration) -> Result<Taken, Arc<str>> {
         loop {
-            let abandoned = self.inbox.abandoned.cancelled();
-            if !wait.is_zero() && tokio::time::timeout(wait, abandoned).await.is_ok() {
+            if !wait.is_zero() && self.is_abandoned_within(wait).await {
                 return Err("it was given up while its log was away".into());
             }
             wait = longer(wait);
@@ -277,7 +278,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
                 // Somebody else has the board: this process lost it, and must not wait to take it back.
                 Err(TakeOverError::Own(error @ log::Error::Owned { .. })) => {
                     tracing::error!(%error, "the board has another owner; this one steps down");
-                    return Err(error.to_string().into());
+                    return Err(self.step_down(error.to_string().into()).await);
                 }
                 Err(TakeOverError::Own(error)) if error.retryable() => {
                     tracing::debug!(%error, "cannot take the board over yet");
@@ -285,11 +286,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
                 Err(TakeOverError::Load(LoadError::Read { source, .. })) if source.retryable() => {
                     tracing::debug!(error = %source, "cannot read the log yet");
                 }
-                Err(error) => {
-                    let chain = artel_core::classify::chain_of(&error).join(": ");
-                    tracing::error!(error = chain, "the board stops");
-                    return Err(chain.into());
-                }
+                Err(error) => return Err(self.give_up(error).await),
             }
         }
     }

@@ -9,10 +9,12 @@ use artel_core::log::{Append, Error, Head, Log};
 use artel_persistence::{CreateBoard, Mark, OpenOptions, without_secrets};
 
 use super::MoveError;
-use super::owned::Owned;
 use super::part::{Cannot, Part};
 use crate::committer::{Loaded, load};
+use crate::owned::Owned;
 
+/// What whoever moves a board calls itself.
+const MOVER: &str = "artel-board-move";
 /// How many bytes of the log are on their way at a time.
 const READ_LEN: usize = 1024 * 1024;
 
@@ -81,8 +83,8 @@ pub async fn move_board(
     if identity(&places, &target).await? != head.incarnation {
         return Err(MoveError::Another { place: without_secrets(to) });
     }
-    let mut source = Owned::take(source).await.map_err(|error| places.source(error))?;
-    let mut target = Owned::take(target).await.map_err(|error| places.target(error))?;
+    let mut source = Owned::take(source, MOVER).await.map_err(|error| places.source(error))?;
+    let mut target = Owned::take(target, MOVER).await.map_err(|error| places.target(error))?;
     let logs = (source.log.clone(), target.log.clone());
     let moved = tokio::select! {
         moved = carry(&places, &mut source, &mut target, &mut progress) => moved,
@@ -112,6 +114,9 @@ async fn look(
         (Some(Mark::Arriving { from }), _) => {
             Err(places.source(Error::Unfinished { place, from: from.clone() }))
         }
+        (Some(Mark::Regressed { known }), _) => {
+            Err(places.source(Error::Regressed { place, known: *known }))
+        }
         (Some(Mark::Moved { to: there }), Ok(_)) if *there != to => {
             Err(places.source(Error::Moved { place, to: there.clone() }))
         }
@@ -126,7 +131,9 @@ async fn look(
             let (batches, artifacts, hash) = (0, 0, head.hash);
             Ok(Some(Moved { seq, from: seq, batches, artifacts, hash, state_hash }))
         }
-        (_, Ok(None | Some(Mark::Moved { .. }))) => Err(MoveError::Occupied { place: to }),
+        (_, Ok(None | Some(Mark::Moved { .. } | Mark::Regressed { .. }))) => {
+            Err(MoveError::Occupied { place: to })
+        }
         (_, Err(error)) => Err(places.target(error)),
     }
 }

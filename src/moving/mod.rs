@@ -13,7 +13,6 @@
 
 mod carry;
 mod error;
-mod owned;
 mod part;
 
 pub use carry::{Moved, move_board};

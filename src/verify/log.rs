@@ -96,7 +96,7 @@ impl Reader {
 /// Whether the head that was read before the events, and so is not newer, agrees with them.
 fn check_head(head: &Head, state: &State) -> Result<(), VerifyError> {
     let header = state.header();
-    let (Some(board), Some(incarnation)) = (&header.board, header.incarnation) else {
+    let (Some(board), Some(incarnation)) = (&header.board, header.origin) else {
         return Ok(());
     };
     let differs =

@@ -314,6 +314,10 @@ impl Log for FaultyLog {
         self.inner()?.confirm(epoch)
     }
 
+    async fn mark_regressed(&self, known: Seq) -> Result<(), Error> {
+        self.inner()?.mark_regressed(known).await
+    }
+
     async fn keep(&self) {
         // Not the inner one's: it would be held for as long, and would outlive the death of its process. An
         // ownership that has to be renewed ends when its time is over.

@@ -58,6 +58,18 @@ Examples:
   artel board move artel.db 'postgres://me@db.example/shop?board=orders'
   artel board move 'postgres://me@db.example/shop?board=orders' orders.db --json")]
     Move(BoardMove),
+    /// Lets a board go on although its log has lost its end
+    ///
+    /// A server that was restarted, or failed over to another one, may have lost the newest events of a log
+    /// although they were acknowledged. The board's owner notices, writes down how far the log went, and stops:
+    /// `log regressed`. Put the newest copy of the log back if there is one. Otherwise this verb takes what is
+    /// left for all that there is, under another identity and with seqs far above the last one that is known. It
+    /// is recorded as an event. Nobody may own the board.
+    #[command(after_help = "\
+Examples:
+  artel board adopt --reason 'the server lost its last second'
+  artel board adopt --above 4711 --reason 'a reader has seen seq 4711'")]
+    Adopt(BoardAdopt),
     /// Removes the board with everything in it
     #[command(after_help = "\
 Examples:
@@ -74,6 +86,16 @@ pub(crate) struct BoardMove {
     /// Where it is to go on: a URL, or the path of a file
     #[arg(value_name = "TO")]
     pub(crate) to: String,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct BoardAdopt {
+    /// The last seq that somebody has seen, where no owner was there to write it down, or a higher one
+    /// than it did
+    #[arg(long, value_name = "SEQ")]
+    pub(crate) above: Option<u64>,
+    #[command(flatten)]
+    pub(crate) said: Said,
 }
 
 #[derive(Args, Debug)]

@@ -19,7 +19,7 @@ use artel::names::{AgentName, Label, TenantId};
 pub(crate) use activation::{ActivationCancel, ActivationLs, ActivationShow, ActivationVerb};
 pub(crate) use artifact::{ArtifactLs, ArtifactShow, ArtifactVerb};
 pub(crate) use bench::{Bench, Correlations, Rate};
-pub(crate) use board::{BoardMove, BoardRm, BoardVerb};
+pub(crate) use board::{BoardAdopt, BoardMove, BoardRm, BoardVerb};
 pub(crate) use dlq::{DlqFilter, DlqLs, DlqRedrive, DlqSelect, DlqShow, DlqVerb};
 pub(crate) use doctor::Doctor;
 pub(crate) use event::{EventTail, EventVerb};

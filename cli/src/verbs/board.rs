@@ -49,6 +49,12 @@ pub(super) async fn show(config: &Config, out: &mut Output) -> Result<(), Error>
         ("open work", open_work(&board)),
         ("dead letters", board.dead_letters.to_string()),
     ])?;
+    if let Some(known) = board.regressed {
+        out.line(&format!(
+            "log regressed: it went up to seq {known}; put its newest copy back, or go on with what is there: \
+             `artel board adopt`"
+        ))?;
+    }
     if board.paused {
         out.line("paused: all work waits until `artel board resume`")?;
     }
@@ -211,7 +217,8 @@ async fn describe(reader: &Reader, url: &str) -> Result<wire::Board, Error> {
     Ok(wire::Board {
         name: head.board.to_string(),
         url: url.to_owned(),
-        incarnation: head.incarnation.to_string(),
+        incarnation: header.incarnation.unwrap_or(head.incarnation).to_string(),
+        regressed: head.regressed.map(|known| known.get()),
         durability: words::durability(reader.describe().durability),
         dev: head.dev,
         owner: owner.map(|owner| wire::Owner {

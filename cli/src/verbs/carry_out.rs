@@ -3,8 +3,8 @@
 use artel::TypeDescriptor;
 
 use super::{
-    activation, alerts, artifact, bench, board, correlation, dlq, doctor, event, moving, operate,
-    remove, settle, turn, types, verify,
+    activation, adopt, alerts, artifact, bench, board, correlation, dlq, doctor, event, moving,
+    operate, remove, settle, turn, types, verify,
 };
 use crate::args::{
     ActivationVerb, AgentVerb, ArtifactVerb, BoardVerb, BreakerVerb, CorrelationVerb, DlqVerb,
@@ -28,6 +28,7 @@ pub(crate) async fn carry_out(
         Noun::Board(BoardVerb::Pause(said)) => turn::board(true, &said, config, out).await,
         Noun::Board(BoardVerb::Resume(said)) => turn::board(false, &said, config, out).await,
         Noun::Board(BoardVerb::Move(args)) => moving::move_board(&args, out).await,
+        Noun::Board(BoardVerb::Adopt(args)) => adopt::adopt(&args, config, out).await,
         Noun::Board(BoardVerb::Rm(args)) => remove::rm(&args, config, out).await,
         Noun::Agent(AgentVerb::Pause(args)) => turn::agent(true, &args, config, out).await,
         Noun::Agent(AgentVerb::Resume(args)) => turn::agent(false, &args, config, out).await,

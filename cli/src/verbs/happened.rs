@@ -80,6 +80,7 @@ impl Activations {
             | Event::DebtPaid { .. }
             | Event::AlertEnded { .. }
             | Event::PredicateFailed { .. }
+            | Event::Adopted { .. }
             | Event::StepIntended { .. }
             | Event::StepWithdrawn { .. }
             | Event::StepSettled { .. }
@@ -152,7 +153,8 @@ fn about(entry: &Entry) -> Option<ActivationId> {
         | Event::Resumed { .. }
         | Event::DebtPaid { .. }
         | Event::AlertEnded { .. }
-        | Event::PredicateFailed { .. } => None,
+        | Event::PredicateFailed { .. }
+        | Event::Adopted { .. } => None,
     }
 }
 
@@ -190,7 +192,8 @@ pub(super) fn correlation(entry: &Entry, subjects: &Subjects) -> Option<Correlat
         | Event::Resumed { .. }
         | Event::DebtPaid { .. }
         | Event::AlertEnded { .. }
-        | Event::PredicateFailed { .. } => {
+        | Event::PredicateFailed { .. }
+        | Event::Adopted { .. } => {
             subjects.work.as_ref().map(|work| work.correlation).or(entry.correlation)
         }
     }
@@ -279,6 +282,7 @@ pub(super) fn happened(event: &Event, agent: Option<String>, state: &State) -> w
         | Event::Paused { .. }
         | Event::Resumed { .. }
         | Event::PredicateFailed { .. } => held_back(event, agent, state),
+        Event::Adopted { .. } => irreversible::tell(event, agent, state),
         Event::AttemptStarted { .. }
         | Event::AttemptEnded { .. }
         | Event::StepRecorded { .. }
@@ -369,7 +373,8 @@ fn work(event: &Event, agent: Option<String>, state: &State) -> wire::Happened {
         | Event::BreakerClosed { .. }
         | Event::Paused { .. }
         | Event::Resumed { .. }
-        | Event::PredicateFailed { .. } => happened(event, agent, state),
+        | Event::PredicateFailed { .. }
+        | Event::Adopted { .. } => happened(event, agent, state),
     }
 }
 
@@ -434,7 +439,8 @@ fn held_back(event: &Event, agent: Option<String>, state: &State) -> wire::Happe
         | Event::StepIntended { .. }
         | Event::StepWithdrawn { .. }
         | Event::StepSettled { .. }
-        | Event::LimitReached { .. } => happened(event, agent, state),
+        | Event::LimitReached { .. }
+        | Event::Adopted { .. } => happened(event, agent, state),
     }
 }
 

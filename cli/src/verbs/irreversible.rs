@@ -1,5 +1,5 @@
-//! What is told of steps that must not be done twice, of limits that were reached, and of
-//! alerts that ended.
+//! What is told of steps that must not be done twice, of limits that were reached, of alerts that ended, and
+//! of a log that was adopted.
 
 use artel::event::Event;
 use artel::state::State;
@@ -7,7 +7,7 @@ use artel::state::State;
 use super::happened::happened;
 use crate::{describe, wire, words};
 
-/// What is told of steps that must not be done twice, of limits, and of alerts.
+/// What is told of steps that must not be done twice, of limits, of alerts, and of adoption.
 pub(super) fn tell(event: &Event, agent: Option<String>, state: &State) -> wire::Happened {
     match event {
         Event::StepIntended { attempt, step } => wire::Happened::StepIntended {
@@ -44,6 +44,9 @@ pub(super) fn tell(event: &Event, agent: Option<String>, state: &State) -> wire:
             tries: *tries,
             end: words::alert_end(*end),
         },
+        Event::Adopted { incarnation, span } => {
+            wire::Happened::Adopted { incarnation: incarnation.to_string(), span: *span }
+        }
         Event::BoardCreated { .. }
         | Event::OwnerChanged { .. }
         | Event::ClockJumped { .. }

@@ -66,6 +66,7 @@ fn paint(happened: &Happened) -> Option<Paint> {
         | Happened::BreakerHalfOpened { .. }
         | Happened::Paused { .. }
         | Happened::LimitReached { .. }
+        | Happened::Adopted { .. }
         | Happened::PredicateFailed { .. } => Some(Paint::Yellow),
         Happened::BoardCreated { .. }
         | Happened::OwnerChanged { .. }
@@ -124,6 +125,9 @@ fn board(happened: &Happened) -> (&'static str, String) {
                 text.push_str(&format!(" not {}", declined.join(", ")));
             }
             ("artifact committed", text)
+        }
+        Happened::Adopted { incarnation, span } => {
+            ("log adopted", format!("{span} seqs are left out; incarnation {incarnation}"))
         }
         Happened::PredicateFailed { agent, clause, count, text, .. } => {
             let times = if *count == 1 { String::new() } else { format!(", {count} times") };
@@ -228,6 +232,7 @@ fn work(happened: &Happened) -> (&'static str, String) {
         | Happened::BreakerClosed { .. }
         | Happened::Paused { .. }
         | Happened::Resumed { .. }
+        | Happened::Adopted { .. }
         | Happened::PredicateFailed { .. } => board(happened),
     }
 }
@@ -290,6 +295,7 @@ fn irreversible(happened: &Happened) -> (&'static str, String) {
         | Happened::Resumed { .. }
         | Happened::DebtPaid { .. }
         | Happened::AlertEnded { .. }
+        | Happened::Adopted { .. }
         | Happened::PredicateFailed { .. } => work(happened),
     }
 }
@@ -337,6 +343,7 @@ fn held_back(happened: &Happened) -> (&'static str, String) {
         | Happened::ArtifactCommitted { .. }
         | Happened::ActivationCreated { .. }
         | Happened::AttemptStarted { .. }
+        | Happened::Adopted { .. }
         | Happened::PredicateFailed { .. }
         | Happened::AttemptEnded { .. }
         | Happened::StepRecorded { .. }

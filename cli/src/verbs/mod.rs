@@ -1,6 +1,7 @@
 //! The verbs: each reads a board, or operates it, and tells what it found. A file for each noun.
 
 mod activation;
+mod adopt;
 mod alerts;
 mod artifact;
 mod bench;

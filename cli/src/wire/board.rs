@@ -14,6 +14,8 @@ pub(crate) struct Board {
     pub(crate) url: String,
     /// The random identity of its log.
     pub(crate) incarnation: String,
+    /// The seq up to which the log went before it lost its end, where it has and was not adopted since.
+    pub(crate) regressed: Option<u64>,
     /// What an acknowledged write survives: `nothing`, the death of the `process`, that of the
     /// `host`.
     pub(crate) durability: &'static str,
@@ -209,6 +211,20 @@ pub(crate) struct Moved {
     pub(crate) hash: String,
     /// The hash of the state at the last event, the same in both logs.
     pub(crate) state_hash: String,
+}
+
+/// The answer of `board adopt`.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Adopted {
+    /// The last event that is there of what was before.
+    pub(crate) kept: u64,
+    /// The last event that is known to have been durable.
+    pub(crate) known: u64,
+    /// The last seq that is never used again.
+    pub(crate) last: u64,
+    /// The identity of the log from here on.
+    pub(crate) incarnation: String,
 }
 
 /// The answer of `board rm`.

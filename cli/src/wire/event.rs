@@ -346,6 +346,13 @@ pub(crate) enum Happened {
         /// `delivered` or `given-up`.
         end: &'static str,
     },
+    /// A person let the board go on although its log had lost its end.
+    Adopted {
+        /// The identity of the log from here on.
+        incarnation: String,
+        /// How many seqs the event takes, its own included: those that the lost end may have had.
+        span: u64,
+    },
     /// The predicate of a subscription could not say yes or no; told at most once a minute for each
     /// clause.
     PredicateFailed {

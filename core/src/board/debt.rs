@@ -100,7 +100,7 @@ impl State {
         let kind = closing.kind;
         let fingerprint = closing.fingerprint.unwrap_or_else(|| {
             let name = self.agent(agent).map(|record| &record.definition.name);
-            let of = self.header.incarnation.zip(name);
+            let of = self.header.origin.zip(name);
             of.map_or_else(Fingerprint::default, |(board, name)| {
                 Fingerprint::of(board, name, reason.as_str(), "")
             })

@@ -281,6 +281,7 @@ impl State {
                 | Event::Resumed { .. }
                 | Event::DebtPaid { .. }
                 | Event::AlertEnded { .. }
+                | Event::Adopted { .. }
                 | Event::StepIntended { .. }
                 | Event::StepWithdrawn { .. }
                 | Event::LimitReached { .. } => {}

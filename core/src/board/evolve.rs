@@ -104,6 +104,7 @@ impl State {
             Event::BoardCreated { name, incarnation, level, dev } => {
                 check_level(*level)?;
                 self.header.board = Some(name.clone());
+                self.header.origin = Some(*incarnation);
                 self.header.incarnation = Some(*incarnation);
                 (self.header.level, self.header.dev) = (*level, *dev);
                 self.header.clock_offset_ms = self.clock_offset_ms();
@@ -151,6 +152,7 @@ impl State {
             Event::BreakerClosed { of, .. } => self.turn_circuit(*of, Circuit::close),
             Event::Paused { what } => self.pause(*what, true),
             Event::Resumed { what } => self.pause(*what, false),
+            Event::Adopted { incarnation, span } => self.go_on(seq, *incarnation, *span),
             Event::PredicateFailed { subscription, clause, count, .. } => {
                 self.tell_failure(seq, (*subscription, *clause), *count)
             }

@@ -81,7 +81,8 @@ impl State {
             | Event::BreakerClosed { .. }
             | Event::Paused { .. }
             | Event::Resumed { .. }
-            | Event::PredicateFailed { .. } => self.evolve_at(seq, event, changes),
+            | Event::PredicateFailed { .. }
+            | Event::Adopted { .. } => self.evolve_at(seq, event, changes),
         }
     }
 

@@ -7,6 +7,7 @@
 
 mod activation;
 mod admit;
+mod adopt;
 mod agenda;
 mod alert;
 mod beside;
@@ -52,6 +53,7 @@ mod timed;
 mod tests;
 
 pub use activation::{Activation, Phase, Running, Suspect};
+pub use adopt::Adoption;
 pub use alert::{Alert, EndAlert};
 pub use beside::{Beside, Recent};
 pub use bucket::Bucket;

@@ -64,6 +64,9 @@ pub struct State {
 pub struct Header {
     /// The board's name; none before the log's first event.
     pub board: Option<BoardName>,
+    /// The identity that the log began with; none before its first event. What is derived from an identity is
+    /// derived from this one, so that it stays what it is when the board is adopted.
+    pub origin: Option<Incarnation>,
     /// The identity of the log; none before its first event.
     pub incarnation: Option<Incarnation>,
     /// What the log may contain.

@@ -101,6 +101,18 @@ pub enum Error {
         /// Where it lies now, without secrets.
         to: String,
     },
+    /// The log has lost its end, and whoever saw it wrote that down: the board does not go on before a person
+    /// has decided how. What is left can still be read.
+    #[error(
+        "log regressed: the log at `{place}` does not hold any more what was durable up to seq {known}; \
+         put the newest copy of it back, or go on with what is there (`artel board adopt`)"
+    )]
+    Regressed {
+        /// Where it lies.
+        place: String,
+        /// How far it went.
+        known: Seq,
+    },
     /// A board is on its way to this place and not whole yet.
     #[error("the board at `{place}` is on its way from `{from}` and not whole yet")]
     Unfinished {
@@ -191,7 +203,7 @@ impl Error {
             Self::Unfinished { .. } => "log-unfinished",
             Self::NotDev { .. } => "log-not-dev",
             Self::Fenced { .. } => "log-fenced",
-            Self::Conflict { .. } => "log-regressed",
+            Self::Regressed { .. } | Self::Conflict { .. } => "log-regressed",
             Self::Truncated { .. } => "log-truncated",
             Self::Unstorable { .. } => "log-unstorable",
             Self::Unavailable { .. } => "log-unavailable",

@@ -115,6 +115,14 @@ pub trait Log: Send + Sync + std::fmt::Debug {
     /// so may have been written.
     async fn append(&self, append: Append) -> Result<(), Error>;
 
+    /// Notes durably that the log does not hold any more what was durable up to a seq: whoever owns it owns it
+    /// no more, and nobody does again, until a person has decided how the board goes on. Whoever calls this
+    /// has seen it, and need not be the owner.
+    ///
+    /// # Errors
+    /// When it cannot be noted.
+    async fn mark_regressed(&self, known: Seq) -> Result<(), Error>;
+
     /// Batches from the one that holds `from` on, in order, at most about `bytes_max` bytes but at
     /// least one batch if there is one. Empty at the end of the log.
     ///
@@ -235,7 +243,7 @@ pub enum Durability {
 pub struct Head {
     /// The board's name.
     pub board: BoardName,
-    /// The identity of the log.
+    /// The identity that the log began with. The state knows the one that it has by now.
     pub incarnation: Incarnation,
     /// Made in development mode.
     pub dev: bool,
@@ -247,6 +255,9 @@ pub struct Head {
     pub hash: Hash,
     /// The wall clock of the last batch.
     pub at: Timestamp,
+    /// How far the log went before it lost its end, where somebody wrote that down and the board was not adopted
+    /// since.
+    pub regressed: Option<Seq>,
 }
 
 /// Who wants to own a board.

@@ -145,6 +145,7 @@ fn done(event: &Event) -> Option<(&'static str, Affected)> {
         Event::Resumed { what } => ("resumed", paused(what)),
         Event::BreakerOpened { of, why: Tripped::Operator, .. } => ("opened-breaker", metered(of)),
         Event::BreakerClosed { of, why: Mended::Operator, .. } => ("closed-breaker", metered(of)),
+        Event::Adopted { .. } => ("adopted", nothing),
         _ => return None,
     })
 }

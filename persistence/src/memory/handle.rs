@@ -107,6 +107,11 @@ impl Log for MemoryLog {
         append::append(&mut *self.state()?, self.number, checked)
     }
 
+    async fn mark_regressed(&self, known: Seq) -> Result<(), Error> {
+        own::regress(&mut *self.state()?, known);
+        Ok(())
+    }
+
     async fn read(&self, from: Seq, bytes_max: usize) -> Result<Vec<Batch>, Error> {
         Ok(read::read(&*self.state()?, from, bytes_max))
     }

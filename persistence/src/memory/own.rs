@@ -1,6 +1,6 @@
 //! Owning a log in memory. The handle stands for the process: one that goes away gives the board up.
 
-use artel_core::ids::Epoch;
+use artel_core::ids::{Epoch, Seq};
 use artel_core::log::{Claim, Error, Owner, Ownership};
 
 use super::handle::PLACE;
@@ -11,6 +11,9 @@ pub(super) fn own(state: &mut State, handle: u64, claim: Claim) -> Result<Owners
         && (held.handle != handle || held.process != claim.process)
     {
         return Err(Error::Owned { place: PLACE.to_owned(), owner: held.owner.clone() });
+    }
+    if let Some(known) = state.head.regressed {
+        return Err(Error::Regressed { place: PLACE.to_owned(), known });
     }
     let owner = Owner {
         pid: Some(std::process::id()),
@@ -33,4 +36,11 @@ pub(super) fn leave(state: &mut State, handle: u64) {
     if state.owner.as_ref().is_some_and(|held| held.handle == handle) {
         state.owner = None;
     }
+}
+
+/// Marks a board that does not hold any more what was durable up to a seq.
+pub(super) fn regress(state: &mut State, known: Seq) {
+    state.head.regressed = state.head.regressed.max(Some(known));
+    state.head.epoch = state.head.epoch.next();
+    state.owner = None;
 }

@@ -128,6 +128,7 @@ impl State {
             epoch: Epoch(0),
             seq: Seq(0),
             at: Timestamp(0),
+            regressed: None,
         };
         Self {
             head,

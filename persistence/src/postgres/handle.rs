@@ -20,7 +20,7 @@ use artel_core::time::Timestamp;
 
 use super::format::{ARTIFACT, BARE_ARTIFACT};
 use super::shown::{self, Shown};
-use super::{append, look_up, own, query, read, snapshot};
+use super::{append, look_up, mark, own, query, read, snapshot};
 use crate::connections::Connections;
 use crate::keeper::Keeper;
 use crate::open::Moving;
@@ -122,6 +122,10 @@ impl Log for PostgresLog {
 
     async fn append(&self, append: Append) -> Result<(), Error> {
         append::append(self, append).await
+    }
+
+    async fn mark_regressed(&self, known: Seq) -> Result<(), Error> {
+        mark::regress(self, known).await
     }
 
     async fn read(&self, from: Seq, bytes_max: usize) -> Result<Vec<Batch>, Error> {

@@ -1,19 +1,28 @@
-//! The mark of a board that is moved.
+//! The mark of a board that is moved, or whose log has lost its end.
 
 use sqlx::postgres::PgConnection;
 use sqlx::{ConnectOptions, Connection};
 
-use artel_core::ids::Epoch;
+use artel_core::ids::{Epoch, Seq};
 use artel_core::log::Error;
 
-use super::connect::{fetch, run, setup};
+use super::connect::{fetch, fetch_on, run, setup, soon};
 use super::error::reading;
 use super::format::get;
 use super::handle::PostgresLog;
 use super::migrate;
+use super::read::gone;
 use super::target::Target;
 use crate::format::integer;
 use crate::mark::Mark;
+
+/// Marks a board that has lost the end of its log, unless it has got another mark than the one that was seen.
+/// Nobody owns it then, and no append that is under way lands: it finds a higher epoch.
+const REGRESS: &str = "WITH marked AS ( \
+         UPDATE board SET mark = $1, epoch = epoch + 1 \
+         WHERE no = $2 AND mark IS NOT DISTINCT FROM $3 RETURNING no), \
+     freed AS (DELETE FROM owner o USING marked m WHERE o.board_no = m.no) \
+     SELECT no FROM marked";
 
 const SET: &str = "UPDATE board SET mark = $1 WHERE key = $2 AND epoch = $3";
 
@@ -55,12 +64,34 @@ pub(crate) async fn marked(target: &Target) -> Result<Option<Mark>, Error> {
 
 /// Refuses to own what was marked since the log was opened.
 pub(super) async fn check(log: &PostgresLog) -> Result<(), Error> {
+    match read(log).await? {
+        Some(mark) => mark.admit(&log.place, &log.moving, false),
+        None => Ok(()),
+    }
+}
+
+async fn read(log: &PostgresLog) -> Result<Option<Mark>, Error> {
     let rows = sqlx::query("SELECT mark FROM board WHERE no = $1").bind(log.board_no);
     let rows = fetch(log, rows).await?;
-    let Some(row) = rows.first() else { return Ok(()) };
-    match get::<Option<String>>(&log.place, row, 0)? {
-        Some(mark) => Err(Mark::parse(&log.place, &mark)?.refusal(&log.place)),
-        None => Ok(()),
+    let row = rows.first().ok_or_else(|| gone(&log.place))?;
+    let mark: Option<String> = get(&log.place, row, 0)?;
+    mark.map(|mark| Mark::parse(&log.place, &mark)).transpose()
+}
+
+/// Marks a board that does not hold any more what was durable up to a seq.
+pub(super) async fn regress(log: &PostgresLog, known: Seq) -> Result<(), Error> {
+    log.writable("mark")?;
+    loop {
+        let before = read(log).await?;
+        let Some(mark) = Mark::regressed(before.as_ref(), known) else { return Ok(()) };
+        let set = sqlx::query(REGRESS)
+            .bind(mark.text())
+            .bind(log.board_no)
+            .bind(before.map(|mark| mark.text()));
+        // None where somebody else marked it in between.
+        if !fetch_on(&log.writer, ("mark", &*log.place, soon(log)), set).await?.is_empty() {
+            return Ok(());
+        }
     }
 }
 

@@ -49,7 +49,7 @@ async fn look_and_open(target: &Target, options: OpenOptions) -> Result<Postgres
 fn log(target: &Target, board_no: i32, read_only: bool, moving: Moving) -> PostgresLog {
     let writes = match moving {
         Moving::Here { .. } => Use::WritesLazily,
-        Moving::No | Moving::Away => Use::Writes,
+        Moving::No | Moving::Away | Moving::Adopted => Use::Writes,
     };
     PostgresLog {
         board_no,
@@ -92,10 +92,7 @@ async fn board(
     if let Mode::Create(CreateBoard { board, incarnation, dev }) = mode {
         let sql = "INSERT INTO board (key, name, incarnation, dev, epoch, seq, hash, at, mark) \
                    VALUES ($1, $2, $3, $4, 0, 0, $5, 0, $6) ON CONFLICT (key) DO NOTHING";
-        let mark = match moving {
-            Moving::Here { from } => Some(Mark::Arriving { from: from.clone() }.text()),
-            Moving::No | Moving::Away => None,
-        };
+        let mark = moving.first_mark().map(|mark| mark.text());
         sqlx::query(sql)
             .bind(&target.board)
             .bind(board.as_str())
@@ -114,10 +111,8 @@ async fn board(
         .map_err(cannot)?;
     let Some(row) = found.first() else { return Err(Error::Missing { place }) };
     let mark: Option<String> = get(&place, row, 1)?;
-    if let Some(mark) = mark
-        && *moving == Moving::No
-    {
-        Mark::parse(&place, &mark)?.admit(&place, matches!(mode, Mode::ReadOnly))?;
+    if let Some(mark) = mark {
+        Mark::parse(&place, &mark)?.admit(&place, moving, matches!(mode, Mode::ReadOnly))?;
     }
     get(&place, row, 0)
 }

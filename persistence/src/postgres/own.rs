@@ -17,17 +17,16 @@ use super::format::{get, seq};
 use super::handle::PostgresLog;
 use super::{mark, read};
 use crate::keeper::{Held, wait_for};
-use crate::open::Moving;
 
 /// Takes the row, unless somebody else's time is not over, and raises the epoch. What is still under way
 /// on another connection has the head row locked: it is done before this statement goes on, or finds the
 /// higher epoch there when it comes. It names the epoch that it raises, so that one which was given up, and
-/// comes late, changes nothing. What is marked is owned by whoever moves it alone.
+/// comes late, changes nothing. What is marked is owned by whoever the mark is for alone.
 const OWN: &str = "WITH mine AS ( \
          INSERT INTO owner AS o (board_no, token, pid, program, endpoint, until) \
          SELECT $1, coalesce($2, gen_random_uuid()), $3, $4, $5, \
              clock_timestamp() + $6 * interval '1 millisecond' \
-         FROM board b WHERE b.no = $1 AND b.epoch = $7 AND (b.mark IS NULL OR $9) \
+         FROM board b WHERE b.no = $1 AND b.epoch = $7 AND (b.mark IS NULL OR left(b.mark, length($9)) = nullif($9, '')) \
          ON CONFLICT (board_no) DO UPDATE SET token = excluded.token, pid = excluded.pid, \
              program = excluded.program, endpoint = excluded.endpoint, until = excluded.until \
          WHERE o.token = excluded.token OR o.until < clock_timestamp() \
@@ -93,8 +92,8 @@ async fn take(
             .bind(claim.endpoint.clone())
             .bind(log.ownership.as_millis() as f64)
             .bind(epoch)
-            .bind(step(&log.moving, token.is_some()))
-            .bind(log.moving != Moving::No);
+            .bind(i64::from(log.moving.step(token.is_some())))
+            .bind(log.moving.bears());
         let rows = fetch_on(&log.writer, call, query).await?;
         if let Some(row) = rows.first() {
             let epoch = Epoch(seq(&log.place, row, 1)?.get());
@@ -102,15 +101,6 @@ async fn take(
         }
         // Somebody has it, or had it in between: then the epoch is another one by now.
         before = Some(epoch);
-    }
-}
-
-/// By how much owning raises the epoch. Who moves a board here begins with the epoch that it has: what
-/// another one who moved it had under way there is what this one appends too.
-fn step(moving: &Moving, owns: bool) -> i64 {
-    match moving {
-        Moving::Here { .. } if !owns => 0,
-        Moving::Here { .. } | Moving::No | Moving::Away => 1,
     }
 }
 

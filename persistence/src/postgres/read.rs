@@ -16,14 +16,15 @@ use super::format::{get, hash, seq};
 use super::handle::PostgresLog;
 use crate::check;
 use crate::format::integer;
+use crate::mark::Mark;
 
 /// How many batches one read looks at.
 const BATCHES_MAX: i32 = 1_000;
 
-const HEAD: &str = "SELECT h.name, h.incarnation, h.dev, h.epoch, h.seq, h.hash, h.at \
+const HEAD: &str = "SELECT h.name, h.incarnation, h.dev, h.epoch, h.seq, h.hash, h.at, h.mark \
      FROM board h WHERE h.no = $1";
 
-const END: &str = "SELECT h.name, h.incarnation, h.dev, h.epoch, h.seq, h.hash, h.at, \
+const END: &str = "SELECT h.name, h.incarnation, h.dev, h.epoch, h.seq, h.hash, h.at, h.mark, \
      b.first, b.last, b.epoch, b.at, b.previous, b.hash, b.bytes \
      FROM board h LEFT JOIN LATERAL \
      (SELECT * FROM batch WHERE board_no = $1 ORDER BY last DESC LIMIT 1) b ON true WHERE h.no = $1";
@@ -68,13 +69,13 @@ fn checked_end(place: &str, rows: &[PgRow]) -> Result<Head, Error> {
     let damaged = |problem: &str| {
         Err(Error::Damaged { place: place.to_owned(), problem: problem.to_owned() })
     };
-    if get::<Option<i64>>(place, row, 7)?.is_none() {
+    if get::<Option<i64>>(place, row, 8)?.is_none() {
         if head.seq == Seq(0) && head.hash == genesis(head.incarnation) {
             return Ok(head);
         }
         return damaged("its head names a batch, but there is none");
     }
-    let BatchHeader { last, at, hash, epoch, .. } = batch(place, row, 7)?.header;
+    let BatchHeader { last, at, hash, epoch, .. } = batch(place, row, 8)?.header;
     if (last, at, hash) != (head.seq, head.at, head.hash) || epoch > head.epoch {
         return damaged("its head and its last batch contradict each other");
     }
@@ -137,6 +138,8 @@ fn only_head<'r>(place: &str, rows: &'r [PgRow]) -> Result<(Head, &'r PgRow), Er
     let Some(row) = rows.first() else { return Err(gone(place)) };
     let board = BoardName::new(get::<&str>(place, row, 0)?)
         .map_err(|error| damaged(format!("its head: {error}")))?;
+    let mark: Option<String> = get(place, row, 7)?;
+    let mark = mark.map(|mark| Mark::parse(place, &mark)).transpose()?;
     let head = Head {
         board,
         incarnation: Incarnation::from_bytes(get::<Uuid>(place, row, 1)?.into_bytes()),
@@ -145,6 +148,7 @@ fn only_head<'r>(place: &str, rows: &'r [PgRow]) -> Result<(Head, &'r PgRow), Er
         seq: seq(place, row, 4)?,
         hash: hash(place, row, 5)?,
         at: Timestamp(get(place, row, 6)?),
+        regressed: mark.and_then(|mark| mark.known()),
     };
     Ok((head, row))
 }

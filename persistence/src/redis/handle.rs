@@ -21,7 +21,7 @@ use super::connect::Line;
 use super::error::reading;
 use super::format::Answers;
 use super::scripts::{Arguments, Script};
-use super::{append, closed, look_up, own, query, read, snapshot};
+use super::{append, closed, look_up, mark, own, query, read, snapshot};
 use crate::keeper::Keeper;
 use crate::open::Moving;
 use crate::owning::Owning;
@@ -161,6 +161,10 @@ impl Log for RedisLog {
 
     async fn append(&self, append: Append) -> Result<(), Error> {
         append::append(self, append).await
+    }
+
+    async fn mark_regressed(&self, known: Seq) -> Result<(), Error> {
+        mark::regress(self, known).await
     }
 
     async fn read(&self, from: Seq, bytes_max: usize) -> Result<Vec<Batch>, Error> {

@@ -1,15 +1,16 @@
-//! The mark of a board that is moved.
+//! The mark of a board that is moved, or whose log has lost its end.
 
 use redis::{Value, cmd};
 
-use artel_core::ids::Epoch;
+use artel_core::ids::{Epoch, Seq};
 use artel_core::log::Error;
 
 use super::connect::Line;
 use super::error::reading;
 use super::format::Answers;
+use super::handle::RedisLog;
 use super::open::tag;
-use super::scripts::{Arguments, MARK};
+use super::scripts::{Arguments, MARK, REGRESS};
 use super::target::Target;
 use crate::mark::Mark;
 
@@ -38,12 +39,35 @@ pub(crate) async fn marked(target: &Target) -> Result<Option<Mark>, Error> {
 
 /// The mark of a board whose keys are known.
 pub(super) async fn read(target: &Target, line: &Line, keys: &str) -> Result<Option<Mark>, Error> {
-    let place = target.place();
+    read_at(&target.place(), line, keys).await
+}
+
+async fn read_at(place: &str, line: &Line, keys: &str) -> Result<Option<Mark>, Error> {
     let mut get = cmd("HGET");
     get.arg(format!("{keys}head")).arg("mark");
-    let found = line.send(&get).await.map_err(|error| reading("read", &place, error))?;
-    let found = Answers { place: &place }.optional(found)?;
-    found.map(|mark| Mark::parse(&place, &String::from_utf8_lossy(&mark))).transpose()
+    let found = line.send(&get).await.map_err(|error| reading("read", place, error))?;
+    let found = Answers { place }.optional(found)?;
+    found.map(|mark| Mark::parse(place, &String::from_utf8_lossy(&mark))).transpose()
+}
+
+/// Marks a board that does not hold any more what was durable up to a seq.
+pub(super) async fn regress(log: &RedisLog, known: Seq) -> Result<(), Error> {
+    log.writable("mark")?;
+    loop {
+        let before = read_at(&log.place, &log.writer, &log.keys).await?;
+        let Some(mark) = Mark::regressed(before.as_ref(), known) else { return Ok(()) };
+        let mut arguments = log.arguments();
+        arguments.push(before.map(|mark| mark.text()).unwrap_or_default());
+        arguments.push(mark.text());
+        let done = log.tell("mark", &REGRESS, &arguments).await?;
+        if done == Value::Nil {
+            return Err(log.gone());
+        }
+        // Not where somebody else marked it in between.
+        if log.answers().integer(done)? == 1 {
+            return Ok(());
+        }
+    }
 }
 
 async fn board(target: &Target) -> Result<(Line, String), Error> {

@@ -18,7 +18,6 @@ use super::own::random;
 use super::scripts::{Arguments, CREATE};
 use super::target::Target;
 use super::{mark, read, settings};
-use crate::mark::Mark;
 use crate::open::{CreateBoard, Mode, Moving, OpenOptions};
 use crate::owning::Owning;
 
@@ -40,10 +39,8 @@ pub(crate) async fn open(target: Target, options: OpenOptions) -> Result<RedisLo
     let keys = target.keys(&tag);
     let (reader, _) = Line::open(&target).await?;
     version(&target, &reader, &keys).await?;
-    if moving == Moving::No
-        && let Some(mark) = mark::read(&target, &reader, &keys).await?
-    {
-        mark.admit(&place, matches!(mode, Mode::ReadOnly))?;
+    if let Some(mark) = mark::read(&target, &reader, &keys).await? {
+        mark.admit(&place, &moving, matches!(mode, Mode::ReadOnly))?;
     }
     let log = RedisLog {
         promise: target.promise,
@@ -95,10 +92,7 @@ async fn make(
     arguments.push(*incarnation.as_bytes());
     arguments.number(u8::from(*dev));
     arguments.push(genesis(*incarnation).0);
-    arguments.push(match moving {
-        Moving::Here { from } => Mark::Arriving { from: from.clone() }.text(),
-        Moving::No | Moving::Away => String::new(),
-    });
+    arguments.push(moving.first_mark().map(|mark| mark.text()).unwrap_or_default());
     let head = format!("{keys}head").into_bytes();
     link.run(&CREATE, std::slice::from_ref(&head), &arguments).await.map_err(cannot)?;
     let mut name = cmd("SET");

@@ -22,7 +22,6 @@ use super::read;
 use super::scripts::{FREE, OWN};
 use crate::keeper::{Held, wait_for};
 use crate::mark::Mark;
-use crate::open::Moving;
 
 /// How long whoever owns a board, or wants to, waits for an answer at least; for the time of the ownership
 /// where that is longer.
@@ -34,7 +33,7 @@ pub(super) async fn own(log: &RedisLog, claim: Claim) -> Result<Ownership, Error
         Ok(token) => token,
         Err(()) => return Err(owned(log, owner(log).await?)),
     };
-    let step = step(&log.moving, token.is_some());
+    let step = u64::from(log.moving.step(token.is_some()));
     let is_new = token.is_none();
     let token = token.unwrap_or_else(random);
     let asked = Instant::now();
@@ -97,7 +96,7 @@ async fn take(log: &RedisLog, claim: &Claim, (token, step): (Uuid, u64)) -> Resu
         arguments.push(claim.endpoint.as_deref().unwrap_or_default());
         arguments.number(epoch);
         arguments.number(step);
-        arguments.number(u8::from(log.moving != Moving::No));
+        arguments.push(log.moving.bears());
         let mut said = answers.list(log.tell("own", &OWN, &arguments).await?)?.into_iter();
         match &answers.bytes(said.next().unwrap_or(Value::Nil))?[..] {
             b"done" => return Ok(Epoch(epoch + step)),
@@ -114,15 +113,6 @@ async fn take(log: &RedisLog, claim: &Claim, (token, step): (Uuid, u64)) -> Resu
             b"epoch" => return Err(owned(log, owner(log).await?)),
             _ => return Err(log.gone()),
         }
-    }
-}
-
-/// By how much owning raises the epoch. Who moves a board here begins with the epoch that it has: what
-/// another one who moved it had under way there is what this one appends too.
-fn step(moving: &Moving, owns: bool) -> u64 {
-    match moving {
-        Moving::Here { .. } if !owns => 0,
-        Moving::Here { .. } | Moving::No | Moving::Away => 1,
     }
 }
 

@@ -14,6 +14,7 @@ use super::handle::RedisLog;
 use super::scripts::{AROUND, HEAD, READ};
 use crate::check;
 use crate::format::hash;
+use crate::mark::Mark;
 
 /// How many batches one read looks at.
 const BATCHES_MAX: u32 = 1_000;
@@ -50,7 +51,7 @@ pub(super) async fn end(log: &RedisLog, action: &'static str) -> Result<Head, Er
 
 fn head_of(log: &RedisLog, fields: Value) -> Result<Head, Error> {
     let answers = log.answers();
-    let [name, incarnation, dev, epoch, seq, last_hash, at] = answers.fields(fields)?;
+    let [name, incarnation, dev, epoch, seq, last_hash, at, mark] = answers.fields(fields)?;
     if name == Value::Nil {
         return Err(log.gone());
     }
@@ -59,6 +60,8 @@ fn head_of(log: &RedisLog, fields: Value) -> Result<Head, Error> {
     let incarnation = answers.bytes(incarnation)?.try_into().map(Incarnation::from_bytes);
     let incarnation =
         incarnation.map_err(|_| answers.damaged("its incarnation has another length"))?;
+    let mark = answers.optional(mark)?.map(|mark| String::from_utf8_lossy(&mark).into_owned());
+    let mark = mark.map(|mark| Mark::parse(&log.place, &mark)).transpose()?;
     Ok(Head {
         board,
         incarnation,
@@ -67,6 +70,7 @@ fn head_of(log: &RedisLog, fields: Value) -> Result<Head, Error> {
         seq: answers.seq(seq)?,
         hash: hash(&log.place, &answers.bytes(last_hash)?)?,
         at: Timestamp(answers.integer(at)?),
+        regressed: mark.and_then(|mark| mark.known()),
     })
 }
 

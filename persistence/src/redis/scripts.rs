@@ -82,6 +82,7 @@ scripts! {
     MARK = "mark.lua";
     OWN = "own.lua";
     READ = "read.lua";
+    REGRESS = "regress.lua";
     RENEW = "renew.lua";
     SNAPSHOT = "snapshot.lua";
     STRETCHES = "stretches.lua";

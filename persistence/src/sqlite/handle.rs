@@ -22,7 +22,7 @@ use super::file::Synchronous;
 use super::format::{ARTIFACT, BARE_ARTIFACT};
 use super::own::Owning;
 use super::write_ahead::WriteAhead;
-use super::{append, look_up, own, query, read, snapshot};
+use super::{append, look_up, mark, own, query, read, snapshot};
 use crate::connections::Connections;
 use crate::open::Moving;
 
@@ -112,6 +112,10 @@ impl Log for SqliteLog {
 
     async fn append(&self, append: Append) -> Result<(), Error> {
         append::append(self, append).await
+    }
+
+    async fn mark_regressed(&self, known: Seq) -> Result<(), Error> {
+        mark::regress(self, known).await
     }
 
     async fn read(&self, from: Seq, bytes_max: usize) -> Result<Vec<Batch>, Error> {

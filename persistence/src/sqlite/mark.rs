@@ -1,13 +1,14 @@
-//! The mark of a board that is moved.
+//! The mark of a board that is moved, or whose log has lost its end.
 
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{ConnectOptions, Connection, Executor, Row};
 
-use artel_core::ids::Epoch;
+use artel_core::ids::{Epoch, Seq};
 use artel_core::log::Error;
 
 use super::error::reading;
 use super::file::{File, Found, Synchronous, inspect, resolve};
+use super::handle::SqliteLog;
 use super::migrate;
 use super::open::{reading_options, version, writing_options};
 use crate::format::integer;
@@ -61,4 +62,26 @@ pub(super) async fn read(
     let Some(row) = row else { return Ok(None) };
     let mark: Option<String> = row.try_get(0).map_err(cannot)?;
     mark.map(|mark| Mark::parse(place, &mark)).transpose()
+}
+
+/// Marks a board that does not hold any more what was durable up to a seq. An append that is under way finds a
+/// higher epoch.
+pub(super) async fn regress(log: &SqliteLog, known: Seq) -> Result<(), Error> {
+    log.writable("mark")?;
+    let cannot = |error| reading("mark", &log.place, error);
+    // The file that is there by now, if another one was put in its place.
+    let mut connection =
+        writing_options(&log.path, Synchronous::Full).connect().await.map_err(cannot)?;
+    loop {
+        let before = read(&log.place, &mut connection).await?;
+        let Some(mark) = Mark::regressed(before.as_ref(), known) else { break };
+        let set = sqlx::query("UPDATE head SET mark = ?, epoch = epoch + 1 WHERE mark IS ?")
+            .bind(mark.text())
+            .bind(before.map(|mark| mark.text()));
+        // None where somebody else marked it in between.
+        if set.execute(&mut connection).await.map_err(cannot)?.rows_affected() == 1 {
+            break;
+        }
+    }
+    connection.close().await.map_err(cannot)
 }

@@ -22,7 +22,6 @@ use super::own::{Lock, Owning};
 use super::write_ahead::WriteAhead;
 use super::{append, bulk, mark, migrate, read};
 use crate::connections::Connections;
-use crate::mark::Mark;
 use crate::open::{CreateBoard, Mode, Moving, OpenOptions};
 
 /// Connections that read at the same time.
@@ -130,10 +129,8 @@ async fn check(log: &SqliteLog) -> Result<(), Error> {
     }
     let mut reader = log.readers.check_out().await?;
     tables(&log.place, reader.connection()).await?;
-    if log.moving == Moving::No
-        && let Some(mark) = mark::read(&log.place, reader.connection()).await?
-    {
-        mark.admit(&log.place, log.read_only)?;
+    if let Some(mark) = mark::read(&log.place, reader.connection()).await? {
+        mark.admit(&log.place, &log.moving, log.read_only)?;
     }
     read::end(&log.place, reader.connection()).await?;
     reader.give_back();
@@ -216,10 +213,7 @@ async fn fill(draft: &Path, board: &CreateBoard, moving: &Moving) -> Result<(), 
     migrate::migrate(&mut connection, 0).await?;
     let head = "INSERT INTO head (only, board, incarnation, dev, epoch, seq, hash, at, mark) \
                 VALUES (1, ?, ?, ?, 0, 0, ?, 0, ?)";
-    let mark = match moving {
-        Moving::Here { from } => Some(Mark::Arriving { from: from.clone() }.text()),
-        Moving::No | Moving::Away => None,
-    };
+    let mark = moving.first_mark().map(|mark| mark.text());
     sqlx::query(head)
         .bind(board.board.as_str())
         .bind(&board.incarnation.as_bytes()[..])

@@ -16,10 +16,13 @@ use super::error::{io, reading};
 use super::file::beside;
 use super::handle::SqliteLog;
 use super::{mark, read};
-use crate::open::Moving;
 
 /// How often the lock is tried while others only look whether it is held.
 const TRIES_MAX: usize = 1_000;
+
+/// Raises the epoch. What is marked is owned by whoever the mark is for alone.
+const OWN: &str = "UPDATE head SET epoch = epoch + ?1 \
+     WHERE mark IS NULL OR substr(mark, 1, length(?2)) = nullif(?2, '')";
 
 pub(super) async fn own(log: &SqliteLog, claim: Claim) -> Result<Ownership, Error> {
     log.writable("own")?;
@@ -27,9 +30,9 @@ pub(super) async fn own(log: &SqliteLog, claim: Claim) -> Result<Ownership, Erro
     let mut writer = log.writer.check_out().await?;
     // What is still under way on another connection either is in the file when this statement
     // begins, or finds the higher epoch there when it comes.
-    let owned = sqlx::query("UPDATE head SET epoch = epoch + ? WHERE mark IS NULL OR ?")
-        .bind(step(&log.moving, lock.is_none()))
-        .bind(log.moving != Moving::No)
+    let owned = sqlx::query(OWN)
+        .bind(i64::from(log.moving.step(lock.is_none())))
+        .bind(log.moving.bears())
         .execute(writer.connection())
         .await
         .map_err(|error| reading("own", &log.place, error))?;
@@ -51,15 +54,6 @@ pub(super) async fn own(log: &SqliteLog, claim: Claim) -> Result<Ownership, Erro
         return Err(log.writer.closed_error());
     }
     Ok(Ownership { epoch: head.epoch, head })
-}
-
-/// By how much owning raises the epoch. Who moves a board here begins with the epoch that it has: what
-/// another one who moved it had under way there is what this one appends too.
-fn step(moving: &Moving, owns: bool) -> i64 {
-    match moving {
-        Moving::Here { .. } if !owns => 0,
-        Moving::Here { .. } | Moving::No | Moving::Away => 1,
-    }
 }
 
 /// What one log object knows of its ownership.

@@ -15,13 +15,15 @@ use super::format::{get, hash, seq};
 use super::handle::SqliteLog;
 use crate::check;
 use crate::format::integer;
+use crate::mark::Mark;
 
 /// How many batches one read looks at.
 const BATCHES_MAX: u32 = 1_000;
 
-const HEAD: &str = "SELECT h.board, h.incarnation, h.dev, h.epoch, h.seq, h.hash, h.at FROM head h";
+const HEAD: &str = "SELECT h.board, h.incarnation, h.dev, h.epoch, h.seq, h.hash, h.at, h.mark \
+     FROM head h";
 
-const END: &str = "SELECT h.board, h.incarnation, h.dev, h.epoch, h.seq, h.hash, h.at, \
+const END: &str = "SELECT h.board, h.incarnation, h.dev, h.epoch, h.seq, h.hash, h.at, h.mark, \
      b.first, b.last, b.epoch, b.at, b.previous, b.hash, b.bytes \
      FROM head h LEFT JOIN batch b ON b.last = (SELECT max(last) FROM batch)";
 
@@ -60,13 +62,13 @@ pub(super) async fn end(place: &str, connection: &mut SqliteConnection) -> Resul
     let damaged = |problem: &str| {
         Err(Error::Damaged { place: place.to_owned(), problem: problem.to_owned() })
     };
-    if get::<Option<i64>>(place, row, 7)?.is_none() {
+    if get::<Option<i64>>(place, row, 8)?.is_none() {
         if head.seq == Seq(0) && head.hash == genesis(head.incarnation) {
             return Ok(head);
         }
         return damaged("its head names a batch, but there is none");
     }
-    let BatchHeader { last, at, hash, epoch, .. } = batch(place, row, 7)?.header;
+    let BatchHeader { last, at, hash, epoch, .. } = batch(place, row, 8)?.header;
     if (last, at, hash) != (head.seq, head.at, head.hash) || epoch > head.epoch {
         return damaged("its head and its last batch contradict each other");
     }
@@ -127,6 +129,8 @@ fn only_head<'r>(place: &str, rows: &'r [SqliteRow]) -> Result<(Head, &'r Sqlite
         .map_err(|error| damaged(format!("its head: {error}")))?;
     let incarnation = <[u8; 16]>::try_from(get::<&[u8]>(place, row, 1)?)
         .map_err(|_| damaged("its head has no incarnation".to_owned()))?;
+    let mark: Option<String> = get(place, row, 7)?;
+    let mark = mark.map(|mark| Mark::parse(place, &mark)).transpose()?;
     let head = Head {
         board,
         incarnation: Incarnation::from_bytes(incarnation),
@@ -135,6 +139,7 @@ fn only_head<'r>(place: &str, rows: &'r [SqliteRow]) -> Result<(Head, &'r Sqlite
         seq: seq(place, row, 4)?,
         hash: hash(place, row, 5)?,
         at: Timestamp(get(place, row, 6)?),
+        regressed: mark.and_then(|mark| mark.known()),
     };
     Ok((head, row))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use artel_core::board::{Changes, State};
 use artel_core::ids::Seq;
-use artel_core::record;
+use artel_core::record::{self, Decision};
 
 use super::check::{Check, Verdicts};
 use super::executions;
@@ -80,7 +80,7 @@ fn chain(history: &History, verdicts: &mut Verdicts) {
         verdicts.expect(Check::Chain, header.previous == previous, || {
             format!("the batch at seq {} does not carry the hash of the one before", header.first)
         });
-        let events = batch.decisions.iter().map(|decision| decision.events.len() as u64);
+        let events = batch.decisions.iter().map(Decision::span);
         let end = header.first.get() + events.sum::<u64>();
         let whole = header.first == next && header.last.next().get() == end;
         verdicts.expect(Check::Seq, whole, || {

@@ -132,6 +132,7 @@ impl Work {
             | Event::DebtPaid { .. }
             | Event::AlertEnded { .. }
             | Event::PredicateFailed { .. }
+            | Event::Adopted { .. }
             | Event::StepIntended { .. }
             | Event::StepWithdrawn { .. }
             | Event::StepSettled { .. }

@@ -63,7 +63,7 @@ pub(super) async fn complete(running: &Running, auditor: &Auditor, secrets: bool
                     woken == due,
                     format_args!("I2: from seq {next} on, {woken:?} were woken, and not {due:?}"),
                 );
-                next = Seq(next.get() + decision.events.len() as u64);
+                next = Seq(next.get() + decision.span());
             }
         }
         auditor.expect(next == after, format_args!("I5: a batch ends with {after}, not {next}"));

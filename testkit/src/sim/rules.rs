@@ -130,7 +130,8 @@ fn one(audit: &mut Audit, seq: Seq, event: &Event, (decision, reading): (&Decisi
         | Event::DebtPaid { .. }
         | Event::AlertEnded { .. }
         // Before the decision is folded in.
-        | Event::PredicateFailed { .. } => {}
+        | Event::PredicateFailed { .. }
+        | Event::Adopted { .. } => {}
     }
 }
 

@@ -1,4 +1,4 @@
-//! A log that is owned while a board is moved, under the name of the mover.
+//! A log that is owned without a board on it: while the board is moved, or adopted.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,28 +11,27 @@ use artel_core::names::ProgramName;
 
 use crate::entropy::{OsEntropy, process_id};
 
-/// What whoever moves a board calls itself.
-const MOVER: &str = "artel-board-move";
-/// How long a mover that died may own a log on a server beyond its death: a little more than ownership lasts
+/// How long somebody of the same name who died may own a log on a server beyond its death: a little more than ownership lasts
 /// unless a URL says otherwise.
 const PATIENCE: Duration = Duration::from_secs(12);
 /// How often it is tried meanwhile.
 const ROUND: Duration = Duration::from_millis(200);
 
 /// A log that is owned.
-pub(super) struct Owned {
-    pub(super) log: Arc<dyn Log>,
+pub(crate) struct Owned {
+    pub(crate) log: Arc<dyn Log>,
     /// The head as it was taken over.
-    pub(super) head: Head,
+    pub(crate) head: Head,
     claim: Claim,
 }
 
 impl Owned {
-    /// Owns a log, at once or, where a mover that died owns it still, as soon as that is over.
-    pub(super) async fn take(log: Arc<dyn Log>) -> Result<Self, Error> {
+    /// Owns a log under a name, at once or, where somebody of that name who died owns it still, as soon as that
+    /// is over.
+    pub(crate) async fn take(log: Arc<dyn Log>, name: &str) -> Result<Self, Error> {
         let claim = Claim {
             process: process_id(&OsEntropy),
-            program: ProgramName::new(MOVER).expect("this is a name"),
+            program: ProgramName::new(name).expect("this is a name"),
             endpoint: None,
         };
         let until = Instant::now() + PATIENCE;
@@ -40,7 +39,7 @@ impl Owned {
             match log.own(claim.clone()).await {
                 Ok(ownership) => break ownership.head,
                 Err(Error::Owned { owner, .. })
-                    if owner.program == MOVER && Instant::now() < until =>
+                    if owner.program == name && Instant::now() < until =>
                 {
                     sleep(ROUND).await;
                 }
@@ -51,7 +50,7 @@ impl Owned {
     }
 
     /// Owns a log that a board arrives in again and again, until it has the epoch of what comes next.
-    pub(super) async fn reach(&mut self, epoch: Epoch) -> Result<(), Error> {
+    pub(crate) async fn reach(&mut self, epoch: Epoch) -> Result<(), Error> {
         while self.head.epoch < epoch {
             self.head = self.log.own(self.claim.clone()).await?.head;
         }
@@ -59,13 +58,13 @@ impl Owned {
     }
 
     /// Appends what a committer appended to another log.
-    pub(super) async fn bring(&mut self, append: Append) -> Result<(), Error> {
+    pub(crate) async fn bring(&mut self, append: Append) -> Result<(), Error> {
         self.reach(append.batch.header.epoch).await?;
         self.log.append(append).await
     }
 
     /// Gives the log up and lets go of it.
-    pub(super) async fn close(self) {
+    pub(crate) async fn close(self) {
         // Where it cannot be given up, the ownership ends by itself.
         let _ = self.log.disown(self.head.epoch).await;
         self.log.close().await;

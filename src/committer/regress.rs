@@ -1,0 +1,122 @@
+//! A log that went back: whether it still has what its owner knows as durable, and what the owner does when it
+//! has not. It writes that down, so that nobody else goes on with what is left as if nothing were missing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use artel_core::event::Event;
+use artel_core::ids::Seq;
+use artel_core::log::{Head, Log};
+use artel_core::record::Batch;
+use artel_scheduler::Runner;
+
+use super::deliver::Cached;
+use super::load::LoadError;
+use super::recover::{Durable, TakeOverError};
+use super::run::Loop;
+
+/// How often a log is asked that does not answer.
+const TRIES: u32 = 6;
+/// How long until it is asked again, at first; twice as long each time.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// What a log has of what is known as durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Since {
+    /// All of it.
+    Kept,
+    /// Not all, and a person has let the board go on without the rest.
+    Adopted,
+    /// Not all.
+    Lost,
+}
+
+/// Looks whether a log still has what is known as durable.
+pub(super) async fn since(log: &dyn Log, head: &Head, known: Durable) -> Result<Since, LoadError> {
+    if known.seq == Seq(0) || (head.seq == known.seq && head.hash == known.hash) {
+        return Ok(Since::Kept);
+    }
+    if head.seq < known.seq {
+        return Ok(Since::Lost);
+    }
+    let read = |source| LoadError::Read { after: known.seq, source };
+    let batches = log.read(known.seq, 1).await.map_err(read)?;
+    let Some(batch) = batches.first() else { return Ok(Since::Lost) };
+    if batch.header.last == known.seq && batch.header.hash == known.hash {
+        return Ok(Since::Kept);
+    }
+    Ok(if is_adoption(batch) { Since::Adopted } else { Since::Lost })
+}
+
+/// Whether a batch stands for what was lost.
+fn is_adoption(batch: &Batch) -> bool {
+    let Ok(decisions) = batch.decisions() else { return false };
+    let mut events = decisions.iter().flat_map(|decision| &decision.events);
+    events.any(|event| matches!(event, Event::Adopted { .. }))
+}
+
+impl<R: Runner<Inputs = Cached>> Loop<R> {
+    /// Why the board stops although another process may have it, or had it: because of that, unless the log
+    /// that the other one goes on with has lost what is durable.
+    pub(super) async fn step_down(&mut self, why: Arc<str>) -> Arc<str> {
+        let mut pause = PAUSE;
+        for _ in 0..TRIES {
+            let error = match self.look_back().await {
+                Ok(None) => return why,
+                Ok(Some(error)) => return self.give_up(error).await,
+                Err(error) => error,
+            };
+            tracing::debug!(%error, "cannot look whether the log has what is durable");
+            if self.is_abandoned_within(pause).await {
+                break;
+            }
+            pause *= 2;
+        }
+        why
+    }
+
+    async fn look_back(&mut self) -> Result<Option<TakeOverError>, LoadError> {
+        let (known, after) = (self.durable.seq, self.durable.seq);
+        let head = self.log.head().await.map_err(|source| LoadError::Read { after, source })?;
+        let found = head.seq;
+        if let Some(known) = head.regressed {
+            return Ok(Some(TakeOverError::Regressed { known, found }));
+        }
+        Ok(match since(&*self.log, &head, self.durable).await? {
+            Since::Kept => None,
+            Since::Adopted => Some(TakeOverError::Adopted { known }),
+            Since::Lost => Some(TakeOverError::Regressed { known, found }),
+        })
+    }
+
+    /// Writes down what others have to know of why the board stops, and says it.
+    pub(super) async fn give_up(&mut self, error: TakeOverError) -> Arc<str> {
+        if let TakeOverError::Regressed { known, .. } = error {
+            self.mark_regressed(known).await;
+        }
+        let chain = artel_core::classify::chain_of(&error).join(": ");
+        tracing::error!(error = chain, "the board stops");
+        chain.into()
+    }
+
+    async fn mark_regressed(&mut self, known: Seq) {
+        let mut pause = PAUSE;
+        for _ in 0..TRIES {
+            match self.log.mark_regressed(known).await {
+                Ok(()) => return,
+                Err(error) => {
+                    tracing::error!(%error, %known, "cannot write down that the log regressed")
+                }
+            }
+            if self.is_abandoned_within(pause).await {
+                return;
+            }
+            pause *= 2;
+        }
+    }
+
+    /// Whether nobody wants the board any more, before a pause is over.
+    pub(super) async fn is_abandoned_within(&mut self, pause: Duration) -> bool {
+        tokio::time::timeout(pause, self.inbox.abandoned.cancelled()).await.is_ok()
+    }
+}
