@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use artel_core::board::{Adoption, Changes};
+use artel_core::board::{Adoption, Changes, State};
 use artel_core::envelope::Actor;
 use artel_core::event::Event;
 use artel_core::ids::{Incarnation, Seq};
-use artel_core::log::{self, Append};
+use artel_core::log::{self, Append, Head};
 use artel_core::names;
 use artel_core::record::{Batch, Encoder, Place};
 use artel_persistence::{Mark, OpenOptions, without_secrets};
@@ -167,6 +167,9 @@ async fn go_on(
     let head = owned.head.clone();
     let whole = || AdoptError::Whole { place: place.clone(), seq: head.seq };
     let known = known.ok_or_else(whole)?;
+    if head.regressed.is_none() && known <= head.seq {
+        return Err(whole());
+    }
     let folded = load(&*owned.log, head.seq).await;
     let Loaded { mut state, hash, .. } =
         folded.map_err(|source| AdoptError::Fold { place: place.clone(), source })?;
@@ -178,29 +181,30 @@ async fn go_on(
     let adopted = match earlier(owned, known).await.map_err(cannot)? {
         // Its answer was lost on the way, and the mark is to be taken away.
         Some(adopted) => adopted,
-        None if head.regressed.is_none() && known <= head.seq => return Err(whole()),
         None => {
             let last = Seq(known.max(head.seq).get() + MARGIN);
             let incarnation = entropy::incarnation(&OsEntropy);
             let command = entropy::command_id(&OsEntropy);
-            let adoption = Adoption { command, actor, incarnation, last };
-            let header = state.header();
-            let clock = Arc::new(SystemClock::default());
-            let clock = BoardClock::resume(clock, header.elapsed, Some(header.at));
-            let mut changes = Changes::default();
-            let decision = state.adopt(adoption, clock.now(), &mut changes);
-            let mut encoder = Encoder::default();
-            encoder.push(&decision);
-            let (first, previous) = (head.seq.next(), head.hash);
-            let place = Place { epoch: head.epoch, first, last, at: decision.at, previous };
-            let batch = Batch::seal(place, encoder.take());
-            let append = Append { batch, rows: changes.rows };
+            let append = sealed(&mut state, &head, Adoption { command, actor, incarnation, last });
             owned.log.append(append).await.map_err(cannot)?;
             Adopted { kept: head.seq, known, last, incarnation }
         }
     };
     artel_persistence::mark(url, head.epoch, None).await.map_err(cannot)?;
     Ok(adopted)
+}
+
+/// The batch of an adoption, behind the head.
+fn sealed(state: &mut State, head: &Head, adoption: Adoption) -> Append {
+    let (lived, at) = (state.header().elapsed, state.header().at);
+    let clock = BoardClock::resume(Arc::new(SystemClock::default()), lived, Some(at));
+    let (first, last, previous) = (head.seq.next(), adoption.last, head.hash);
+    let mut changes = Changes::default();
+    let decision = state.adopt(adoption, clock.now(), &mut changes);
+    let mut encoder = Encoder::default();
+    encoder.push(&decision);
+    let place = Place { epoch: head.epoch, first, last, at: decision.at, previous };
+    Append { batch: Batch::seal(place, encoder.take()), rows: changes.rows }
 }
 
 /// What an earlier call did, where the log ends with it and it went far enough.

@@ -148,6 +148,11 @@ impl Owning {
         token
     }
 
+    /// Gives up whatever is owned: nobody is to own the board.
+    pub(crate) fn lose(&self) {
+        self.state().lose();
+    }
+
     /// Gives up whatever is owned, for good; the token of its row.
     pub(crate) fn close(&self) -> Option<Uuid> {
         let mut state = self.state();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::{Semaphore, mpsc};
 
+use artel::ids::Seq;
 use artel::{Board, Context, Error};
 
 use super::fixture::{Fixture, PROGRAM, Package, package, start};
@@ -294,4 +295,44 @@ async fn rm_is_refused_while_a_process_owns_the_board() {
     }
     assert!(file(&fixture).exists());
     let _ = running.shutdown().await;
+}
+
+/// ADOPT-2, ADOPT-5: a board whose log lost its end says so everywhere, is refused to whoever would go on with it, and
+/// goes on once somebody has adopted it, which is on record.
+#[tokio::test]
+async fn adopt_lets_a_board_go_on_that_lost_its_end() {
+    let fixture = Fixture::new().await;
+    let said = ["--by", "ann", "--reason", "the disk lost it"];
+    let adopt = [&["board", "adopt"][..], &said].concat();
+    let (code, error) = fixture.error(&adopt);
+    assert_eq!((code, &error["code"]), (4, &"adopt-whole".into()), "{error}");
+    let running = start(&fixture.url, false).await;
+    let (code, error) = fixture.error(&adopt);
+    assert_eq!((code, &error["code"]), (4, &"log-owned".into()), "{error}");
+    let known = Seq(running.durable().get() + 2);
+    running.log().mark_regressed(known).await.unwrap();
+    let _ = running.shutdown().await;
+
+    let text = fixture.text(&["board", "show"]);
+    assert!(text.contains(&format!("log regressed: it went up to seq {known}; ")), "{text}");
+    assert_eq!(fixture.json(&["board", "show"])["regressed"], known.get());
+    let (code, error) = fixture.error(&[&["board", "pause"][..], &said].concat());
+    assert_eq!((code, &error["code"]), (4, &"log-regressed".into()), "{error}");
+    assert!(error["hint"].as_str().unwrap().contains("`artel board adopt`"), "{error}");
+    let ran = fixture.run(&["doctor"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.out.contains("log regressed: its owner knew"), "{}", ran.out);
+
+    let text = fixture.text(&adopt);
+    assert!(text.starts_with("adopted: the board goes on with what is there\n"), "{text}");
+    assert!(text.contains(&format!("2 events up to seq {known}")), "{text}");
+    let (code, error) = fixture.error(&[&adopt[..], &["--above", "7"]].concat());
+    assert_eq!((code, &error["code"]), (4, &"adopt-whole".into()), "{error}");
+    let board = fixture.json(&["board", "show"]);
+    assert!(board["regressed"].is_null() && board["seq"].as_u64().unwrap() > 1_000_000, "{board}");
+    let tail = fixture.text(&["event", "tail", "--from", &(known.get() - 1).to_string()]);
+    assert!(tail.contains("log adopted") && tail.contains("ann"), "{tail}");
+    fixture.text(&["board", "verify"]);
+    let running = start(&fixture.url, false).await;
+    assert!(running.shutdown().await.complete);
 }

@@ -51,7 +51,7 @@ pub(super) async fn own(log: &PostgresLog, claim: Claim) -> Result<Ownership, Er
     };
     let asked = Instant::now();
     let Some((token, epoch)) = take(log, &claim, token).await? else {
-        mark::check(log).await?;
+        mark::check(log).await.inspect_err(|_| forget(log))?;
         return Err(owned(log).await);
     };
     log.keeper.forget(&log.owning);
@@ -67,6 +67,12 @@ pub(super) async fn own(log: &PostgresLog, claim: Claim) -> Result<Ownership, Er
     log.keeper.remember(held, &log.owning);
     log.shown.begin(head.seq);
     Ok(Ownership { epoch, head })
+}
+
+/// Nobody is to own the board, whoever did.
+fn forget(log: &PostgresLog) {
+    log.keeper.forget(&log.owning);
+    log.owning.lose();
 }
 
 /// Takes the row and raises the epoch; none when somebody else has the board.

@@ -102,6 +102,9 @@ async fn take(log: &RedisLog, claim: &Claim, (token, step): (Uuid, u64)) -> Resu
             b"done" => return Ok(Epoch(epoch + step)),
             b"marked" => {
                 let mark = answers.string(said.next().unwrap_or(Value::Nil))?;
+                // Nobody is to own the board, whoever did.
+                log.keeper.forget(&log.owning);
+                log.owning.lose();
                 return Err(Mark::parse(&log.place, &mark)?.refusal(&log.place));
             }
             b"owned" => {

@@ -40,6 +40,7 @@ pub(super) async fn own(log: &SqliteLog, claim: Claim) -> Result<Ownership, Erro
         // It was marked since this log was opened.
         let mark = mark::read(&log.place, writer.connection()).await?;
         writer.give_back();
+        log.owning.lose();
         let missing = || Error::Missing { place: log.place.clone() };
         return Err(mark.map_or_else(missing, |mark| mark.refusal(&log.place)));
     }
@@ -135,6 +136,12 @@ impl Owning {
             // What the file says of its last owner means nothing once the lock is free.
             *state = State { closed: state.closed, ..State::default() };
         }
+    }
+
+    /// Gives up whatever is owned: nobody is to own the board.
+    fn lose(&self) {
+        let mut state = self.state();
+        *state = State { closed: state.closed, ..State::default() };
     }
 
     /// Gives up whatever is owned, for good.

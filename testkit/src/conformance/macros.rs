@@ -35,6 +35,7 @@ macro_rules! log_conformance {
                 ownership:
                     a_second_owner_is_refused_by_name,
                     a_board_that_was_given_up_can_be_owned,
+                    a_log_that_regressed_is_owned_by_nobody,
                     a_board_is_free_when_its_owner_is_gone,
                     the_owner_can_be_seen,
                     whoever_waits_is_told_for_how_long,

@@ -57,6 +57,34 @@ pub async fn a_board_that_was_given_up_can_be_owned<F: LogFactory>(factory: &F) 
     assert_eq!(log.owner().await.unwrap(), Some(owner("second")));
 }
 
+/// LOG-62: a log that is marked as regressed is owned by nobody any more, neither by whoever owned it nor by
+/// whoever comes later; it can be read, and says how far it went.
+pub async fn a_log_that_regressed_is_owned_by_nobody<F: LogFactory>(factory: &F) {
+    let (place, log) = fresh(factory).await;
+    let mut scribe = Scribe::own(&log).await;
+    scribe.publish(&[Sample::new(1)]).await;
+    let (other, later) = (place.open().await.unwrap(), place.open().await.unwrap());
+    assert_eq!(other.head().await.unwrap().regressed, None);
+    for (known, told) in [(70, 70), (90, 90), (80, 90)] {
+        other.mark_regressed(Seq(known)).await.unwrap();
+        for log in [&log, &other] {
+            assert_eq!(log.head().await.unwrap().regressed, Some(Seq(told)));
+        }
+    }
+    let mut sketch = scribe.sketch();
+    sketch.filler();
+    let error = scribe.try_append(scribe.seal(sketch)).await.unwrap_err();
+    assert!(matches!(error, Error::Fenced { .. } | Error::NotOwned { .. }), "{error:?}");
+    for (owner, log) in [(1, &log), (2, &other), (3, &later)] {
+        let error = log.own(claim(owner, "somebody")).await.unwrap_err();
+        let known = matches!(error, Error::Regressed { known: Seq(90), .. });
+        assert!(known && !error.retryable(), "{error:?}");
+        assert_eq!(error.code(), "log-regressed");
+    }
+    assert_eq!(log.owner().await.unwrap(), None);
+    assert_eq!(later.read(Seq(1), usize::MAX).await.unwrap().len(), 1);
+}
+
 /// LOG-24: closing the handle that owns a board gives it up, and so does dropping it, at once or when its
 /// time is over.
 pub async fn a_board_is_free_when_its_owner_is_gone<F: LogFactory>(factory: &F) {

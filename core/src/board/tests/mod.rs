@@ -1,5 +1,6 @@
 //! Tests of decisions: commands in, events and state out. Time and ids are plain numbers here.
 
+mod adopt;
 mod agenda;
 mod alerts;
 mod attempts;
