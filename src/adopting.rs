@@ -186,7 +186,7 @@ async fn go_on(
             let incarnation = entropy::incarnation(&OsEntropy);
             let command = entropy::command_id(&OsEntropy);
             let append = sealed(&mut state, &head, Adoption { command, actor, incarnation, last });
-            owned.log.append(append).await.map_err(cannot)?;
+            owned.bring(append).await.map_err(cannot)?;
             Adopted { kept: head.seq, known, last, incarnation }
         }
     };

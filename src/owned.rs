@@ -57,7 +57,7 @@ impl Owned {
         Ok(())
     }
 
-    /// Appends what a committer appended to another log.
+    /// Appends what a committer appended to another log, or what no committer is there for.
     pub(crate) async fn bring(&mut self, append: Append) -> Result<(), Error> {
         self.reach(append.batch.header.epoch).await?;
         self.log.append(append).await

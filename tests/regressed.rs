@@ -134,7 +134,7 @@ async fn adoption(reader: &Reader) -> (Seq, Event, Actor) {
     let mut tail = reader.tail(Seq(1));
     while let Some(entry) = tail.next().await.unwrap() {
         if matches!(entry.event, Event::Adopted { .. }) {
-            return (entry.seq, entry.event.clone(), entry.actor.clone());
+            return (entry.seq, entry.event, entry.actor);
         }
     }
     panic!("the board was not adopted");
@@ -269,7 +269,7 @@ mod postgres {
     /// ADOPT-1, ADOPT-2, ADOPT-3, POSTGRES-18: see above.
     #[tokio::test]
     async fn a_board_that_went_back_stops_until_it_is_adopted() {
-        stops_until_it_is_adopted(Kind::Postgres).await;
+        Box::pin(stops_until_it_is_adopted(Kind::Postgres)).await;
     }
 
     /// ADOPT-1: see above.
@@ -291,7 +291,7 @@ mod redis_server {
     /// ADOPT-1, ADOPT-2, ADOPT-3, REDIS-13: see above.
     #[tokio::test]
     async fn a_board_that_went_back_stops_until_it_is_adopted() {
-        stops_until_it_is_adopted(Kind::Redis).await;
+        Box::pin(stops_until_it_is_adopted(Kind::Redis)).await;
     }
 
     /// ADOPT-1, REDIS-13: see above.

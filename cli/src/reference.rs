@@ -75,6 +75,7 @@ const ANSWERS: [(&str, &str); 32] = [
     ("board pause", "turned"),
     ("board resume", "turned"),
     ("board move", "moved"),
+    ("board adopt", "adopted"),
     ("board rm", "removed"),
     ("agent pause", "turned"),
     ("agent resume", "turned"),

@@ -1,7 +1,9 @@
 //! The words for what the library has as values: the same in text and in JSON, and stable.
 
 use artel::envelope::Clause;
-use artel::event::{AlertEnd, AttemptEnd, DeadReason, Mended, Next, Reached, SessionEnd, Tripped};
+use artel::event::{
+    AlertEnd, AttemptEnd, Closure, DeadReason, Mended, Next, Reached, SessionEnd, Tripped,
+};
 use artel::key::OnDead;
 use artel::log::{Durability, Outcome};
 use artel::{ErrorKind, Standing};
@@ -40,6 +42,15 @@ pub(crate) const fn dead_reason(standing: &Standing) -> Option<&'static str> {
 
 pub(crate) const fn reason(reason: DeadReason) -> &'static str {
     reason.as_str()
+}
+
+/// Why an activation was closed, and what it died of if it did.
+pub(crate) const fn closure(why: Closure) -> (&'static str, Option<&'static str>) {
+    match why {
+        Closure::Cancelled => ("cancelled", None),
+        Closure::Expired => ("expired", None),
+        Closure::Dead(of) => ("dead", Some(reason(of))),
+    }
 }
 
 /// A limit that outputs may exceed.

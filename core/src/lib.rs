@@ -15,6 +15,7 @@ pub mod content;
 pub mod definition;
 #[doc(hidden)]
 pub mod derive;
+mod ending;
 pub mod envelope;
 pub mod event;
 pub mod finding;

@@ -35,7 +35,7 @@ pub(super) async fn adopt(
         ("kept", format!("all up to seq {}", answer.kept)),
         ("lost", format!("{} up to seq {}", count(lost, "event", "events"), answer.known)),
         ("next", format!("what comes has seqs behind {}", answer.last)),
-        ("incarnation", answer.incarnation.clone()),
+        ("incarnation", answer.incarnation),
         ("programs", "start them anew; readers that follow the board open it anew".to_owned()),
     ])?;
     Ok(())

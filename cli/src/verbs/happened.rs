@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use artel::envelope::{Actor, Draft};
-use artel::event::{AttemptEnd, Closure, Event, Next, Pausable};
+use artel::event::{AttemptEnd, Event, Next, Pausable};
 use artel::fingerprint::Fingerprint;
 use artel::hash::Hash;
 use artel::ids::{ActivationId, AttemptId, CorrelationId, TypeNo};
@@ -330,11 +330,7 @@ fn work(event: &Event, agent: Option<String>, state: &State) -> wire::Happened {
             result: result.to_string(),
         },
         Event::ActivationClosed { activation, why } => {
-            let (why, reason) = match why {
-                Closure::Cancelled => ("cancelled", None),
-                Closure::Expired => ("expired", None),
-                Closure::Dead(reason) => ("dead", Some(words::reason(*reason))),
-            };
+            let (why, reason) = words::closure(*why);
             let activation = describe::number(*activation);
             wire::Happened::ActivationClosed { activation, agent, why, reason }
         }

@@ -17,7 +17,9 @@ use super::state::{
 };
 use crate::definition::{AgentDefinition, DependencyDefinition, Limits, Wakes};
 use crate::event::{Closure, Event, LEVEL, Metered};
-use crate::ids::{ActivationId, AgentNo, CorrelationId, DependencyNo, Level, Seq, SubscriptionNo};
+use crate::ids::{
+    ActivationId, AgentNo, CorrelationId, DependencyNo, Incarnation, Level, Seq, SubscriptionNo,
+};
 use crate::log::Outcome;
 use crate::record::Decision;
 use crate::time::{Elapsed, Now};
@@ -98,16 +100,19 @@ impl State {
         self.evolve_at(seq, event, changes).map_err(|problem| Inconsistent { seq, problem })
     }
 
+    fn begin_life(&mut self, incarnation: Incarnation) {
+        (self.header.origin, self.header.incarnation) = (Some(incarnation), Some(incarnation));
+        self.header.clock_offset_ms = self.clock_offset_ms();
+    }
+
     /// What happens to the board; what happens to work is in `evolve_work.rs`.
     pub(super) fn evolve_at(&mut self, seq: Seq, event: &Event, changes: &mut Changes) -> Evolved {
         match event {
             Event::BoardCreated { name, incarnation, level, dev } => {
                 check_level(*level)?;
                 self.header.board = Some(name.clone());
-                self.header.origin = Some(*incarnation);
-                self.header.incarnation = Some(*incarnation);
                 (self.header.level, self.header.dev) = (*level, *dev);
-                self.header.clock_offset_ms = self.clock_offset_ms();
+                self.begin_life(*incarnation);
                 Ok(())
             }
             Event::OwnerChanged { epoch, process, program } => {

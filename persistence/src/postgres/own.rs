@@ -51,7 +51,14 @@ pub(super) async fn own(log: &PostgresLog, claim: Claim) -> Result<Ownership, Er
     };
     let asked = Instant::now();
     let Some((token, epoch)) = take(log, &claim, token).await? else {
-        mark::check(log).await.inspect_err(|_| forget(log))?;
+        if let Err(error) = mark::check(log).await {
+            if !error.retryable() {
+                // Nobody is to own the board, whoever did.
+                log.keeper.forget(&log.owning);
+                log.owning.lose();
+            }
+            return Err(error);
+        }
         return Err(owned(log).await);
     };
     log.keeper.forget(&log.owning);
@@ -67,12 +74,6 @@ pub(super) async fn own(log: &PostgresLog, claim: Claim) -> Result<Ownership, Er
     log.keeper.remember(held, &log.owning);
     log.shown.begin(head.seq);
     Ok(Ownership { epoch, head })
-}
-
-/// Nobody is to own the board, whoever did.
-fn forget(log: &PostgresLog) {
-    log.keeper.forget(&log.owning);
-    log.owning.lose();
 }
 
 /// Takes the row and raises the epoch; none when somebody else has the board.
