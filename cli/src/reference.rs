@@ -15,10 +15,9 @@ const HEAD: &str = "\
 # The command line
 
 `artel` looks at boards and operates them. Every verb works on a board's log, whether or not a process
-owns the board, and without the program whose agents work on it. Verbs only read, except `board move`, `rm`,
-`pause` and `resume`, `activation cancel`, `breaker open` and `close`, `dlq redrive` and `dlq drop`,
-`step settle`: these need a board that no process owns. The
-program becomes its owner for a moment, records what is asked, and gives the board up; agents do what
+owns the board, and without the program whose agents work on it. Verbs only read, except `board move`,
+`adopt`, `rm`, `pause` and `resume`, `activation cancel`, `breaker open` and `close`, `dlq redrive` and
+`dlq drop`, `step settle`: these need a board that no process owns. The program becomes its owner for a moment, records what is asked, and gives the board up; agents do what
 follows when their program starts the next time. `bench` makes a board of its own, and removes it.
 
 This page is made from the program's own help and from the types of its answers by a test of

@@ -34,8 +34,8 @@ pub(crate) use value::ArtifactRef;
 /// Looks at the boards of Artel, and operates them.
 ///
 /// Every verb works on a board's log, whether or not the program of the board runs. Verbs only
-/// read, except `board move` and `rm`, `pause` and `resume`, `activation cancel`, `breaker open` and `close`,
-/// `dlq redrive` and `dlq drop`, `step settle`; `bench` makes a board of its own.
+/// read, except `board move`, `adopt` and `rm`, `pause` and `resume`, `activation cancel`, `breaker open` and
+/// `close`, `dlq redrive` and `dlq drop`, `step settle`; `bench` makes a board of its own.
 #[derive(Debug, Parser)]
 #[command(
     name = "artel",

@@ -53,6 +53,8 @@ impl State {
     /// Goes on under another identity behind the seqs that are left out.
     pub(super) fn go_on(&mut self, seq: Seq, incarnation: Incarnation, span: u64) -> Evolved {
         let last = span.checked_sub(1).and_then(|more| seq.get().checked_add(more));
+        // Stores count with a sign.
+        let last = last.filter(|last| i64::try_from(*last).is_ok());
         self.header.seq = Seq(last.ok_or_else(|| format!("it cannot take {span} seqs"))?);
         self.header.incarnation = Some(incarnation);
         Ok(())

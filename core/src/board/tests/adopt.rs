@@ -48,7 +48,7 @@ fn an_adoption_takes_seqs_that_there_are() {
     let decision = board.state.adopt(adoption(0), board.now, &mut Changes::default());
     assert_eq!((decision.span(), board.state.seq()), (1, seq.next()));
     board.log.push(decision.clone());
-    for span in [0, u64::MAX] {
+    for span in [0, 1 << 63, u64::MAX] {
         let mut wrong = decision.clone();
         wrong.events = vec![Event::Adopted { incarnation: Incarnation::new(uuid(8)), span }];
         let mut state = State::decode(&board.state.encode()).unwrap();
