@@ -36,9 +36,6 @@ pub(super) async fn since(log: &dyn Log, head: &Head, known: Durable) -> Result<
     if known.seq == Seq(0) || (head.seq == known.seq && head.hash == known.hash) {
         return Ok(Since::Kept);
     }
-    if head.seq < known.seq {
-        return Ok(Since::Lost);
-    }
     let read = |source| LoadError::Read { after: known.seq, source };
     let batches = log.read(known.seq, 1).await.map_err(read)?;
     let Some(batch) = batches.first() else { return Ok(Since::Lost) };
