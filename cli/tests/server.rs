@@ -269,28 +269,49 @@ mod postgres {
     }
 }
 
-/// The load generator on a server: a bare loop writes the same rows, which the server compares, and nothing
-/// is left. A board that is there is not touched, and the password of a URL is not told.
-#[tokio::test]
-async fn a_bench_on_a_server_writes_the_same_rows_twice_and_leaves_none() {
-    let server = PostgresServer::start();
-    let url = format!("{}?board=bench", server.url().replace("postgres@", "postgres:secret@"));
+/// The load generator on a server: a bare loop writes the same rows or entries, which the server compares, and
+/// nothing is left. A board that is there is not touched, and the password of a URL is not told.
+async fn a_bench_writes_the_same_twice_and_leaves_none(url: &str) {
     let bench = |more: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_artel"));
-        let known = ["bench", "--json", "--hops", "300", "--tags", "2", "--log", &url];
+        let known = ["bench", "--json", "--hops", "300", "--tags", "2", "--log", url];
         command.args(known).args(more).output().unwrap()
     };
-    let ran = bench(&[]);
+    // Two agents work on each input: what worked on it grows from batch to batch.
+    let ran = bench(&["--agents", "2"]);
     let said = String::from_utf8_lossy(&ran.stderr).into_owned();
     let found: Value = serde_json::from_slice(&ran.stdout).expect(&said);
     for field in ["value", "baseline", "ratio", "hops_per_append"] {
         assert!(found[field].as_f64().unwrap() > 0.0, "{field}: {found}");
     }
-    assert!(artel::Reader::open(&url).await.is_err(), "the board is gone");
+    // For each of 315 hops three artifacts and two closed activations, and a row for each batch.
+    let rows = found["baseline_rows"].as_u64().unwrap();
+    assert!(rows > 315 * 5 + found["appends"].as_u64().unwrap(), "{found}");
+    assert!(artel::Reader::open(url).await.is_err(), "the board is gone");
     assert!(bench(&["--keep", "--no-baseline"]).status.success());
     let refused = bench(&[]);
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(!refused.status.success() && said.contains("bench-exists"), "{said}");
     assert!(!said.contains("secret"), "{said}");
-    assert!(artel::Reader::open(&url).await.is_ok(), "what was there stays");
+    assert!(artel::Reader::open(url).await.is_ok(), "what was there stays");
+}
+
+#[tokio::test]
+async fn a_bench_on_postgres_writes_the_same_rows_twice_and_leaves_none() {
+    let server = PostgresServer::start();
+    let url = format!("{}?board=bench", server.url().replace("postgres@", "postgres:secret@"));
+    a_bench_writes_the_same_twice_and_leaves_none(&url).await;
+}
+
+#[tokio::test]
+async fn a_bench_on_redis_writes_the_same_entries_twice_and_leaves_none() {
+    let server = RedisServer::start();
+    let url = format!("{}?board=bench", server.url());
+    a_bench_writes_the_same_twice_and_leaves_none(&url).await;
+    artel::remove(&url).await.unwrap();
+    // Neither the board nor the bare loop has left a key.
+    let client = redis::Client::open(server.url()).unwrap();
+    let mut connection = client.get_connection().unwrap();
+    let left: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut connection).unwrap();
+    assert_eq!(left, Vec::<String>::new());
 }

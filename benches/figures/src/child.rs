@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use tokio::runtime::Builder;
 
 use crate::error::Error;
-use crate::{holding, matching, moving, postgres, stall, waiting};
+use crate::{holding, matching, moving, postgres, stall, takeover, waiting};
 
 /// Carries out a part of a figure.
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "that is how it answers")]
@@ -39,6 +39,7 @@ fn run(arguments: &[OsString]) -> Result<Vec<f64>, Error> {
             "move" => moving::carry(url, size).await,
             "recover" => waiting::recover(url, size).await,
             "raw-commit" => postgres::raw_commit(url, size).await,
+            "stand-by" => takeover::stand_by(url, size).await,
             "stall" => stall::measure(url, size).await,
             "held-limits" => holding::hops(url, size, holding::Held::Limits).await,
             "held-keys" => holding::hops(url, size, holding::Held::Keys).await,

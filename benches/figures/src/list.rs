@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::options::How;
-use crate::{holding, load, matching, moving, postgres, redis, stall, waiting};
+use crate::{holding, load, matching, moving, postgres, redis, stall, takeover, waiting};
 
 /// A figure.
 #[derive(Debug)]
@@ -124,27 +124,34 @@ pub(crate) const FIGURES: &[Figure] = &[
         about: "whole hops on a PostgreSQL server on the same cores, synchronous_commit=on, 500 bytes",
         unit: "hops/s",
         target: Target::AtLeastBoth(18_000.0, 0.6),
-        run: postgres::postgres_hops,
+        run: postgres::hops,
     },
     Figure {
         name: "postgres.latency",
-        about: "ten agents in a row on that server, one token: time of a hop, beside one raw commit",
+        about: "ten agents in a row on that server, one token: time of a hop, beside one raw commit of its rows",
         unit: "us/hop",
         target: Target::TimesAtMost(1.5),
-        run: postgres::postgres_latency,
+        run: postgres::latency,
+    },
+    Figure {
+        name: "postgres.latency.row",
+        about: "the same beside a transaction that inserts one row of 500 bytes, without an index",
+        unit: "us/hop",
+        target: Target::Told,
+        run: postgres::latency_beside_a_row,
     },
     Figure {
         name: "redis.hops.everysec",
         about: "whole hops on a Redis server on the same cores, appendfsync=everysec, 500 bytes",
         unit: "hops/s",
-        target: Target::AtLeast(15_000.0),
+        target: Target::AtLeastBoth(15_000.0, 0.6),
         run: redis::everysec,
     },
     Figure {
         name: "redis.hops.always",
         about: "the same with appendfsync=always",
         unit: "hops/s",
-        target: Target::AtLeast(10_000.0),
+        target: Target::AtLeastBoth(10_000.0, 0.6),
         run: redis::always,
     },
     Figure {
@@ -230,6 +237,20 @@ pub(crate) const FIGURES: &[Figure] = &[
         unit: "events/s",
         target: Target::AtLeast(50_000.0),
         run: moving::figure,
+    },
+    Figure {
+        name: "takeover.postgres",
+        about: "the owner of a board with 100 000 waiting on PostgreSQL is killed: until the next one has committed",
+        unit: "s",
+        target: Target::AtMost(12.0),
+        run: takeover::postgres,
+    },
+    Figure {
+        name: "takeover.redis",
+        about: "the same on Redis",
+        unit: "s",
+        target: Target::AtMost(12.0),
+        run: takeover::redis,
     },
     Figure {
         name: "snapshot.stall",

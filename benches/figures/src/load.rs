@@ -54,7 +54,7 @@ pub(crate) fn rss_flat(how: &How) -> Result<Run, Error> {
 }
 
 /// A row of agents with one token, which is followed to its end.
-const ONE_TOKEN: [&str; 5] = ["--depth", "10", "--in-flight", "1", "--settle"];
+pub(crate) const ONE_TOKEN: [&str; 5] = ["--depth", "10", "--in-flight", "1", "--settle"];
 
 pub(crate) fn memory(how: &How, hops: u32, more: &[&str]) -> Vec<String> {
     let hops = how.size(hops).to_string();

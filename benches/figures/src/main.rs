@@ -19,6 +19,7 @@ mod redis;
 mod report;
 mod server;
 mod stall;
+mod takeover;
 mod waiting;
 
 use std::ffi::OsString;

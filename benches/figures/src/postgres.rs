@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::error::Error;
 use crate::list::Run;
-use crate::load::{chain, hops, memory};
+use crate::load::{self, ONE_TOKEN, chain, memory};
 use crate::options::How;
 use crate::process::child;
 use crate::server::Server;
@@ -15,16 +15,20 @@ use crate::server::Server;
 const PAYLOAD: &str = "500";
 
 /// Whole hops a second, beside a bare loop that writes the same rows.
-pub(crate) fn postgres_hops(how: &How) -> Result<Run, Error> {
+pub(crate) fn hops(how: &How) -> Result<Run, Error> {
     let server = Server::postgres()?;
     let mut arguments = memory(how, 300_000, &["--payload", PAYLOAD]);
     arguments.extend(["--log".to_owned(), board(&server)]);
-    hops(&arguments)
+    load::hops(&arguments)
 }
 
-/// Microseconds of a hop when nothing else goes on, beside one transaction that inserts one row: one half
-/// of those before the hops and one after them.
-pub(crate) fn postgres_latency(how: &How) -> Result<Run, Error> {
+/// Microseconds of a hop when nothing else goes on, beside a transaction of the bare loop with the hop's rows.
+pub(crate) fn latency(how: &How) -> Result<Run, Error> {
+    one_token(how, &Server::postgres()?, &[])
+}
+
+/// The same beside one transaction that inserts one row: one half of those before the hops and one after them.
+pub(crate) fn latency_beside_a_row(how: &How) -> Result<Run, Error> {
     let server = Server::postgres()?;
     let raw = || {
         let size = how.size(2_000).to_string();
@@ -32,12 +36,16 @@ pub(crate) fn postgres_latency(how: &How) -> Result<Run, Error> {
         found.first().copied().ok_or_else(|| Error::from("no time of a commit"))
     };
     let before = raw()?;
-    let alone = ["--depth", "10", "--in-flight", "1", "--settle", "--no-baseline", "--payload"];
-    let mut arguments = memory(how, 500, &[&alone[..], &[PAYLOAD]].concat());
-    arguments.extend(["--log".to_owned(), board(&server)]);
-    let hop = chain(&arguments)?;
+    let hop = one_token(how, &server, &["--no-baseline"])?;
     let after = raw()?;
     Ok(Run { value: hop.value, baseline: Some(f64::midpoint(before, after)) })
+}
+
+fn one_token(how: &How, server: &Server, more: &[&str]) -> Result<Run, Error> {
+    let words = [&ONE_TOKEN[..], &["--payload", PAYLOAD], more].concat();
+    let mut arguments = memory(how, 500, &words);
+    arguments.extend(["--log".to_owned(), board(server)]);
+    chain(&arguments)
 }
 
 fn board(server: &Server) -> String {

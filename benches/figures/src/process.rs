@@ -1,8 +1,11 @@
 //! Fresh processes of this program: each run of a figure begins with clean memory.
 
-use std::process::{Command, Stdio};
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::thread;
 
 use serde_json::Value;
+use tokio::sync::mpsc::Sender;
 
 use crate::error::Error;
 
@@ -35,11 +38,56 @@ pub(crate) fn child(arguments: &[String]) -> Result<Vec<f64>, Error> {
     numbers.map_err(|_| format!("`{}` printed no numbers: {printed}", all.join(" ")).into())
 }
 
-fn run(arguments: &[String]) -> Result<String, Error> {
+/// A part of a figure that goes on until it is killed: at the latest when nobody needs it any more.
+#[derive(Debug)]
+pub(crate) struct Part(Child);
+
+impl Part {
+    /// Begins one, which says what it does in lines: they come with this number.
+    pub(crate) fn begin(
+        arguments: &[String],
+        number: usize,
+        say: Sender<(usize, String)>,
+    ) -> Result<Self, Error> {
+        let mut all = vec![CHILD.to_owned()];
+        all.extend_from_slice(arguments);
+        let mut child = command(&all)?.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn()?;
+        let out = child.stdout.take().ok_or("what it says cannot be read")?;
+        let listen = move || {
+            for line in BufReader::new(out).lines().map_while(Result::ok) {
+                // Nobody listens any more when all was heard that had to be.
+                let _ = say.blocking_send((number, line));
+            }
+        };
+        #[expect(clippy::disallowed_methods, reason = "it ends when the process does")]
+        thread::spawn(listen);
+        Ok(Self(child))
+    }
+
+    /// Ends it without a word.
+    pub(crate) fn kill(&mut self) -> Result<(), Error> {
+        self.0.kill()?;
+        self.0.wait()?;
+        Ok(())
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        // It may have come to its end by itself.
+        let _ = self.kill();
+    }
+}
+
+fn command(arguments: &[String]) -> Result<Command, Error> {
     let mut command = Command::new(std::env::current_exe()?);
     // A board or a level of diagnostics that is meant for others would change what is measured.
-    command.args(arguments).env_remove("RUST_LOG").env_remove("ARTEL_BOARD").stderr(Stdio::piped());
-    let output = command.output()?;
+    command.args(arguments).env_remove("RUST_LOG").env_remove("ARTEL_BOARD");
+    Ok(command)
+}
+
+fn run(arguments: &[String]) -> Result<String, Error> {
+    let output = command(arguments)?.stderr(Stdio::piped()).output()?;
     if output.status.success() {
         return Ok(String::from_utf8(output.stdout)?);
     }

@@ -6,7 +6,8 @@ use crate::load::{hops, memory};
 use crate::options::How;
 use crate::server::Server;
 
-/// Whole hops a second, with what is acknowledged on the disk within a second.
+/// Whole hops a second, with what is acknowledged on the disk within a second, beside a bare loop
+/// that writes the same entries.
 pub(crate) fn everysec(how: &How) -> Result<Run, Error> {
     run(how, "everysec", "&durability=process")
 }
@@ -18,7 +19,7 @@ pub(crate) fn always(how: &How) -> Result<Run, Error> {
 
 fn run(how: &How, fsync: &str, durability: &str) -> Result<Run, Error> {
     let server = Server::redis(fsync)?;
-    let mut arguments = memory(how, 200_000, &["--payload", "500", "--no-baseline"]);
+    let mut arguments = memory(how, 200_000, &["--payload", "500"]);
     arguments.extend(["--log".to_owned(), format!("{}?board=bench{durability}", server.url())]);
     hops(&arguments)
 }

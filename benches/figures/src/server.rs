@@ -24,9 +24,10 @@ impl Server {
         Self::start(POSTGRES, &[], |port| format!("postgres://postgres@127.0.0.1:{port}/postgres"))
     }
 
-    /// The same with Redis, with this `appendfsync`.
+    /// The same with Redis, with this `appendfsync`. It does not write its file anew meanwhile: whether that hit
+    /// the board or the bare loop behind it would depend on how long the file is.
     pub(crate) fn redis(fsync: &str) -> Result<Self, Error> {
-        let settings = ["--appendfsync", fsync];
+        let settings = ["--appendfsync", fsync, "--auto-aof-rewrite-percentage", "0"];
         Self::start(REDIS, &settings, |port| format!("redis://127.0.0.1:{port}/0"))
     }
 

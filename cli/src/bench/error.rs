@@ -25,7 +25,7 @@ pub(crate) enum Error {
     Shutdown,
     #[error("cannot read back what the scratch board wrote")]
     ReadBack(#[from] log::Error),
-    #[cfg(any(feature = "postgres", feature = "sqlite"))]
+    #[cfg(any(feature = "postgres", feature = "redis", feature = "sqlite"))]
     #[error("cannot read back what the scratch board wrote")]
     Reopen(#[source] Box<OpenError>),
     #[error("cannot remove what the bench left at `{place}`")]
@@ -33,6 +33,9 @@ pub(crate) enum Error {
     #[cfg(any(feature = "postgres", feature = "sqlite"))]
     #[error("cannot write the rows of the baseline")]
     Baseline(#[from] sqlx::Error),
+    #[cfg(feature = "redis")]
+    #[error("cannot write the entries of the baseline")]
+    Entries(#[from] redis::RedisError),
     #[error("the baseline is not the same rows: {problem}")]
     Differs { problem: String },
 }

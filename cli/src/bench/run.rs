@@ -63,7 +63,7 @@ pub(crate) async fn run(
         Place::File(_) | Place::Server | Place::Redis if args.keep => Ok(()),
         Place::File(path) => remove(url, path).await,
         Place::Server => remove_from_server(url).await,
-        Place::Redis => artel::remove(url).await.map(drop).map_err(Error::from),
+        Place::Redis => remove_from_redis(url).await,
     };
     Ok(measured.and_then(|measured| removed.map(|()| measured))?)
 }
@@ -114,12 +114,16 @@ async fn measure(
                 measured.baseline = beside(url, &path, part, progress).await?;
             }
         }
-        // There is no bare loop for it yet.
-        Place::Redis => shut_down(running).await?,
         Place::Server => {
             shut_down(running).await?;
             if !args.no_baseline {
                 measured.baseline = on_server(url, part, progress).await?;
+            }
+        }
+        Place::Redis => {
+            shut_down(running).await?;
+            if !args.no_baseline {
+                measured.baseline = on_redis(url, part, progress).await?;
             }
         }
     }
@@ -161,6 +165,28 @@ async fn on_server(
 #[cfg(not(feature = "postgres"))]
 async fn on_server(_: &str, _: Part, _: &dyn Progress) -> Result<Option<Baseline>, Error> {
     Ok(None)
+}
+
+#[cfg(feature = "redis")]
+async fn on_redis(
+    url: &str,
+    part: Part,
+    progress: &dyn Progress,
+) -> Result<Option<Baseline>, Error> {
+    baseline::redis::write(url, part, progress).await
+}
+
+/// Without its backend there is no board on a server.
+#[cfg(not(feature = "redis"))]
+async fn on_redis(_: &str, _: Part, _: &dyn Progress) -> Result<Option<Baseline>, Error> {
+    Ok(None)
+}
+
+/// Removes the board, and what the baseline wrote beside it.
+async fn remove_from_redis(url: &str) -> Result<(), Error> {
+    #[cfg(feature = "redis")]
+    baseline::redis::remove(url).await?;
+    Ok(artel::remove(url).await.map(drop)?)
 }
 
 /// Removes the board, and what the baseline wrote beside it.

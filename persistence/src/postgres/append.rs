@@ -4,15 +4,15 @@
 
 use std::time::Duration;
 
+use sqlx::Arguments;
 use sqlx::postgres::PgArguments;
 use tokio::time::Instant;
 
 use artel_core::ids::Seq;
 use artel_core::log::{Append, Error};
-use artel_core::record::BatchHeader;
 
 use super::connect::{ANSWER_TIMEOUT, soon};
-use super::error::{TimedOut, appending};
+use super::error::{TimedOut, appending, breaks};
 use super::format::get;
 use super::handle::PostgresLog;
 use super::read;
@@ -20,11 +20,18 @@ use super::rows::{add, add_all};
 use crate::check::{Checked, Flaw};
 use crate::format::integer;
 
+/// How many parameters the function has, and about how many bytes a row takes beside what it brings.
+const PARAMETERS: usize = 52;
+const ROW_LEN: usize = 400;
+
 /// As many values as the function has parameters.
 const APPEND: &str = "SELECT append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, \
      $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, \
      $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45, $46, $47, $48, $49, $50, \
-     $51)";
+     $51, $52)";
+
+/// What says that a closed activation has one row.
+const CLOSED: &str = "closed_pkey";
 
 /// How many bytes of an append have another second.
 const SECOND_LEN: u64 = 1 << 20;
@@ -42,14 +49,12 @@ pub(super) async fn append(log: &PostgresLog, append: Append) -> Result<(), Erro
     }
     // From here on the ownership is in doubt until the outcome is known. If the caller goes away in
     // between, it stays so, and the next append is refused until the board is owned again.
-    let arguments = arguments(log.board_no, &checked);
     let limit = limit(log, &checked);
-    let batch = checked.append.batch;
     let began = Instant::now();
     let result = tokio::select! {
         // An answer that is there counts, however late it is read.
         biased;
-        result = send(log, &header, arguments) => result,
+        result = send(log, &checked) => result,
         // Past its time an owner has to find out whose the board is, whatever became of the append.
         () = log.owning.over(began + limit) => {
             Err(TimedOut { limit: whole(began.elapsed()) }.error("append to", &log.place, true))
@@ -61,7 +66,8 @@ pub(super) async fn append(log: &PostgresLog, append: Append) -> Result<(), Erro
         Ok(()) | Err(_) => log.owning.settle(header.epoch),
     }
     if result.is_ok() {
-        log.shown.note(batch);
+        log.recent.note(&checked.append.rows.artifacts);
+        log.shown.note(checked.append.batch);
     }
     result
 }
@@ -77,24 +83,26 @@ fn limit(log: &PostgresLog, checked: &Checked) -> Duration {
     (soon(log) + Duration::from_secs(checked.len() / SECOND_LEN)).min(ANSWER_TIMEOUT)
 }
 
-async fn send(
-    log: &PostgresLog,
-    header: &BatchHeader,
-    arguments: PgArguments,
-) -> Result<(), Error> {
+/// Sends it; and once more where an activation is closed that is closed already, which hardly ever is: that
+/// one's row goes first then.
+async fn send(log: &PostgresLog, checked: &Checked) -> Result<(), Error> {
     // Nothing is under way as long as there is no connection.
     let mut writer = log.writer.check_out().await?;
-    // To the end of the answer: what comes before it comes before the commit.
-    let done = sqlx::query_with(APPEND, arguments).fetch_all(writer.connection()).await;
-    let rows = match done {
-        Ok(rows) => rows,
-        Err(error) => {
-            let error = appending(&log.place, error);
-            // The server took the statement back, and waits for the next one.
-            if matches!(error, Error::Unstorable { .. }) {
-                writer.give_back();
+    let mut again = false;
+    let rows = loop {
+        let query = sqlx::query_with(APPEND, arguments(log, checked, again));
+        // To the end of the answer: what comes before it comes before the commit.
+        match query.fetch_all(writer.connection()).await {
+            Ok(rows) => break rows,
+            Err(error) if !again && breaks(&error, CLOSED) => again = true,
+            Err(error) => {
+                let error = appending(&log.place, error);
+                // The server took the statement back, and waits for the next one.
+                if matches!(error, Error::Unstorable { .. }) {
+                    writer.give_back();
+                }
+                return Err(error);
             }
-            return Err(error);
         }
     };
     writer.give_back();
@@ -106,6 +114,7 @@ async fn send(
         return Ok(());
     }
     let head = read::head(log).await?;
+    let header = &checked.append.batch.header;
     Err(match said {
         "fenced" => Error::Fenced { epoch: header.epoch, newest: head.epoch },
         "conflict" => {
@@ -121,11 +130,13 @@ async fn send(
 }
 
 /// What the function is given.
-fn arguments(board_no: i32, checked: &Checked) -> PgArguments {
+fn arguments(log: &PostgresLog, checked: &Checked, again: bool) -> PgArguments {
     let Append { batch, rows } = &checked.append;
     let header = &batch.header;
     let mut arguments = PgArguments::default();
-    add(&mut arguments, board_no);
+    let count = rows.artifacts.len() + rows.closed.len();
+    arguments.reserve(PARAMETERS, checked.len() as usize + ROW_LEN * (count + 1));
+    add(&mut arguments, log.board_no);
     add(&mut arguments, integer(header.first.get()));
     add(&mut arguments, integer(header.last.get()));
     add(&mut arguments, integer(header.epoch.get()));
@@ -134,6 +145,6 @@ fn arguments(board_no: i32, checked: &Checked) -> PgArguments {
     add(&mut arguments, &header.hash.0[..]);
     add(&mut arguments, &batch.bytes[..]);
     add(&mut arguments, checked.earliest.as_millis());
-    add_all(&mut arguments, rows);
+    add_all(&mut arguments, rows, &log.recent, again);
     arguments
 }

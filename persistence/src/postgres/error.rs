@@ -43,6 +43,15 @@ pub(super) fn code(error: &sqlx::Error) -> Option<&str> {
     said(error).map(PgDatabaseError::code)
 }
 
+/// Whether the server took a statement back because of this constraint.
+pub(super) fn breaks(error: &sqlx::Error, constraint: &str) -> bool {
+    said(error).is_some_and(|said| {
+        said.severity() == PgSeverity::Error
+            && said.code().starts_with(class::CONSTRAINT)
+            && said.constraint() == Some(constraint)
+    })
+}
+
 fn said(error: &sqlx::Error) -> Option<&PgDatabaseError> {
     error.as_database_error()?.try_downcast_ref()
 }

@@ -19,6 +19,7 @@ use artel_core::record::Batch;
 use artel_core::time::Timestamp;
 
 use super::format::{ARTIFACT, BARE_ARTIFACT};
+use super::recent::Recent;
 use super::shown::{self, Shown};
 use super::{append, look_up, mark, own, query, read, snapshot};
 use crate::connections::Connections;
@@ -43,6 +44,7 @@ pub(crate) struct PostgresLog {
     pub(super) owning: Arc<Owning>,
     pub(super) keeper: Arc<Keeper>,
     pub(super) shown: Shown,
+    pub(super) recent: Recent,
     pub(super) closed: AtomicBool,
 }
 

@@ -25,6 +25,7 @@ mod open;
 mod own;
 mod query;
 mod read;
+mod recent;
 mod remove;
 mod rows;
 mod settings;

@@ -16,6 +16,7 @@ use super::error::{TimedOut, reading};
 use super::format::{get, uuid};
 use super::handle::PostgresLog;
 use super::keep::keeper;
+use super::recent::Recent;
 use super::shown::Shown;
 use super::target::Target;
 use super::{migrate, read, settings};
@@ -63,6 +64,7 @@ fn log(target: &Target, board_no: i32, read_only: bool, moving: Moving) -> Postg
         owning: Arc::new(Owning::default()),
         keeper: keeper(target),
         shown: Shown::default(),
+        recent: Recent::default(),
         closed: AtomicBool::new(false),
         place: target.place(),
     }

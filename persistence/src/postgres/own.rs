@@ -73,6 +73,7 @@ pub(super) async fn own(log: &PostgresLog, claim: Claim) -> Result<Ownership, Er
     let held = Held { token, board: log.place.as_str().into(), time: log.ownership };
     log.keeper.remember(held, &log.owning);
     log.shown.begin(head.seq);
+    log.recent.begin();
     Ok(Ownership { epoch, head })
 }
 

@@ -2,17 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sqlx::Arguments;
-use sqlx::postgres::PgArguments;
+use serde::Serialize;
+use sqlx::encode::IsNull;
+use sqlx::error::BoxDynError;
+use sqlx::postgres::{PgArgumentBuffer, PgArguments, PgBindIterExt, PgHasArrayType, PgTypeInfo};
+use sqlx::{Arguments, Postgres, Type};
 use uuid::Uuid;
 
 use artel_core::ids::ActivationId;
 use artel_core::log::{ArtifactRow, ClosedActivation, Rows};
 
 use super::format::uuid;
+use super::recent::Recent;
 use super::told;
 use crate::format::{encode, integer};
-use crate::rows::{self, agent, outcome_no};
+use crate::rows::{self, agent, closed_last, outcome_no};
 
 /// A number of a type or an agent as the server has it: the same bits.
 pub(super) const fn number(no: u32) -> i32 {
@@ -21,112 +25,118 @@ pub(super) const fn number(no: u32) -> i32 {
 
 pub(super) fn add<'t>(
     arguments: &mut PgArguments,
-    value: impl sqlx::Encode<'t, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
+    value: impl sqlx::Encode<'t, Postgres> + Type<Postgres>,
 ) {
     arguments.add(value).expect("numbers, texts and bytes can be bound");
 }
 
-/// All rows, in the order of the function's parameters.
-pub(super) fn add_all(arguments: &mut PgArguments, rows: &Rows) {
+/// A column as an array, whose values go where they are sent from.
+pub(super) fn add_column<'t, V>(arguments: &mut PgArguments, values: impl Iterator<Item = V>)
+where
+    V: sqlx::Encode<'t, Postgres> + Type<Postgres> + PgHasArrayType,
+{
+    add(arguments, values.bind_iter());
+}
+
+/// What is stored as one value that SQL does not look into.
+struct Encoded<'a, R>(&'a R);
+
+impl<R> Type<Postgres> for Encoded<'_, R> {
+    fn type_info() -> PgTypeInfo {
+        <[u8] as Type<Postgres>>::type_info()
+    }
+}
+
+impl<R> PgHasArrayType for Encoded<'_, R> {
+    fn array_type_info() -> PgTypeInfo {
+        <&[u8]>::array_type_info()
+    }
+}
+
+impl<R: Serialize> sqlx::Encode<'_, Postgres> for Encoded<'_, R> {
+    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        encode(self.0, buffer);
+        Ok(IsNull::No)
+    }
+}
+
+/// All rows, in the order of the function's parameters. What the batch closes may be closed already where
+/// `again`.
+pub(super) fn add_all(arguments: &mut PgArguments, rows: &Rows, recent: &Recent, again: bool) {
     artifacts(arguments, &rows.artifacts);
     stretches(arguments, &rows.artifacts);
     tags(arguments, &rows.artifacts);
     keys(arguments, rows);
     contents(arguments, rows);
-    let reopened = rows::reopened(rows);
-    add(arguments, column(&reopened, |activation| integer(activation.0.get())));
-    add_closed(arguments, &rows::closed_last(rows));
+    let closed: Vec<&ClosedActivation> = closed_last(rows).into_values().collect();
+    let id = |activation: &ActivationId| integer(activation.0.get());
+    let replaced = closed.iter().filter(|_| again).map(|row| id(&row.activation));
+    add_column(arguments, rows.reopened.iter().map(id).chain(replaced));
+    add_closed(arguments, &closed, recent);
     let cancelled: BTreeSet<Uuid> =
         rows.cancelled.iter().map(|correlation| uuid(correlation.as_bytes())).collect();
-    add(arguments, cancelled.into_iter().collect::<Vec<_>>());
+    add_column(arguments, cancelled.into_iter());
     told::add_rare(arguments, rows);
 }
 
 fn artifacts(arguments: &mut PgArguments, rows: &[ArtifactRow]) {
-    add(arguments, column(rows, |row| integer(row.seq.get())));
-    add(arguments, column(rows, |row| uuid(row.envelope().id.as_bytes())));
-    add(arguments, column(rows, |row| uuid(row.envelope().correlation.as_bytes())));
-    add(arguments, column(rows, |row| number(row.envelope().type_no.get())));
-    add(arguments, column(rows, |row| agent(row).map(number)));
-    add(arguments, column(rows, |row| row.at.as_millis()));
-    add(
-        arguments,
-        column(rows, |row| {
-            let mut stored = Vec::new();
-            encode(row.envelope(), &mut stored);
-            stored
-        }),
-    );
-    add(arguments, column(rows, |row| row.payload.salt().0.to_vec()));
-    add(arguments, rows.iter().map(|row| &row.payload.bytes()[..]).collect::<Vec<&[u8]>>());
-    add(arguments, column(rows, told::producer));
-    add(arguments, column(rows, told::tags));
-}
-
-fn column<R, T>(rows: &[R], value: impl Fn(&R) -> T) -> Vec<T> {
-    rows.iter().map(value).collect()
+    add_column(arguments, rows.iter().map(|row| integer(row.seq.get())));
+    add_column(arguments, rows.iter().map(|row| uuid(row.envelope().id.as_bytes())));
+    add_column(arguments, rows.iter().map(|row| uuid(row.envelope().correlation.as_bytes())));
+    add_column(arguments, rows.iter().map(|row| number(row.envelope().type_no.get())));
+    add_column(arguments, rows.iter().map(|row| agent(row).map(number)));
+    add_column(arguments, rows.iter().map(|row| row.at.as_millis()));
+    add_column(arguments, rows.iter().map(|row| Encoded(row.envelope())));
+    add_column(arguments, rows.iter().map(|row| row.payload.salt().0));
+    add_column(arguments, rows.iter().map(|row| &row.payload.bytes()[..]));
+    add_column(arguments, rows.iter().map(told::producer));
+    add_column(arguments, rows.iter().map(told::tags));
 }
 
 fn stretches(arguments: &mut PgArguments, rows: &[ArtifactRow]) {
-    let all: Vec<_> = rows::stretches(rows).into_iter().collect();
-    add(arguments, column(&all, |((kind, _), _)| *kind as i16));
-    add(arguments, column(&all, |((_, no), _)| number(*no)));
-    add(arguments, column(&all, |(_, (_, last))| integer(last.get())));
-    add(arguments, column(&all, |(_, (first, _))| integer(first.get())));
+    let all = rows::stretches(rows);
+    add_column(arguments, all.keys().map(|(kind, _)| *kind as i16));
+    add_column(arguments, all.keys().map(|(_, no)| number(*no)));
+    add_column(arguments, all.values().map(|(_, last)| integer(last.get())));
+    add_column(arguments, all.values().map(|(first, _)| integer(first.get())));
 }
 
 fn tags(arguments: &mut PgArguments, rows: &[ArtifactRow]) {
-    let each = |row: &ArtifactRow| {
-        let seq = integer(row.seq.get());
-        let tags = row.envelope().tags.iter().map(|tag| (tag.as_str().to_owned(), seq));
-        tags.collect::<Vec<_>>()
-    };
-    let (tags, seqs): (Vec<String>, Vec<i64>) = rows.iter().flat_map(each).unzip();
-    add(arguments, tags);
-    add(arguments, seqs);
+    let all =
+        || rows.iter().flat_map(|row| row.envelope().tags.iter().map(move |tag| (tag, row.seq)));
+    add_column(arguments, all().map(|(tag, _)| tag.as_str()));
+    add_column(arguments, all().map(|(_, seq)| integer(seq.get())));
 }
 
 /// A key that a batch uses twice stands for what used it last.
 fn keys(arguments: &mut PgArguments, rows: &Rows) {
     let last: BTreeMap<&str, i64> =
         rows.keys.iter().map(|row| (row.key.as_str(), integer(row.seq.get()))).collect();
-    let (keys, seqs): (Vec<&str>, Vec<i64>) = last.into_iter().unzip();
-    add(arguments, keys);
-    add(arguments, seqs);
+    add_column(arguments, last.keys().copied());
+    add_column(arguments, last.values().copied());
 }
 
 fn contents(arguments: &mut PgArguments, rows: &Rows) {
-    let rows = &rows.contents;
-    add(arguments, column(rows, |row| integer(row.seq.get())));
-    add(arguments, rows.iter().map(|row| &row.salt.0[..]).collect::<Vec<&[u8]>>());
-    add(arguments, column(rows, |row| row.hash().0.to_vec()));
-    add(arguments, rows.iter().map(|row| &row.bytes[..]).collect::<Vec<&[u8]>>());
+    let rows = || rows.contents.iter();
+    add_column(arguments, rows().map(|row| integer(row.seq.get())));
+    add_column(arguments, rows().map(|row| &row.salt.0[..]));
+    add_column(arguments, rows().map(|row| row.hash().0));
+    add_column(arguments, rows().map(|row| &row.bytes[..]));
 }
 
-fn add_closed(arguments: &mut PgArguments, closed: &BTreeMap<ActivationId, &ClosedActivation>) {
-    let rows: Vec<&ClosedActivation> = closed.values().copied().collect();
-    add(arguments, column(&rows, |row| integer(row.activation.0.get())));
-    add(arguments, column(&rows, |row| i16::from(outcome_no(row.outcome))));
-    add(arguments, column(&rows, |row| number(row.agent.get())));
-    add(arguments, column(&rows, |row| uuid(row.correlation.as_bytes())));
-    add(
-        arguments,
-        column(&rows, |row| {
-            let mut stored = Vec::new();
-            encode(row, &mut stored);
-            stored
-        }),
-    );
-    let first = |row: &&ClosedActivation| row.inputs.first().map_or(0, |seq| integer(seq.get()));
-    add(arguments, column(&rows, first));
-    told::add_ends(arguments, &rows);
-    let each = |row: &&ClosedActivation| {
-        let activation = integer(row.activation.0.get());
-        // The first one stands in the activation's own row.
-        let inputs = row.inputs.iter().skip(1).map(|input| (integer(input.get()), activation));
-        inputs.collect::<Vec<_>>()
-    };
-    let (inputs, by): (Vec<i64>, Vec<i64>) = rows.iter().flat_map(each).unzip();
-    add(arguments, inputs);
-    add(arguments, by);
+fn add_closed(arguments: &mut PgArguments, rows: &[&ClosedActivation], recent: &Recent) {
+    let all = || rows.iter().copied();
+    add_column(arguments, all().map(|row| integer(row.activation.0.get())));
+    add_column(arguments, all().map(|row| i16::from(outcome_no(row.outcome))));
+    add_column(arguments, all().map(|row| number(row.agent.get())));
+    add_column(arguments, all().map(|row| uuid(row.correlation.as_bytes())));
+    add_column(arguments, all().map(Encoded));
+    let first = |row: &ClosedActivation| row.inputs.first().map_or(0, |seq| integer(seq.get()));
+    add_column(arguments, all().map(first));
+    told::add_ends(arguments, rows);
+    add_column(arguments, recent.apart(rows).into_iter());
+    // The first one stands in the activation's own row.
+    let others = || all().flat_map(|row| row.inputs.iter().skip(1).map(move |input| (*input, row)));
+    add_column(arguments, others().map(|(input, _)| integer(input.get())));
+    add_column(arguments, others().map(|(_, row)| integer(row.activation.0.get())));
 }

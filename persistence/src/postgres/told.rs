@@ -8,7 +8,7 @@ use artel_core::envelope::Producer;
 use artel_core::log::{ArtifactRow, ClosedActivation, NameRow, Named, OperationRow, Outcome, Rows};
 
 use super::format::uuid;
-use super::rows::{add, number};
+use super::rows::{add, add_column, number};
 use crate::format::integer;
 
 /// What stands for U+0000 in texts, which the server refuses.
@@ -42,24 +42,20 @@ pub(super) fn tags(row: &ArtifactRow) -> Option<String> {
 
 /// What is told of activations that are over, column by column.
 pub(super) fn add_ends(arguments: &mut PgArguments, rows: &[&ClosedActivation]) {
-    let column = |value: fn(&ClosedActivation) -> i64| -> Vec<i64> {
-        rows.iter().map(|row| value(row)).collect()
-    };
-    add(arguments, column(|row| integer(row.ended.get())));
-    add(arguments, column(|row| row.at.as_millis()));
-    let attempts = rows.iter().map(|row| i32::try_from(row.attempts).unwrap_or(i32::MAX));
-    add(arguments, attempts.collect::<Vec<_>>());
-    add(arguments, rows.iter().map(|row| reason(row.outcome)).collect::<Vec<_>>());
-    let deaths = || rows.iter().map(|row| row.death);
+    let all = || rows.iter().copied();
+    add_column(arguments, all().map(|row| integer(row.ended.get())));
+    add_column(arguments, all().map(|row| row.at.as_millis()));
+    add_column(arguments, all().map(|row| i32::try_from(row.attempts).unwrap_or(i32::MAX)));
+    add_column(arguments, all().map(|row| reason(row.outcome)));
+    let deaths = || all().map(|row| row.death.as_ref());
     let kind = deaths().map(|death| death.and_then(|death| Some(death.kind?.as_str())));
-    add(arguments, kind.collect::<Vec<_>>());
-    let fingerprint = deaths().map(|death| death.map(|death| death.fingerprint.0.to_vec()));
-    add(arguments, fingerprint.collect::<Vec<Option<Vec<u8>>>>());
-    let report = rows.iter().map(|row| {
+    add_column(arguments, kind);
+    add_column(arguments, deaths().map(|death| death.map(|death| &death.fingerprint.0[..])));
+    let report = all().map(|row| {
         let last = row.death.and_then(|_| row.trail.last());
         last.map(|seq| integer(seq.get()))
     });
-    add(arguments, report.collect::<Vec<Option<i64>>>());
+    add_column(arguments, report);
 }
 
 const fn reason(outcome: Outcome) -> Option<&'static str> {

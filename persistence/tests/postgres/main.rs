@@ -4,6 +4,8 @@
 //! Not in dev/test --quick: it starts a server.
 
 #[cfg(test)]
+mod apart;
+#[cfg(test)]
 mod damage;
 #[cfg(test)]
 mod examine;

@@ -20,11 +20,14 @@ local function list()
     return first, at - 1
 end
 
--- Calls a command with the arguments of a list: with as many at once as Lua can pass.
+-- Calls a command with the arguments of a list: with as many at once as Lua can pass. Says how many of them
+-- were new.
 local function bulk(command, key, first, last)
+    local new = 0
     for from = first, last, 4000 do
-        redis.call(command, key, unpack(ARGV, from, math.min(from + 3999, last)))
+        new = new + redis.call(command, key, unpack(ARGV, from, math.min(from + 3999, last)))
     end
+    return new
 end
 
 -- The ids of the artifacts, each before its seq.
@@ -93,9 +96,13 @@ end
 local first, last = list()
 forget_all(first, last, 1)
 first, last = list()
-forget_all(first, last, 2)
+local first_order, last_order = list()
+-- What is closed already is in the order already. Hardly ever is anything.
+if bulk('ZADD', p .. 'order', first_order, last_order) < (last_order - first_order + 1) / 2 then
+    forget_all(first, last, 2)
+    bulk('ZADD', p .. 'order', first_order, last_order)
+end
 bulk('HSET', p .. 'closed', first, last)
-bulk('ZADD', p .. 'order', list())
 bulk('ZADD', p .. 'undone', list())
 grouped('closed:')
 grouped('dead:')

@@ -69,7 +69,7 @@ pub(crate) async fn remove(url: &str) -> Result<(), Error> {
 }
 
 /// One statement that moves the head and inserts the rows of every table, out of an array for each
-/// column. The parameters before them are the board's number and the head's seq, hash and time.
+/// column, which are taken apart side by side. The parameters before them are the board's number and the head's seq, hash and time.
 async fn statement(connection: &mut PgConnection) -> Result<String, Error> {
     let mut sql =
         "WITH head AS (UPDATE board SET seq = $2, hash = $3, at = $4 WHERE no = $1)".to_owned();
@@ -78,12 +78,13 @@ async fn statement(connection: &mut PgConnection) -> Result<String, Error> {
         let columns = columns(connection, table).await?;
         let name = table.name;
         let names = columns.iter().map(|(name, _)| &**name).collect::<Vec<_>>().join(", ");
-        let arrays = (next..).zip(&columns).map(|(number, (_, of))| format!("${number}::{of}[]"));
+        let arrays =
+            (next..).zip(&columns).map(|(number, (_, of))| format!("unnest(${number}::{of}[])"));
         let arrays = arrays.collect::<Vec<_>>().join(", ");
         next += columns.len();
         sql.push_str(&format!(
             ", {name}_rows AS (INSERT INTO {name} (board_no, {names}) \
-             SELECT $1, * FROM unnest({arrays}))"
+             SELECT $1, {arrays})"
         ));
     }
     sql.push_str(" SELECT 1");
