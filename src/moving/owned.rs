@@ -39,8 +39,10 @@ impl Owned {
         let head = loop {
             match log.own(claim.clone()).await {
                 Ok(ownership) => break ownership.head,
+                // Whoever had it when it was asked for, and was gone when that one's name was, has no process.
                 Err(Error::Owned { owner, .. })
-                    if owner.program == MOVER && Instant::now() < until =>
+                    if (owner.program == MOVER || owner.pid.is_none())
+                        && Instant::now() < until =>
                 {
                     sleep(ROUND).await;
                 }
