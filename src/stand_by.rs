@@ -26,7 +26,8 @@ impl Board {
     /// gave the board up; in a file within a tenth of a second.
     ///
     /// # Errors
-    /// As [`start`](Self::start), but for an owner that there is.
+    /// As [`start`](Self::start), but for an owner that there is. A board that was moved elsewhere is an
+    /// error too, once whoever moved it has let go of it: it does not come back.
     ///
     /// # Cancel safety
     /// Safe to drop: as long as it waits, nothing is owned.

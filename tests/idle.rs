@@ -1,38 +1,67 @@
 //! What a board that nobody does anything with costs its server: the renewals of its ownership, and nothing
 //! else.
 //!
-//! Not in dev/test --quick: it starts a server, and watches it for a quarter of a minute.
+//! Not in dev/test --quick: it starts servers, and watches them for a quarter of a minute.
+
+#![expect(clippy::unwrap_used, reason = "test code: a failed expectation is a failed test")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use artel::{Artifact, Board, Context, Error, Running};
+
+#[derive(Serialize, Deserialize, JsonSchema, Artifact)]
+struct Order {
+    size: u32,
+}
+
+/// How long boards are owned without being renewed: renewals come after a third of it.
+const OWNERSHIP: Duration = Duration::from_secs(1);
+/// How long a server is watched at least.
+const WATCHED: Duration = Duration::from_secs(5);
+/// What an idle board may cost beside its renewals.
+const BESIDE: u64 = 2;
+
+async fn work(_: Context, _: Arc<Order>) -> Result<(), Error> {
+    Ok(())
+}
+
+/// So many boards at a place, each of which has done something.
+async fn boards(place: &str, count: u32) -> Vec<Running> {
+    let mut all = Vec::new();
+    for number in 0..count {
+        let board = Board::open(format!("{place}?board=b{number}&ownership=1s")).await.unwrap();
+        board.agent("work").on::<Order>().run(work);
+        let running = board.start().await.unwrap();
+        let receipt = running.publish(Order { size: number }).await.unwrap();
+        running.settled(receipt.correlation).await.unwrap();
+        all.push(running);
+    }
+    all
+}
+
+/// What renewals there may be in a time: one after each third of an ownership.
+fn renewals(time: Duration) -> u64 {
+    (time.as_secs_f64() / (OWNERSHIP / 3).as_secs_f64()).ceil() as u64
+}
 
 #[cfg(test)]
 mod postgres {
-    use std::sync::Arc;
     use std::time::Duration;
 
-    use schemars::JsonSchema;
-    use serde::{Deserialize, Serialize};
     use sqlx::postgres::{PgConnectOptions, PgConnection};
     use sqlx::{AssertSqlSafe, ConnectOptions, Executor, Row};
 
-    use artel::{Artifact, Board, Context, Error, Running};
+    use artel::Running;
     use artel_testkit::servers::PostgresServer;
 
-    #[derive(Serialize, Deserialize, JsonSchema, Artifact)]
-    struct Order {
-        size: u32,
-    }
+    use super::{BESIDE, WATCHED, renewals};
 
-    /// How long boards are owned without being renewed: renewals come after a third of it.
-    const OWNERSHIP: Duration = Duration::from_secs(1);
-    /// How long the server is watched at least.
-    const WATCHED: Duration = Duration::from_secs(5);
     /// After this time a connection of the server's has told what it did, however idle it is.
     const TOLD: Duration = Duration::from_secs(12);
-    /// What an idle board may cost beside its renewals.
-    const BESIDE: u64 = 2;
-
-    async fn work(_: Context, _: Arc<Order>) -> Result<(), Error> {
-        Ok(())
-    }
 
     async fn connect(server: &PostgresServer) -> PgConnection {
         server.url().parse::<PgConnectOptions>().unwrap().connect().await.unwrap()
@@ -47,16 +76,7 @@ mod postgres {
             .rsplit_once('/')
             .map(|(server, _)| format!("{server}/{database}"))
             .unwrap();
-        let mut all = Vec::new();
-        for number in 0..count {
-            let board = Board::open(format!("{place}?board=b{number}&ownership=1s")).await.unwrap();
-            board.agent("work").on::<Order>().run(work);
-            let running = board.start().await.unwrap();
-            let receipt = running.publish(Order { size: number }).await.unwrap();
-            running.settled(receipt.correlation).await.unwrap();
-            all.push(running);
-        }
-        all
+        super::boards(&place, count).await
     }
 
     /// The server's clock, and how many transactions each database has had, as far as its connections have
@@ -86,11 +106,6 @@ mod postgres {
             }
             tokio::task::yield_now().await;
         }
-    }
-
-    /// What the transactions of a database may be in a time: a renewal after each third of an ownership.
-    fn renewals(time: Duration) -> u64 {
-        (time.as_secs_f64() / (OWNERSHIP / 3).as_secs_f64()).ceil() as u64
     }
 
     /// How many transactions a database has had in a while, in which it had no more than renewals.
@@ -124,5 +139,96 @@ mod postgres {
         for running in one.into_iter().chain(many) {
             assert!(running.shutdown().await.complete);
         }
+    }
+}
+
+#[cfg(test)]
+mod redis {
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    use redis::aio::MultiplexedConnection;
+    use redis::{Cmd, FromRedisValue, cmd};
+
+    use artel_testkit::servers::RedisServer;
+
+    use super::{BESIDE, WATCHED, renewals};
+
+    /// For how long a board that has done something may do the rest of it.
+    const SETTLES: Duration = Duration::from_secs(3);
+    /// The script that renews ownerships, what it calls for each board, and what this test asks.
+    const SCRIPT: &str = "evalsha";
+    const IN_SCRIPT: [&str; 2] = ["hget", "pexpire"];
+    const ASKED_HERE: [&str; 3] = ["info", "time", "blpop"];
+
+    type Counts = BTreeMap<String, u64>;
+
+    async fn ask<T: FromRedisValue>(connection: &mut MultiplexedConnection, command: &Cmd) -> T {
+        command.query_async(connection).await.unwrap()
+    }
+
+    /// The server's clock, and how often each command was called.
+    async fn look(connection: &mut MultiplexedConnection) -> (Duration, Counts) {
+        let (seconds, micros): (u64, u64) = ask(connection, &cmd("TIME")).await;
+        let told: String = ask(connection, cmd("INFO").arg("commandstats")).await;
+        let counts = told.lines().filter_map(|line| {
+            let (name, told) = line.strip_prefix("cmdstat_")?.split_once(':')?;
+            let calls = told.strip_prefix("calls=")?.split(',').next()?.parse().ok()?;
+            Some((name.to_owned(), calls))
+        });
+        (Duration::from_secs(seconds) + Duration::from_micros(micros), counts.collect())
+    }
+
+    /// Looks again when so much of the server's time is over.
+    async fn look_after(
+        time: Duration,
+        connection: &mut MultiplexedConnection,
+    ) -> (Duration, Counts) {
+        let (began, _) = look(connection).await;
+        loop {
+            // It takes its time, so as not to take that of others.
+            let mut pause = cmd("BLPOP");
+            pause.arg("nothing").arg("0.05");
+            let _: Option<(String, String)> = ask(connection, &pause).await;
+            let (now, counts) = look(connection).await;
+            if now - began >= time {
+                return (now, counts);
+            }
+        }
+    }
+
+    /// What was called how often in a while, on a server with so many boards on which nothing happens.
+    async fn watch(count: u32) -> u64 {
+        let server = RedisServer::start();
+        let client = redis::Client::open(server.url()).unwrap();
+        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let boards = super::boards(&server.url(), count).await;
+        let (began, before) = look_after(SETTLES, &mut connection).await;
+        let (ended, mut after) = look_after(WATCHED, &mut connection).await;
+        for (name, calls) in before {
+            *after.get_mut(&name).unwrap() -= calls;
+        }
+        let renewals = renewals(ended - began);
+        let made = after[SCRIPT];
+        let told = format!("{after:?}, in which there are {renewals} renewals of {count} boards");
+        for name in IN_SCRIPT {
+            assert_eq!(after.remove(name), Some(made * u64::from(count)), "{name}: {told}");
+        }
+        after.retain(|name, _| !ASKED_HERE.contains(&name.as_str()));
+        let all: u64 = after.values().sum();
+        assert!(all <= renewals + BESIDE, "{told}");
+        assert!(made >= renewals / 2, "the renewals are not counted: {told}");
+        for running in boards {
+            assert!(running.shutdown().await.complete);
+        }
+        all
+    }
+
+    /// REDIS-10, REDIS-14: an idle board makes no call but the renewals of its ownership, and twenty boards of a
+    /// process make as many as one.
+    #[tokio::test]
+    async fn idle_boards_cost_their_renewals() {
+        let (one, many) = tokio::join!(watch(1), watch(20));
+        assert!(many <= one + BESIDE * 2, "one board made {one}, twenty {many}");
     }
 }

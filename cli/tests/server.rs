@@ -4,7 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "test code: a failed expectation is a failed test")]
 
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use schemars::JsonSchema;
@@ -164,72 +164,101 @@ async fn a_server_is_well() {
     assert!(!examined["url"].as_str().unwrap().contains("postgres@"), "{examined}");
 }
 
+/// Runs a verb that answers one document; how it exited, and the document, or the error.
+fn answer(args: &[&str]) -> (Option<i32>, Value) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_artel"));
+    let ran = command.args(args).arg("--json").output().unwrap();
+    let text = if ran.status.success() { &ran.stdout } else { &ran.stderr };
+    let text = String::from_utf8_lossy(text);
+    let line = text.lines().last().unwrap_or_default();
+    (ran.status.code(), serde_json::from_str(line).unwrap())
+}
+
+fn hash(url: &str) -> Value {
+    artel(url, &["board", "hash"])[0].clone()
+}
+
+/// Makes a board with some thousands of events.
+async fn make_large(url: &str) {
+    let board = Board::builder(url).name("packages").open().await.unwrap();
+    board.agent("judge").on::<Package>().run(judge);
+    let running = board.start().await.unwrap();
+    for _ in 0..20 {
+        running.publish_many((0..200).map(|_| Package { size: 1 })).await.unwrap();
+    }
+    running.idle().await.unwrap();
+    assert!(running.shutdown().await.complete);
+}
+
+fn begin(from: &str, to: &str) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_artel"));
+    let command = command.args(["board", "move", from, to]);
+    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+/// Moves a board from each place to the next: it verifies everywhere, and each verb but those that read is
+/// refused where it was.
+async fn is_moved_along(places: &[String]) {
+    make(&places[0]).await;
+    let before = hash(&places[0]);
+    for pair in places.windows(2) {
+        let [from, to] = pair else { unreachable!("windows of two") };
+        let (code, moved) = answer(&["board", "move", from, to]);
+        assert_eq!(code, Some(0), "{moved}");
+        assert_eq!(moved["state_hash"], before["state_hash"]);
+        assert_eq!((hash(to), hash(from)), (before.clone(), before.clone()));
+        artel(to, &["board", "verify"]);
+        let said = ["--by", "ann", "--reason", "x", "--board", from];
+        let (code, refused) = answer(&[&["board", "pause"][..], &said].concat());
+        assert_eq!((code, &refused["error"]["code"]), (Some(4), &"log-moved".into()));
+        assert!(refused["error"]["hint"].as_str().unwrap().contains("where it goes on"));
+    }
+    let (end, left) = places.split_last().unwrap();
+    artel(end, &["board", "pause", "--by", "ann", "--reason", "it is mine now"]);
+    for left in left {
+        artel(left, &["board", "rm", "--yes"]);
+    }
+}
+
+/// Kills moves while they write; then moves the board, and looks whether all of it is there.
+fn is_killed_and_gone_on_with(from: &str, to: &str) {
+    let before = hash(from);
+    for _ in 0..2 {
+        let mut moving = begin(from, to);
+        let (code, refused) = loop {
+            let (code, said) = answer(&["board", "show", "--board", to]);
+            if said["error"]["code"] != "log-missing" {
+                break (code, said);
+            }
+            assert_eq!(moving.try_wait().unwrap(), None, "it did not even begin");
+        };
+        moving.kill().unwrap();
+        let ended = moving.wait().unwrap();
+        if ended.success() {
+            // It was quicker than the look at it.
+            break;
+        }
+        assert_eq!((code, &refused["error"]["code"]), (Some(4), &"log-unfinished".into()));
+        assert!(refused["error"]["hint"].as_str().unwrap().contains("goes on where it stopped"));
+    }
+    let (code, moved) = answer(&["board", "move", from, to]);
+    assert_eq!(code, Some(0), "{moved}");
+    assert_eq!(hash(to), before);
+    artel(to, &["board", "verify"]);
+}
+
 /// Boards that are moved to a server and back, and moves that are killed.
 mod postgres {
-    use std::process::{Child, Stdio};
-
     use super::*;
 
-    /// Runs a verb that answers one document; how it exited, and the document, or the error.
-    fn answer(args: &[&str]) -> (Option<i32>, Value) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_artel"));
-        let ran = command.args(args).arg("--json").output().unwrap();
-        let text = if ran.status.success() { &ran.stdout } else { &ran.stderr };
-        let text = String::from_utf8_lossy(text);
-        let line = text.lines().last().unwrap_or_default();
-        (ran.status.code(), serde_json::from_str(line).unwrap())
-    }
-
-    fn hash(url: &str) -> Value {
-        artel(url, &["board", "hash"])[0].clone()
-    }
-
-    /// Makes a board with some thousands of events.
-    async fn make_large(url: &str) {
-        let board = Board::builder(url).name("packages").open().await.unwrap();
-        board.agent("judge").on::<Package>().run(judge);
-        let running = board.start().await.unwrap();
-        for _ in 0..20 {
-            running.publish_many((0..200).map(|_| Package { size: 1 })).await.unwrap();
-        }
-        running.idle().await.unwrap();
-        assert!(running.shutdown().await.complete);
-    }
-
-    fn begin(from: &str, to: &str) -> Child {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_artel"));
-        let command = command.args(["board", "move", from, to]);
-        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
-    }
-
-    /// MOVE-1, MOVE-4: a board is moved from a file to a server, to another board there, and back into a file, and
-    /// verifies everywhere; each verb but those that read is refused where it was.
+    /// MOVE-1, MOVE-4: a board is moved from a file to a server, to another board there, and back into a file.
     #[tokio::test]
     async fn a_board_is_moved_to_a_server_and_back() {
         let server = PostgresServer::start();
         let folder = tempfile::tempdir().unwrap();
         let file = |name: &str| format!("sqlite:{}", folder.path().join(name).display());
         let on_server = |board: &str| format!("{}?board={board}&ownership=1s", server.url());
-        let places = [file("a.db"), on_server("a"), on_server("b"), file("b.db")];
-        make(&places[0]).await;
-        let before = hash(&places[0]);
-        for pair in places.windows(2) {
-            let [from, to] = pair else { unreachable!("windows of two") };
-            let (code, moved) = answer(&["board", "move", from, to]);
-            assert_eq!(code, Some(0), "{moved}");
-            assert_eq!(moved["state_hash"], before["state_hash"]);
-            assert_eq!((hash(to), hash(from)), (before.clone(), before.clone()));
-            artel(to, &["board", "verify"]);
-            let said = ["--by", "ann", "--reason", "x", "--board", from];
-            let (code, refused) = answer(&[&["board", "pause"][..], &said].concat());
-            assert_eq!((code, &refused["error"]["code"]), (Some(4), &"log-moved".into()));
-            assert!(refused["error"]["hint"].as_str().unwrap().contains("where it goes on"));
-        }
-        let end = places.last().unwrap();
-        artel(end, &["board", "pause", "--by", "ann", "--reason", "it is mine now"]);
-        for left in &places[..3] {
-            artel(left, &["board", "rm", "--yes"]);
-        }
+        is_moved_along(&[file("a.db"), on_server("a"), on_server("b"), file("b.db")]).await;
     }
 
     /// MOVE-3: moves that are killed while they write to a server leave a board that nobody can use, until another
@@ -239,33 +268,36 @@ mod postgres {
         let server = PostgresServer::start();
         let folder = tempfile::tempdir().unwrap();
         let from = format!("sqlite:{}", folder.path().join("a.db").display());
-        let to = format!("{}?board=a&ownership=1s", server.url());
         make_large(&from).await;
-        let before = hash(&from);
-        for _ in 0..2 {
-            let mut moving = begin(&from, &to);
-            let (code, refused) = loop {
-                let (code, said) = answer(&["board", "show", "--board", &to]);
-                if said["error"]["code"] != "log-missing" {
-                    break (code, said);
-                }
-                assert_eq!(moving.try_wait().unwrap(), None, "it did not even begin");
-            };
-            moving.kill().unwrap();
-            let ended = moving.wait().unwrap();
-            if ended.success() {
-                // It was quicker than the look at it.
-                break;
-            }
-            assert_eq!((code, &refused["error"]["code"]), (Some(4), &"log-unfinished".into()));
-            assert!(
-                refused["error"]["hint"].as_str().unwrap().contains("goes on where it stopped")
-            );
-        }
-        let (code, moved) = answer(&["board", "move", &from, &to]);
-        assert_eq!(code, Some(0), "{moved}");
-        assert_eq!(hash(&to), before);
-        artel(&to, &["board", "verify"]);
+        is_killed_and_gone_on_with(&from, &format!("{}?board=a&ownership=1s", server.url()));
+    }
+}
+
+/// The same with a server of the other kind, and between both.
+mod redis {
+    use super::*;
+
+    /// MOVE-1, MOVE-4: a board is moved from a file to Redis, from there to PostgreSQL, and back into a file.
+    #[tokio::test]
+    async fn a_board_is_moved_to_a_server_and_back() {
+        let (redis, postgres) = (RedisServer::start(), PostgresServer::start());
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| format!("sqlite:{}", folder.path().join(name).display());
+        let on_server = |url: String| format!("{url}?board=a&ownership=1s");
+        let (redis, postgres) = (on_server(redis.url()), on_server(postgres.url()));
+        is_moved_along(&[file("a.db"), redis, postgres, file("b.db")]).await;
+    }
+
+    /// MOVE-3: moves that are killed while they write to Redis, and while they read from there.
+    #[tokio::test]
+    async fn a_move_that_is_killed_is_gone_on_with() {
+        let server = RedisServer::start();
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| format!("sqlite:{}", folder.path().join(name).display());
+        let on_server = format!("{}?board=a&ownership=1s", server.url());
+        make_large(&file("a.db")).await;
+        is_killed_and_gone_on_with(&file("a.db"), &on_server);
+        is_killed_and_gone_on_with(&on_server, &file("b.db"));
     }
 }
 

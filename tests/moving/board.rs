@@ -1,6 +1,8 @@
-//! A board with something of everything that lies beside a log, and how to look whether it is all there.
+//! A board with something of everything that lies beside a log, how to look whether it is all there, and how a
+//! move begins.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -8,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use artel::state::State;
 use artel::{
-    Artifact, Board, Context, DeadLetterFilter, Error, Publication, Query, Reader, Retry, Running,
-    StartError,
+    Artifact, Board, Context, DeadLetterFilter, Error, OpenError, Publication, Query, Reader,
+    Retry, Running, StartError, log, move_board,
 };
 use artel_testkit::check;
 
@@ -114,4 +116,56 @@ pub(crate) async fn identity(url: &str) -> (String, String) {
     );
     reader.close().await;
     found
+}
+
+/// Moves a board until it has come some events further, and drops the move there.
+pub(crate) async fn begin(from: &str, to: &str, events: u64) {
+    let (seen, first) = (AtomicU64::new(0), AtomicU64::new(0));
+    let moving = move_board(from, to, |seq, _| {
+        let _ = first.compare_exchange(0, seq.get(), Ordering::Relaxed, Ordering::Relaxed);
+        seen.store(seq.get(), Ordering::Relaxed);
+    });
+    let enough = async {
+        while seen.load(Ordering::Relaxed) < first.load(Ordering::Relaxed) + events {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        () = enough => {}
+        moved = moving => panic!("it came to its end before it was cut off: {moved:?}"),
+    }
+}
+
+/// URLs of files in a folder.
+pub(crate) struct Files(tempfile::TempDir);
+
+impl Files {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub(crate) fn url(&self, name: &str) -> String {
+        format!("sqlite:{}", self.0.path().join(name).display())
+    }
+}
+
+/// The code of what keeps a board from being opened to write.
+pub(crate) async fn refusal(url: &str) -> &'static str {
+    match Board::open(url).await {
+        Err(OpenError::Log { source, .. }) => source.code(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Whether an error comes of a board that was moved.
+pub(crate) fn says_moved(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(log::Error::Moved { .. }) = error.downcast_ref() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }

@@ -1,32 +1,10 @@
 //! Moves that are cut off: in the middle, and between the two marks at the end.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use artel::finding::{Code, Severity};
 use artel::{Board, OpenError, Reader, examine, log, move_board};
 use artel_persistence::{Mark, OpenOptions, mark, marked};
 
-use super::board::{goes_on, identity, make};
-use super::files::{Files, refusal};
-
-/// Moves a board until it has come some events further, and drops the move there.
-async fn begin(from: &str, to: &str, events: u64) {
-    let (seen, first) = (AtomicU64::new(0), AtomicU64::new(0));
-    let moving = move_board(from, to, |seq, _| {
-        let _ = first.compare_exchange(0, seq.get(), Ordering::Relaxed, Ordering::Relaxed);
-        seen.store(seq.get(), Ordering::Relaxed);
-    });
-    let enough = async {
-        while seen.load(Ordering::Relaxed) < first.load(Ordering::Relaxed) + events {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::select! {
-        biased;
-        () = enough => {}
-        moved = moving => panic!("it came to its end before it was cut off: {moved:?}"),
-    }
-}
+use super::board::{Files, begin, goes_on, identity, make, refusal};
 
 /// MOVE-3, DOCTOR-4: what has arrived in part is refused, to readers too, with where it comes from; and each further call
 /// goes on where the one before it stopped, until all is there.

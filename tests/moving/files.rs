@@ -1,29 +1,15 @@
 //! Moves that come to their end, between files.
 
-use artel::{Board, MoveError, OpenError, Reader, log, move_board};
+use std::time::Duration;
 
-use super::board::{goes_on, identity, make, start};
+use artel::{Board, MoveError, Reader, move_board};
 
-/// URLs of files in a folder.
-pub(crate) struct Files(tempfile::TempDir);
+use super::board::{Files, goes_on, identity, make, refusal, says_moved, start};
 
-impl Files {
-    pub(crate) fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    pub(crate) fn url(&self, name: &str) -> String {
-        format!("sqlite:{}", self.0.path().join(name).display())
-    }
-}
-
-/// The code of what keeps a board from being opened to write.
-pub(crate) async fn refusal(url: &str) -> &'static str {
-    match Board::open(url).await {
-        Err(OpenError::Log { source, .. }) => source.code(),
-        other => panic!("{other:?}"),
-    }
-}
+/// How long somebody is seen to stand by.
+const MOMENT: Duration = Duration::from_millis(200);
+/// How long it is waited for what must come.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// MOVE-1, MOVE-4: a board goes on where it was moved to, as it was; where it was it can only be read.
 #[tokio::test]
@@ -63,23 +49,24 @@ async fn a_board_that_is_owned_is_not_moved() {
     move_board(&from, &to, |_, _| {}).await.unwrap();
 }
 
-/// MOVE-4: a log that was opened before the board was moved away does not own it afterwards.
+/// MOVE-4, OWN-6: a log that was opened before the board was moved away does not own it afterwards, and whoever
+/// stands by for the board waits no longer.
 #[tokio::test]
 async fn a_log_that_was_open_before_does_not_own_what_was_moved() {
     let files = Files::new();
     let (from, to) = (files.url("a.db"), files.url("b.db"));
     make(&from).await;
-    let early = Board::open(&from).await.unwrap();
+    let (early, another) = (Board::open(&from).await.unwrap(), Board::open(&from).await.unwrap());
+    let owner = start(&from).await.unwrap();
+    let mut stands_by = Box::pin(another.stand_by());
+    let waits = tokio::time::timeout(MOMENT, &mut stands_by).await;
+    assert!(waits.is_err(), "the board has an owner: {waits:?}");
+    owner.shutdown().await;
     move_board(&from, &to, |_, _| {}).await.unwrap();
-    let refused = early.start().await.unwrap_err();
-    let mut cause: Option<&dyn std::error::Error> = Some(&refused);
-    let moved = std::iter::from_fn(|| {
-        let now = cause?;
-        cause = now.source();
-        Some(now)
-    })
-    .any(|error| matches!(error.downcast_ref(), Some(log::Error::Moved { .. })));
-    assert!(moved, "{refused:?}");
+    let stood_by = tokio::time::timeout(PATIENCE, stands_by).await.unwrap();
+    for refused in [early.start().await.unwrap_err(), stood_by.unwrap_err()] {
+        assert!(says_moved(&refused), "{refused:?}");
+    }
 }
 
 /// MOVE-5: a place where there is a board is left alone, and so is one to which another one is on its way; the

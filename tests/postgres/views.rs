@@ -8,7 +8,8 @@ use sqlx::{AssertSqlSafe, Connection, Executor, Row};
 
 use artel::{Board, Context, Error, Publication, Retry, Running, Status};
 
-use crate::{Order, Part, SERVER, part, url};
+use crate::board::{Order, Part, part};
+use crate::{SERVER, url};
 
 async fn connect() -> PgConnection {
     PgConnection::connect(&SERVER.url()).await.unwrap()

@@ -31,6 +31,7 @@ use std::error::Error;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,6 +40,7 @@ use artel::hash::Hash;
 use artel::ids::{CorrelationId, Seq};
 use artel::{Board, Query, Running, Status, Tail};
 use clap::{Parser, Subcommand};
+use tokio::time::timeout;
 
 use agents::Config;
 use classifier::Classifier;
@@ -105,6 +107,9 @@ enum Part {
     },
 }
 
+/// How long a board takes to start that has no owner, or little longer: then there is something to say.
+const AT_ONCE: Duration = Duration::from_secs(1);
+
 type Failure = Box<dyn Error + Send + Sync>;
 
 #[tokio::main]
@@ -163,11 +168,22 @@ async fn run(mut args: Args) -> Result<ExitCode, Failure> {
     let ledger = Arc::new(Ledger::open(args.ledger.as_deref())?);
     let board = Board::open(&args.board).await?;
     agents::enlist(&board, &config, &ledger);
-    let running = board.start().await?;
+    let running = own(board).await?;
     ledger.state(&running).await?;
     let ended = watch(&running, &args, project, (&locked, &ledger)).await;
     running.shutdown().await;
     ended
+}
+
+/// Starts the board once it has no other owner. On a server it is the last one's for some seconds after that
+/// was killed; in a file it is free at once.
+async fn own(board: Board) -> Result<Running, Failure> {
+    let mut standing_by = pin!(board.stand_by());
+    if let Ok(started) = timeout(AT_ONCE, &mut standing_by).await {
+        return Ok(started?);
+    }
+    println!("the board has an owner, or had until that was killed; this review stands by for it");
+    Ok(standing_by.await?)
 }
 
 /// Publishes the project and shows what comes of it, until it is over or somebody stops it. What an

@@ -1,5 +1,5 @@
 //! The program of the demo, killed with SIGKILL at ten random moments of its recorded progress and
-//! started again: nothing is lost, nothing is done twice, and the report is the same.
+//! started again: nothing is lost, nothing is done twice, and the report is the same; on a server as in a file.
 //!
 //! Not in dev/test --quick: it runs the demo program and kills it
 
@@ -11,6 +11,8 @@ mod demo {
 
     use rand::rngs::StdRng;
     use rand::{SeedableRng, seq};
+
+    use artel_testkit::servers::{Kind, Server};
 
     use life::{Ended, Review};
     use record::Record;
@@ -73,5 +75,28 @@ mod demo {
             assert_eq!(review.report(), whole.report(), "seed {seed}");
         }
         assert_eq!(killed, KILLS);
+    }
+    /// POSTGRES-4, REDIS-4, OWN-6, I1, I3, I6: a server keeps a board for its owner for a while after that was
+    /// killed. The same command waits for it, goes on there, and ends in the report that it ends in on a file.
+    #[tokio::test]
+    async fn a_review_on_a_server_that_is_killed_ends_like_one_in_a_file() {
+        let trouble = Trouble::make();
+        let whole = Review::new(&trouble, "whole");
+        let last_seq = finish(&whole);
+        let expected = Record::read(&whole).await;
+        for kind in [Kind::Postgres, Kind::Redis] {
+            let server = Server::start(kind);
+            let board = format!("{}?board=review&ownership=3s", server.url());
+            let review = Review::on(&trouble, &format!("{kind:?}"), board);
+            let Ended::Killed { line } = review.live(Some(last_seq / 2)) else {
+                panic!("the program ended on {kind:?} before it was killed")
+            };
+            println!("on {kind:?} it is killed at {line}");
+            finish(&review);
+            let record = Record::read(&review).await;
+            record.assert_complete(&trouble, 2);
+            assert_eq!(record.verdicts, expected.verdicts, "{kind:?}");
+            assert_eq!(review.report(), whole.report(), "{kind:?}");
+        }
     }
 }

@@ -77,4 +77,16 @@ mod refusals {
         let project = project(&format!("{MANIFEST}{name} = \"0.1\"\n"), Some(&lock));
         assert_refused(&project, name, "cargo fetch --locked --target");
     }
+    /// The demo refuses a place for its board that is none before it does anything else, and repeats no password.
+    #[test]
+    fn a_place_that_is_none() {
+        let demo = concat!(env!("CARGO_MANIFEST_DIR"), "/../../dev/demo");
+        for url in ["mysql://ann:secret@host/reviews", "memory:", "sqlite:", "secret.db"] {
+            let ran = Command::new(demo).args(["--board", url]).output().unwrap();
+            let said = String::from_utf8(ran.stderr).unwrap();
+            assert_eq!((ran.status.code(), &*ran.stdout), (Some(2), &b""[..]), "{url}: {said}");
+            assert!(said.contains("is no place for a board"), "{url}: {said}");
+            assert!(url == "secret.db" || !said.contains("secret"), "{said}");
+        }
+    }
 }

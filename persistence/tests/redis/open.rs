@@ -8,7 +8,7 @@ use artel_core::log::{Durability, Error};
 use artel_persistence::{OpenOptions, move_aside, remove};
 use artel_testkit::conformance::factory::claim;
 use artel_testkit::conformance::{LogPlace, NewBoard, Sample, Scribe};
-use artel_testkit::servers::RedisServer;
+use artel_testkit::servers::{RedisCluster, RedisServer};
 
 use crate::place::{Place, SERVER, connect, create, new_name, run};
 
@@ -114,6 +114,32 @@ async fn replicas_have_what_is_acknowledged() {
     let mut scribe = Scribe::own(&log).await;
     scribe.publish(&[Sample::new(2)]).await;
     replica.kill();
+    let mut sketch = scribe.sketch();
+    sketch.filler();
+    let error = scribe.try_append(scribe.seal(sketch)).await.unwrap_err();
+    assert!(error.outcome_unknown(), "{error:?}");
+}
+
+/// REDIS-12, REDIS-15: on a cluster as many replicas as were asked for have to have an append, at each node.
+#[tokio::test]
+async fn replicas_on_a_cluster_have_what_is_acknowledged() {
+    let cluster = RedisCluster::replicated(1);
+    let url = |count: u32| format!("{}?board=b{count}&replicas={count}", cluster.url());
+    let log = artel_persistence::open(&url(2), create(NewBoard::sample())).await.unwrap();
+    let error = log.own(claim(1, "first")).await.unwrap_err();
+    let source = std::error::Error::source(&error).unwrap().to_string();
+    assert_eq!(source, "1 replicas have it, 2 were asked for");
+
+    let log = artel_persistence::open(&url(1), create(NewBoard::sample())).await.unwrap();
+    let mut scribe = Scribe::own(&log).await;
+    scribe.publish(&[Sample::new(1)]).await;
+    // A replica that is lost, whichever, is noticed by the next append.
+    let mut connection = connect(&cluster.url()).await;
+    let nodes: String = cmd("CLUSTER").arg("NODES").query_async(&mut connection).await.unwrap();
+    let replica = nodes.lines().find(|line| line.contains("slave")).unwrap();
+    let address = replica.split([' ', '@']).nth(1).unwrap();
+    let mut lost = connect(&format!("redis://{address}")).await;
+    let _: Result<(), _> = cmd("SHUTDOWN").arg("NOSAVE").query_async(&mut lost).await;
     let mut sketch = scribe.sketch();
     sketch.filler();
     let error = scribe.try_append(scribe.seal(sketch)).await.unwrap_err();

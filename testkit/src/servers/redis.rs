@@ -100,14 +100,26 @@ impl RedisCluster {
     /// # Panics
     /// When there is no Redis on this machine, or it does not start: a test that needs it fails.
     #[must_use]
-    #[expect(clippy::panic, reason = "a test whose server is missing fails")]
     pub fn start() -> Self {
+        Self::replicated(0)
+    }
+
+    /// Starts one whose nodes have so many replicas each.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    #[must_use]
+    #[expect(clippy::panic, reason = "a test whose server is missing fails")]
+    pub fn replicated(replicas: usize) -> Self {
         let mut said = String::new();
         for _ in 0..TRIES_MAX {
             // Nodes talk to each other on ports that are 10 000 higher.
             let low = || std::iter::repeat_with(free_port).find(|port| *port < 55_000);
-            let ports: Vec<u16> = std::iter::repeat_with(low).flatten().take(3).collect();
-            let arguments: Vec<String> = ports.iter().map(u16::to_string).collect();
+            let ports: Vec<u16> =
+                std::iter::repeat_with(low).flatten().take(3 + 3 * replicas).collect();
+            let ports_said = ports.iter().map(u16::to_string);
+            let arguments: Vec<String> =
+                std::iter::once(replicas.to_string()).chain(ports_said).collect();
             let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
             match Supervised::start(include_str!("redis_cluster.sh"), &arguments) {
                 Ok(nodes) => return Self { _nodes: nodes, port: ports[0] },

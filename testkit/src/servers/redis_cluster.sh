@@ -1,5 +1,8 @@
-# Starts a Redis cluster of three nodes on three ports, says `ready`, and stops it when standard input ends.
+# Starts a Redis cluster on so many ports: three nodes, each with as many replicas as are asked for first. Says
+# `ready`, and stops it when standard input ends.
 set -eu
+replicas=$1
+shift
 command -v redis-server >/dev/null || {
     echo "there is no Redis server: apt-get install redis-server (Debian)" >&2
     exit 1
@@ -19,7 +22,7 @@ for port in "$@"; do
     mkdir "$folder/$port"
     redis-server --port "$port" --bind 127.0.0.1 --dir "$folder/$port" --save '' --appendonly yes \
         --appendfsync always --cluster-enabled yes --cluster-config-file nodes.conf \
-        --cluster-node-timeout 5000 >"$folder/$port/log" 2>&1 </dev/null &
+        --cluster-node-timeout 5000 --repl-diskless-sync-delay 0 >"$folder/$port/log" 2>&1 </dev/null &
     servers="$servers $!"
     nodes="$nodes 127.0.0.1:$port"
 done
@@ -35,9 +38,12 @@ for port in "$@"; do
     done
 done
 # shellcheck disable=SC2086 # one word a node
-redis-cli --cluster create $nodes --cluster-yes >"$folder/create" 2>&1 || { cat "$folder/create" >&2; exit 1; }
+redis-cli --cluster create $nodes --cluster-replicas "$replicas" --cluster-yes >"$folder/create" 2>&1 || { cat "$folder/create" >&2; exit 1; }
 for port in "$@"; do
-    until redis-cli -p "$port" cluster info | grep -q "cluster_state:ok"; do
+    # A replica is ready when it has what its node has.
+    until redis-cli -p "$port" cluster info | grep -q "cluster_state:ok" &&
+        ! redis-cli -p "$port" info replication | grep -q "master_link_status:down" &&
+        [ "$(redis-cli -p "$port" cluster nodes | grep -c slave)" = $((3 * replicas)) ]; do
         tries=$((tries + 1))
         if [ $tries -gt 400 ]; then
             redis-cli -p "$port" cluster info >&2

@@ -13,7 +13,8 @@ use crate::demo::trouble::{PROGRAM, PROJECT, Trouble};
 #[derive(Debug)]
 pub(crate) struct Review<'a> {
     trouble: &'a Trouble,
-    /// Where its board, its report and what it complains about lie, but for their endings.
+    board: String,
+    /// Where its report and what it complains about lie, but for their endings.
     stem: PathBuf,
 }
 
@@ -35,14 +36,20 @@ pub(crate) enum Ended {
 }
 
 impl<'a> Review<'a> {
-    /// A review on a board that is not there yet.
+    /// A review on a board that is not there yet, in a file.
     pub(crate) fn new(trouble: &'a Trouble, name: &str) -> Self {
-        Self { trouble, stem: trouble.dir.path().join(name) }
+        let file = trouble.dir.path().join(name).with_extension("artel.db");
+        Self::on(trouble, name, format!("sqlite:{}", file.display()))
+    }
+
+    /// A review on a board that is not there yet, at this URL.
+    pub(crate) fn on(trouble: &'a Trouble, name: &str, board: String) -> Self {
+        Self { trouble, board, stem: trouble.dir.path().join(name) }
     }
 
     /// The URL of its board.
-    pub(crate) fn board(&self) -> String {
-        format!("sqlite:{}", self.file("artel.db").display())
+    pub(crate) fn board(&self) -> &str {
+        &self.board
     }
 
     /// Its report.
@@ -83,7 +90,7 @@ impl<'a> Review<'a> {
 
     fn command(&self) -> Command {
         let mut command = Command::new(PROGRAM);
-        command.args(["--project", PROJECT, "--board", &self.board(), "--patience", "2"]);
+        command.args(["--project", PROJECT, "--board", self.board(), "--patience", "2"]);
         command.arg("--scratch").arg(self.trouble.scratch());
         command.arg("--report").arg(self.file("md"));
         // The lines of its progress come between those that it says anyway.
