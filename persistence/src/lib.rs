@@ -30,6 +30,10 @@ mod redis;
 mod rows;
 #[cfg(any(feature = "postgres", feature = "redis"))]
 mod server;
+#[cfg(any(feature = "postgres", feature = "redis"))]
+mod sharing;
+#[cfg(any(feature = "postgres", feature = "redis"))]
+mod spreading;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod url;

@@ -11,9 +11,10 @@ use async_trait::async_trait;
 use artel_core::ids::{ActivationId, ArtifactId, CorrelationId, Epoch, Seq};
 use artel_core::log::{
     ActivationQuery, Append, ArtifactQuery, Claim, ClosedActivation, ClosedWork, ContentRow,
-    Description, Durability, Error, Head, Log, LookUp, LookedUp, Owner, Ownership, Page, Snapshot,
-    StoredArtifact,
+    Description, Durability, Error, Head, Log, LookUp, LookedUp, Owner, Ownership, Page, Share,
+    Snapshot, StoredArtifact,
 };
+use artel_core::names::ProgramName;
 use artel_core::record::Batch;
 use artel_core::time::Timestamp;
 
@@ -330,6 +331,10 @@ impl Log for FaultyLog {
 
     async fn disown(&self, epoch: Epoch) -> Result<(), Error> {
         self.inner()?.disown(epoch).await
+    }
+
+    fn share(&self, program: &ProgramName) -> Option<Arc<dyn Share>> {
+        self.inner().ok()?.share(program)
     }
 
     async fn append(&self, append: Append) -> Result<(), Error> {

@@ -16,11 +16,10 @@ use super::error::reading;
 use super::format::Answers;
 use super::mark;
 use super::open::{self, tag};
-use super::own::random;
 use super::settings::{self, facts};
 use super::target::Target;
 use crate::measured::{self, bytes, latency};
-use crate::server::Promise;
+use crate::server::{Promise, random};
 
 /// How many connections a program with one board wants.
 const CONNECTIONS_WANTED: u64 = 2;
