@@ -339,3 +339,6 @@ impl Share for SharedBoard {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
