@@ -78,7 +78,8 @@ impl std::fmt::Debug for Program {
 }
 
 impl Program {
-    /// The same program, for another life of the board: which numbers it gave may have changed meanwhile.
+    /// The same program, for another life of the board: what others registered meanwhile has numbers too, and a
+    /// board that was removed and made anew has others.
     pub(crate) fn again(&self) -> Self {
         Self {
             agents: self.agents.clone(),

@@ -45,7 +45,7 @@ impl Board {
     /// When agents were declared wrongly. What goes wrong later, [`Shared::here`] tells.
     pub fn share(self) -> Result<Shared, StartError> {
         let (setup, program) = self.checked()?;
-        let (sender, here) = watch::channel(Here::Elsewhere);
+        let (sender, here) = watch::channel(Where::Elsewhere);
         let (stop, dropped) = (CancellationToken::new(), CancellationToken::new());
         let life = Life { setup, program, here: sender, stop: stop.clone() };
         let gone = dropped.clone();
@@ -66,13 +66,13 @@ impl Board {
 /// Dropping it ends that without ceremony, as a crash would; nothing is lost, but a board that somebody still has
 /// the [`Running`] of goes on until that is dropped too. [`shutdown`](Self::shutdown) ends it in order.
 pub struct Shared {
-    here: watch::Receiver<Here>,
+    here: watch::Receiver<Where>,
     stop: CancellationToken,
     dropped: CancellationToken,
 }
 
 #[derive(Clone)]
-enum Here {
+enum Where {
     Elsewhere,
     Here(Arc<Running>),
     Ended(Result<Shutdown, Arc<StartError>>),
@@ -96,8 +96,8 @@ impl Shared {
     #[must_use]
     pub fn running(&self) -> Option<Arc<Running>> {
         match &*self.here.borrow() {
-            Here::Here(running) => Some(running.clone()),
-            Here::Elsewhere | Here::Ended(_) => None,
+            Where::Here(running) => Some(running.clone()),
+            Where::Elsewhere | Where::Ended(_) => None,
         }
     }
 
@@ -113,10 +113,10 @@ impl Shared {
         let mut here = self.here.clone();
         loop {
             match &*here.borrow_and_update() {
-                Here::Elsewhere => {}
-                Here::Here(running) => return Ok(running.clone()),
-                Here::Ended(Ok(_)) => return Err(SharedEnded::ShutDown),
-                Here::Ended(Err(error)) => return Err(SharedEnded::Failed(error.clone())),
+                Where::Elsewhere => {}
+                Where::Here(running) => return Ok(running.clone()),
+                Where::Ended(Ok(_)) => return Err(SharedEnded::ShutDown),
+                Where::Ended(Err(error)) => return Err(SharedEnded::Failed(error.clone())),
             }
             if here.changed().await.is_err() {
                 return Err(SharedEnded::ShutDown);
@@ -132,7 +132,7 @@ impl Shared {
     pub async fn shutdown(mut self) -> Shutdown {
         self.stop.cancel();
         loop {
-            if let Here::Ended(ended) = &*self.here.borrow_and_update() {
+            if let Where::Ended(ended) = &*self.here.borrow_and_update() {
                 return ended.clone().unwrap_or_default();
             }
             if self.here.changed().await.is_err() {
@@ -158,7 +158,7 @@ impl Drop for Shared {
 struct Life {
     setup: Setup,
     program: Program,
-    here: watch::Sender<Here>,
+    here: watch::Sender<Where>,
     stop: CancellationToken,
 }
 
@@ -186,7 +186,7 @@ impl Life {
         } else {
             self.close().await;
         }
-        self.here.send_replace(Here::Ended(ended.map_err(Arc::new)));
+        self.here.send_replace(Where::Ended(ended.map_err(Arc::new)));
     }
 
     async fn run(&mut self, share: &mut Option<Arc<dyn Share>>) -> Result<Shutdown, StartError> {
@@ -202,9 +202,9 @@ impl Life {
                 self.setup.log = log;
                 *share = self.setup.log.share(&self.setup.program);
             }
-            self.here.send_replace(Here::Here(running.clone()));
+            self.here.send_replace(Where::Here(running.clone()));
             let end = self.end(&running, share.as_deref()).await;
-            self.here.send_replace(Here::Elsewhere);
+            self.here.send_replace(Where::Elsewhere);
             if let (End::Stop, Some(share)) = (&end, &share) {
                 share.retire();
             }

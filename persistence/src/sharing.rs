@@ -339,6 +339,3 @@ impl Share for SharedBoard {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

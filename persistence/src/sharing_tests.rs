@@ -14,9 +14,10 @@ use uuid::Uuid;
 use artel_core::ids::{Epoch, ProcessId};
 use artel_core::log::{Error, Share};
 
-use super::{Other, SharedBoard};
 use crate::keeper::{Answer, Beat, Held, Keeper, Keepers, Renewals};
 use crate::owning::Owning;
+use crate::server::random;
+use crate::sharing::{Other, SharedBoard};
 use crate::spreading::Member;
 
 /// How long a board is owned without being renewed.
@@ -133,7 +134,7 @@ impl Process {
             }
             self.world.owners.lock().unwrap().insert(board, self.number);
             self.world.taken.lock().unwrap().push((board, self.number));
-            let (token, epoch) = (super::random(), Epoch(1));
+            let (token, epoch) = (random(), Epoch(1));
             let until = Instant::now() + TIME;
             assert!(owning.take((epoch, ProcessId::from_bytes([1; 16])), (token, until)));
             let held = Held { token, board: name.as_str().into(), time: TIME };
