@@ -145,16 +145,26 @@ fn names<'a>(boards: impl IntoIterator<Item = &'a Arc<str>>) -> String {
     boards.into_iter().map(|board| &**board).collect::<Vec<_>>().join(BETWEEN)
 }
 
+/// The boards that a process told of.
+pub(super) fn boards(names: &str) -> impl Iterator<Item = &str> {
+    names.split(BETWEEN).filter(|name| !name.is_empty())
+}
+
+/// What the keys of the processes that share boards begin with.
+pub(super) fn processes(target: &Target) -> String {
+    target.keys(TAG)
+}
+
 fn other(answers: Answers<'_>, told: Value) -> Result<Other, Error> {
     let [token, wants, owns, left] = answers.fields(told)?;
     let token = answers.string(token)?;
     let token = Uuid::parse_str(&token);
     let token = token.map_err(|_| answers.damaged("a process has a token that is none"))?;
-    let boards = |names: Value| -> Result<_, Error> {
+    let told = |names: Value| -> Result<_, Error> {
         let names = answers.string(names)?;
-        Ok(names.split(BETWEEN).filter(|name| !name.is_empty()).map(Arc::from).collect())
+        Ok(boards(&names).map(Arc::from).collect())
     };
-    let member = Member { wants: boards(wants)?, owns: boards(owns)? };
+    let member = Member { wants: told(wants)?, owns: told(owns)? };
     let left = u64::try_from(answers.integer(left)?).unwrap_or_default();
     Ok(Other { token, member, left: Duration::from_millis(left) })
 }
@@ -162,7 +172,7 @@ fn other(answers: Answers<'_>, told: Value) -> Result<Other, Error> {
 /// The one of a server, which all logs there share.
 pub(super) fn keeper(target: &Target, link: &Arc<Line>) -> Arc<Keeper> {
     Keeper::of(&KEEPERS, target.server(), || {
-        let (place, keys) = (target.place(), target.keys(TAG));
+        let (place, keys) = (target.place(), processes(target));
         Box::new(Server { place, keys, link: link.clone() })
     })
 }

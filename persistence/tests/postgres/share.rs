@@ -7,8 +7,10 @@ use futures_util::future::join_all;
 use sqlx::Row;
 use tokio::time::timeout;
 
+use artel_core::finding::Code;
 use artel_core::log::{Error, Log, Share};
 use artel_core::names::ProgramName;
+use artel_testkit::VirtualClock;
 use artel_testkit::conformance::NewBoard;
 use artel_testkit::conformance::factory::claim;
 
@@ -85,7 +87,7 @@ async fn the_renewal_tells_of_shared_boards() {
     }
 }
 
-/// POSTGRES-17: whose turn it is knows the process with fewer boards, which is given one over. Who leaves is not among
+/// POSTGRES-17, DOCTOR-1: whose turn it is knows the process with fewer boards, which is given one over. Who leaves is not among
 /// the live ones any more; who died goes after an hour.
 #[tokio::test]
 async fn a_board_is_given_over_to_who_has_fewer() {
@@ -121,6 +123,13 @@ async fn a_board_is_given_over_to_who_has_fewer() {
             () = async { while told(&schema).await.iter().any(|(.., owns)| *owns != 1) {} } => {}
         }
         assert_eq!(told(&schema).await.len(), 2);
+        let url = format!("{}?schema={schema}&board=b0", SERVER.url());
+        let findings = artel_persistence::examine(&url, &VirtualClock::default()).await.unwrap();
+        let sharing = findings.iter().find(|finding| finding.code == Code::Sharing).unwrap();
+        let says =
+            format!("2 live processes share boards of schema `{schema}`: `postgres` (process ");
+        assert!(sharing.found.starts_with(&says), "{sharing:?}");
+        assert!(sharing.found.ends_with("runs 1 of 2"), "{sharing:?}");
     };
     tokio::select! {
         () = kept => panic!("it was lost"),

@@ -7,8 +7,10 @@ use futures_util::future::join_all;
 use redis::cmd;
 use tokio::time::timeout;
 
+use artel_core::finding::Code;
 use artel_core::log::{Error, Log, Share};
 use artel_core::names::ProgramName;
+use artel_testkit::VirtualClock;
 use artel_testkit::conformance::NewBoard;
 use artel_testkit::conformance::factory::claim;
 use artel_testkit::servers::RedisServer;
@@ -101,7 +103,7 @@ async fn a_renewal_and_a_word_for_all_shared_boards() {
     assert!((3..10).contains(&calls), "{calls} scripts for three renewals of 20 boards");
 }
 
-/// REDIS-14, REDIS-9: whose turn it is knows the process with fewer boards, which is given one over; on a cluster too.
+/// REDIS-14, REDIS-9, DOCTOR-1: whose turn it is knows the process with fewer boards, which is given one over; on a cluster too.
 #[tokio::test]
 async fn a_board_is_given_over_to_who_has_fewer() {
     for server in [SERVER.url(), CLUSTER.url()] {
@@ -126,6 +128,14 @@ async fn a_board_is_given_over_to_who_has_fewer() {
         let taken = async {
             let (log, share) = &second[0];
             take(log, &**share).await;
+            let url = format!("{server}?prefix={prefix}&board=b0");
+            let findings =
+                artel_persistence::examine(&url, &VirtualClock::default()).await.unwrap();
+            let sharing = findings.iter().find(|finding| finding.code == Code::Sharing).unwrap();
+            let says =
+                format!("2 live processes share boards of prefix `{prefix}`: `test` (process ");
+            assert!(sharing.found.starts_with(&says), "{sharing:?}");
+            assert!(sharing.found.contains("runs 1 of 2"), "{sharing:?}");
         };
         tokio::select! {
             () = first[1].0.keep() => panic!("it was lost"),
