@@ -8,6 +8,7 @@
     clippy::panic,
     reason = "test code: a failed expectation is a failed test"
 )]
+#![expect(clippy::print_stdout, reason = "a life tells its test what becomes of it")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

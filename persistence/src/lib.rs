@@ -32,7 +32,8 @@ mod rows;
 mod server;
 #[cfg(any(feature = "postgres", feature = "redis"))]
 mod sharing;
-#[cfg(all(test, any(feature = "postgres", feature = "redis")))]
+#[cfg(test)]
+#[cfg(any(feature = "postgres", feature = "redis"))]
 mod sharing_tests;
 #[cfg(any(feature = "postgres", feature = "redis"))]
 mod spreading;
