@@ -107,6 +107,9 @@ pub enum StartError {
         #[source]
         source: log::Error,
     },
+    /// Another process took the board over while it was starting.
+    #[error("another process took the board over while it was starting: {0}")]
+    Lost(Arc<str>),
     /// The board stopped while it was starting.
     #[error("the board stopped while it was starting: {0}")]
     Stopped(Arc<str>),

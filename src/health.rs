@@ -62,7 +62,7 @@ impl Health {
             Status::Away(Away { since, why }) => {
                 Self::Unavailable { since: *since, why: why.clone() }
             }
-            Status::Stopped(why) => Self::Stopped { why: why.clone() },
+            Status::Stopped { why, .. } => Self::Stopped { why: why.clone() },
         }
     }
 }

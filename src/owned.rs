@@ -40,8 +40,7 @@ impl Owned {
                 Ok(ownership) => break ownership.head,
                 // Whoever had it when it was asked for, and was gone when that one's name was, has no process.
                 Err(Error::Owned { owner, .. })
-                    if (owner.program == name || owner.pid.is_none())
-                        && Instant::now() < until =>
+                    if (owner.program == name || owner.pid.is_none()) && Instant::now() < until =>
                 {
                     sleep(ROUND).await;
                 }

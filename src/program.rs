@@ -78,6 +78,20 @@ impl std::fmt::Debug for Program {
 }
 
 impl Program {
+    /// The same program, for another life of the board: what others registered meanwhile has numbers too, and a
+    /// board that was removed and made anew has others.
+    pub(crate) fn again(&self) -> Self {
+        Self {
+            agents: self.agents.clone(),
+            groups: self.groups.clone(),
+            dependencies: self.dependencies.clone(),
+            types: self.types.clone(),
+            #[cfg(feature = "webhooks")]
+            receivers: self.receivers.clone(),
+            numbers: OnceLock::new(),
+        }
+    }
+
     /// Takes up the numbers that the board gave to what this program has.
     pub(crate) fn number(&self, state: &State) {
         let mut numbers = Numbers::default();

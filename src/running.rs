@@ -259,13 +259,18 @@ impl Running {
     /// # Cancel safety
     /// Safe to drop.
     pub async fn stopped(&self) -> String {
+        self.ended().await.0.to_string()
+    }
+
+    /// Waits as [`stopped`](Self::stopped) does, and says too whether the board is another process's.
+    pub(crate) async fn ended(&self) -> (Arc<str>, bool) {
         let mut status = self.parts.committer.status();
         loop {
-            if let crate::committer::Status::Stopped(why) = &*status.borrow_and_update() {
-                return why.to_string();
+            if let crate::committer::Status::Stopped { why, lost } = &*status.borrow_and_update() {
+                return (why.clone(), *lost);
             }
             if status.changed().await.is_err() {
-                return "its committer is gone".to_owned();
+                return ("its committer is gone".into(), false);
             }
         }
     }

@@ -44,8 +44,33 @@ impl Running {
     /// # Cancel safety
     /// Dropped before it returns, the board stops as if it had been dropped itself.
     pub async fn shutdown(self) -> Shutdown {
+        self.shut_down().await
+    }
+
+    /// Shuts down what others may have a handle to.
+    pub(crate) async fn shut_down(&self) -> Shutdown {
         let deadline = Instant::now() + DEADLINE;
         let mut stages = Stages { began: Instant::now() };
+        let mut done = self.give_up(deadline, &mut stages).await;
+        // Letting go of what nobody uses any more needs a moment even where the deadline is over.
+        let last = deadline.max(Instant::now() + LAST);
+        let let_go = timeout_at(last, self.parts.setup.log.close()).await;
+        if let_go.is_err() {
+            tracing::error!("the log did not close in time; it is free when this process ends");
+        }
+        stages.end("log");
+        done.complete &= let_go.is_ok();
+        done
+    }
+
+    /// Stops the board as a shutdown does, and keeps its log open: what others take over at once, this process may
+    /// take over again. Where it is not complete, the log has to be closed all the same.
+    pub(crate) async fn hand_over(&self) -> Shutdown {
+        let mut stages = Stages { began: Instant::now() };
+        self.give_up(Instant::now() + DEADLINE, &mut stages).await
+    }
+
+    async fn give_up(&self, deadline: Instant, stages: &mut Stages) -> Shutdown {
         self.stop_intake();
         stages.end("intake");
         self.parts.tasks.stopping().cancel();
@@ -61,14 +86,7 @@ impl Running {
             self.parts.committer.abandon();
         }
         stages.end("committer");
-        // Letting go of what nobody uses any more needs a moment even where the deadline is over.
-        let last = deadline.max(Instant::now() + LAST);
-        let let_go = timeout_at(last, self.parts.setup.log.close()).await;
-        if let_go.is_err() {
-            tracing::error!("the log did not close in time; it is free when this process ends");
-        }
-        stages.end("log");
-        Shutdown { released, complete: closed.is_ok() && let_go.is_ok() }
+        Shutdown { released, complete: closed.is_ok() }
     }
 
     /// Lets attempts end, then stops them; returns how many were given back.

@@ -14,7 +14,7 @@ use crate::running::Running;
 use crate::start;
 
 /// How long until a log that is away is looked at again, and a board that somebody else was faster to own.
-const PAUSE: Duration = Duration::from_millis(500);
+pub(crate) const PAUSE: Duration = Duration::from_millis(500);
 
 impl Board {
     /// Starts the board as [`start`](Self::start) does, as soon as no other process owns it: at once where
@@ -37,7 +37,7 @@ impl Board {
         loop {
             until_free(&setup.log).await?;
             match start::start(setup.clone(), &program).await {
-                Err(StartError::TakeOver(error)) if is_for_now(&error) => sleep(PAUSE).await,
+                Err(error) if is_for_now(&error) => sleep(PAUSE).await,
                 started => return started,
             }
         }
@@ -45,7 +45,7 @@ impl Board {
 }
 
 /// Waits until nobody owns the board.
-async fn until_free(log: &Arc<dyn Log>) -> Result<(), StartError> {
+pub(crate) async fn until_free(log: &Arc<dyn Log>) -> Result<(), StartError> {
     let mut told = false;
     loop {
         match log.owned_for().await {
@@ -75,16 +75,15 @@ async fn tell(log: &Arc<dyn Log>) {
 }
 
 /// Whether the board may be taken over later.
-const fn is_for_now(error: &TakeOverError) -> bool {
+pub(crate) const fn is_for_now(error: &StartError) -> bool {
     match error {
-        TakeOverError::Own(error) => {
+        StartError::Lost(_) => true,
+        StartError::TakeOver(TakeOverError::Own(error)) => {
             matches!(error, log::Error::Owned { .. } | log::Error::Unavailable { .. })
         }
-        TakeOverError::Load(LoadError::Read { source, .. }) => {
+        StartError::TakeOver(TakeOverError::Load(LoadError::Read { source, .. })) => {
             matches!(source, log::Error::Unavailable { .. })
         }
-        TakeOverError::Load(_)
-        | TakeOverError::Regressed { .. }
-        | TakeOverError::Adopted { .. } => false,
+        _ => false,
     }
 }

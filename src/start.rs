@@ -86,7 +86,7 @@ async fn attempt(setup: &Setup, program: &Arc<Program>) -> Result<Running, Start
     if let Err(error) = register(&parts.committer, setup, program).await {
         // The board is given up whole: what was declared wrongly can be mended and started again.
         let _ = parts.committer.close().await;
-        return Err(error);
+        return Err(or_lost(&parts.committer, error));
     }
     #[cfg(feature = "webhooks")]
     spawn_courier(&parts, (run.clock.clone(), run.debts.clone()), run.board, client);
@@ -103,8 +103,16 @@ async fn attempt(setup: &Setup, program: &Arc<Program>) -> Result<Running, Start
     }
     let open = OpenSession { session: parts.session, process, slots: setup.slots };
     let opened = parts.committer.owed(command(setup, Request::OpenSession(open))).await;
-    opened.map_err(stopped)?;
+    opened.map_err(stopped).map_err(|error| or_lost(&parts.committer, error))?;
     Ok(Running::new(parts))
+}
+
+/// What became of a start that failed, or that another process owns the board.
+fn or_lost(committer: &Committer, error: StartError) -> StartError {
+    match &*committer.status().borrow() {
+        committer::Status::Stopped { why, lost: true } => StartError::Lost(why.clone()),
+        _ => error,
+    }
 }
 
 /// What is started once a board is wired together.

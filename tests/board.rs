@@ -26,6 +26,7 @@ mod board {
     mod regress;
     mod restart;
     mod set_up;
+    mod share;
     mod shutdown;
     mod snapshots;
     mod stand_by;

@@ -67,7 +67,7 @@ A reader that leaves early, such as `head`, is no error.
 ";
 
 /// Each verb, and what it answers.
-const ANSWERS: [(&str, &str); 32] = [
+const ANSWERS: [(&str, &str); 33] = [
     ("board show", "board"),
     ("board verify", "verified"),
     ("board hash", "board hash"),

@@ -342,8 +342,8 @@ async fn a_bench_on_redis_writes_the_same_entries_twice_and_leaves_none() {
     a_bench_writes_the_same_twice_and_leaves_none(&url).await;
     artel::remove(&url).await.unwrap();
     // Neither the board nor the bare loop has left a key.
-    let client = redis::Client::open(server.url()).unwrap();
+    let client = ::redis::Client::open(server.url()).unwrap();
     let mut connection = client.get_connection().unwrap();
-    let left: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut connection).unwrap();
+    let left: Vec<String> = ::redis::cmd("KEYS").arg("*").query(&mut connection).unwrap();
     assert_eq!(left, Vec::<String>::new());
 }

@@ -99,6 +99,8 @@ pub enum Code {
     BoardSize,
     /// Who owns the board, and until when.
     Ownership,
+    /// Which live processes share boards.
+    Sharing,
     /// Work of agents that no program registers.
     Registration,
     /// What somebody paused.
@@ -109,7 +111,7 @@ pub enum Code {
 
 impl Code {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::File,
         Self::JournalMode,
         Self::WriteAhead,
@@ -127,6 +129,7 @@ impl Code {
         Self::Board,
         Self::BoardSize,
         Self::Ownership,
+        Self::Sharing,
         Self::Registration,
         Self::Paused,
         Self::DeadLetters,
@@ -251,6 +254,12 @@ const DESCRIBED: [Described; Code::ALL.len()] = [
         "ownership",
         "who owns the board, and until when",
         Some("an owner did not give the board up, and nobody has taken it over"),
+        None,
+    ),
+    (
+        "sharing",
+        "which live processes share boards of the schema or prefix, and how many each of them runs",
+        None,
         None,
     ),
     (

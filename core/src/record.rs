@@ -165,7 +165,8 @@ impl Batch {
         }
         let spans = decisions.iter().map(Decision::span);
         let events = spans.fold(0, u64::saturating_add);
-        if last.get().checked_sub(first.get()).and_then(|more| more.checked_add(1)) != Some(events) {
+        if last.get().checked_sub(first.get()).and_then(|more| more.checked_add(1)) != Some(events)
+        {
             return Err(Error::Count { first, last, events });
         }
         Ok(decisions)

@@ -1,5 +1,6 @@
 //! Renewing ownerships: in one go for all boards of this process on one server, whichever log asks. Whoever
-//! came first does it for all; when it goes, the next one does.
+//! came first does it for all; when it goes, the next one does. Where boards are shared with other processes, the
+//! same call tells of this one, and hears of the others.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
@@ -7,21 +8,26 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
 use artel_core::log::Error;
 
 use crate::owning::{Owning, same};
+use crate::sharing::{Due, Other, Sharing, Told};
 
 /// An ownership is renewed when a third of its time is over.
-const PARTS: u32 = 3;
+pub(crate) const PARTS: u32 = 3;
 /// How long whoever waits for a board waits at most until it looks again.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long past the end of an ownership it looks.
 const PAST: Duration = Duration::from_millis(5);
 /// How long it waits when there is nothing to renew, and after a renewal that failed.
 const PAUSE: Duration = Duration::from_millis(250);
+/// How much sooner than it is due an ownership is renewed where the server is told something anyway.
+const SLACK: Duration = Duration::from_millis(100);
+/// How long an answer may take where no ownership depends on it.
+const ANSWER_MAX: Duration = Duration::from_secs(5);
 
 /// An ownership that is to be renewed.
 #[derive(Clone, Debug)]
@@ -44,12 +50,36 @@ pub(crate) fn wait_for(left: Duration) -> Duration {
     (left + PAST).min(LOOK_EVERY)
 }
 
-/// A server on which ownerships are renewed.
+/// What a server is told at once.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Beat {
+    /// The ownerships that are renewed.
+    pub(crate) held: Vec<Held>,
+    /// What this process tells of itself, where it shares boards with others.
+    pub(crate) told: Option<Told>,
+}
+
+/// What a server says to that.
+#[derive(Debug, Default)]
+pub(crate) struct Answer {
+    /// What was still somebody's, and is renewed, by token.
+    pub(crate) renewed: Vec<Uuid>,
+    /// The other live processes, if this one told of itself, and they could be heard.
+    pub(crate) others: Option<Vec<Other>>,
+}
+
+/// A server on which ownerships are renewed, and boards shared. An answer that takes longer than the limit is
+/// an error.
 #[async_trait]
 pub(crate) trait Renewals: Send + Sync {
-    /// Renews what is still somebody's, and says by token what was. An answer that takes longer than this limit
-    /// is an error.
-    async fn renew(&self, held: &[Held], limit: Duration) -> Result<Vec<Uuid>, Error>;
+    /// Renews, and tells, in one go.
+    async fn beat(&self, beat: &Beat, limit: Duration) -> Result<Answer, Error>;
+
+    /// The live processes but for this one.
+    async fn look(&self, token: Uuid, limit: Duration) -> Result<Vec<Other>, Error>;
+
+    /// A process is not there any more.
+    async fn leave(&self, token: Uuid, limit: Duration) -> Result<(), Error>;
 }
 
 /// The keepers of this process, by server.
@@ -60,6 +90,7 @@ pub(crate) struct Keeper {
     server: Box<dyn Renewals>,
     turn: Semaphore,
     owned: Mutex<BTreeMap<Uuid, (Held, Arc<Owning>)>>,
+    pub(crate) sharing: Sharing,
 }
 
 impl Keeper {
@@ -74,18 +105,20 @@ impl Keeper {
         if let Some(keeper) = keepers.get(&server).and_then(Weak::upgrade) {
             return keeper;
         }
-        let turn = Semaphore::new(1);
-        let keeper = Arc::new(Self { server: renewals(), turn, owned: Mutex::default() });
+        let (turn, sharing) = (Semaphore::new(1), Sharing::new());
+        let keeper = Arc::new(Self { server: renewals(), turn, owned: Mutex::default(), sharing });
         keepers.insert(server, Arc::downgrade(&keeper));
         keeper
     }
 
     pub(crate) fn remember(&self, held: Held, owning: &Arc<Owning>) {
         self.owned().insert(held.token, (held, owning.clone()));
+        self.sharing.changed();
     }
 
     pub(crate) fn forget(&self, owning: &Arc<Owning>) {
         self.owned().retain(|_, (_, one)| !same(one, owning));
+        self.sharing.changed();
     }
 
     /// Renews all ownerships until the one that is asked for, which lasts for so long, is over.
@@ -94,42 +127,95 @@ impl Keeper {
     /// May be dropped at any time: whoever asks next goes on.
     pub(crate) async fn keep(&self, owning: &Owning, time: Duration) {
         tokio::select! {
-            () = self.renew_always() => {}
+            () = self.go_on() => {}
             () = over(owning, time) => {}
         }
     }
 
-    async fn renew_always(&self) {
+    /// Renews all ownerships, and tells and hears of what is shared, for as long as it is polled: one of those
+    /// who ask does so for all of them.
+    ///
+    /// # Cancel safety
+    /// May be dropped at any time: whoever asks next goes on.
+    pub(crate) async fn go_on(&self) {
         let Ok(_turn) = self.turn.acquire().await else { return };
-        let mut pause = self.pause();
-        let mut failed = false;
+        let mut failures = 0;
+        let mut not_before = None;
         loop {
-            sleep(pause).await;
-            let renewed = self.renew().await;
-            pause = match (&renewed, failed) {
-                (Ok(()), _) => self.pause(),
+            let (at, looks) = self.next();
+            tokio::select! {
+                () = sleep_until(not_before.map_or(at, |not_before| at.max(not_before))) => {}
+                () = self.sharing.news() => continue,
+            }
+            let done = if looks { self.look().await } else { self.beat().await };
+            failures = if done.is_ok() { 0 } else { failures + 1 };
+            not_before = match failures {
+                0 => None,
                 // The connection may have been lost since it was used last: another one is tried at once.
-                (Err(_), false) => Duration::ZERO,
-                (Err(_), true) => self.pause().min(PAUSE),
+                1 => Some(Instant::now()),
+                _ => Some(Instant::now() + self.limit().min(PAUSE)),
             };
-            failed = renewed.is_err();
         }
     }
 
-    /// How long until something has to be renewed, as a part of the shortest time.
-    fn pause(&self) -> Duration {
-        let shortest = self.owned().values().map(|(held, _)| held.time / PARTS).min();
-        shortest.unwrap_or(PAUSE)
+    /// When something is to be done next, and whether that is no more than a look.
+    fn next(&self) -> (Instant, bool) {
+        let Due { tell, look } = self.sharing.due();
+        let beat = [self.due(), tell].into_iter().flatten().min();
+        let beat = beat.unwrap_or_else(|| Instant::now() + PAUSE);
+        match look {
+            Some(look) if look < beat => (look, true),
+            Some(_) | None => (beat, false),
+        }
     }
 
-    async fn renew(&self) -> Result<(), Error> {
-        let held: Vec<Held> = self.owned().values().map(|(held, _)| held.clone()).collect();
-        if held.is_empty() {
+    /// When the first ownership is to be renewed: when a third of its time is over.
+    fn due(&self) -> Option<Instant> {
+        let due = |(held, owning): &(Held, Arc<Owning>)| {
+            owning.until().and_then(|until| until.checked_sub(held.time / PARTS * (PARTS - 1)))
+        };
+        self.owned().values().filter_map(due).min()
+    }
+
+    /// As long as until the next renewal: where that needs another connection, it comes in time.
+    fn limit(&self) -> Duration {
+        let held = self.owned().values().map(|(held, _)| held.time / PARTS).min();
+        held.unwrap_or(ANSWER_MAX)
+    }
+
+    async fn beat(&self) -> Result<(), Error> {
+        let asked = Instant::now();
+        let told = self.sharing.tell();
+        let is_due = self.due().is_some_and(|due| due <= asked + SLACK);
+        let held: Vec<Held> = if is_due {
+            self.owned().values().map(|(held, _)| held.clone()).collect()
+        } else {
+            Vec::new()
+        };
+        if held.is_empty() && told.is_none() {
             return Ok(());
         }
-        let asked = Instant::now();
-        // As long as until the next one: where that needs another connection, it comes in time.
-        let renewed = self.server.renew(&held, self.pause()).await?;
+        let beat = Beat { held, told };
+        let Answer { renewed, others } = match self.server.beat(&beat, self.limit()).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                self.sharing.failed();
+                return Err(error);
+            }
+        };
+        self.renewed(beat.held, &renewed, asked);
+        match (beat.told, others) {
+            (Some(told), Some(others)) => {
+                self.sharing.was_told(told.member, asked);
+                self.sharing.heard(others);
+            }
+            (Some(_), None) => self.sharing.failed(),
+            (None, _) => {}
+        }
+        Ok(())
+    }
+
+    fn renewed(&self, held: Vec<Held>, renewed: &[Uuid], asked: Instant) {
         let mut owned = self.owned();
         for Held { token, time, .. } in held {
             if renewed.contains(&token) {
@@ -140,7 +226,24 @@ impl Keeper {
                 owning.lost(token);
             }
         }
-        Ok(())
+    }
+
+    async fn look(&self) -> Result<(), Error> {
+        match self.server.look(self.sharing.token(), self.limit()).await {
+            Ok(others) => {
+                self.sharing.heard(others);
+                Ok(())
+            }
+            Err(error) => {
+                self.sharing.failed();
+                Err(error)
+            }
+        }
+    }
+
+    /// Takes this process from the live ones; where that fails, it counts until its time is over.
+    pub(crate) async fn leave(&self) {
+        let _ = self.server.leave(self.sharing.token(), ANSWER_MAX).await;
     }
 
     fn owned(&self) -> MutexGuard<'_, BTreeMap<Uuid, (Held, Arc<Owning>)>> {

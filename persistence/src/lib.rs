@@ -30,6 +30,13 @@ mod redis;
 mod rows;
 #[cfg(any(feature = "postgres", feature = "redis"))]
 mod server;
+#[cfg(any(feature = "postgres", feature = "redis"))]
+mod sharing;
+#[cfg(test)]
+#[cfg(any(feature = "postgres", feature = "redis"))]
+mod sharing_tests;
+#[cfg(any(feature = "postgres", feature = "redis"))]
+mod spreading;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod url;

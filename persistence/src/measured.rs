@@ -21,6 +21,33 @@ fn ms(time: Duration) -> String {
     format!("{:.2} ms", time.as_secs_f64() * 1e3)
 }
 
+/// A live process that shares boards: what it is called, its number, and how many boards it runs and wants.
+#[cfg(any(feature = "postgres", feature = "redis"))]
+pub(crate) type Sharer = (String, i64, u64, u64);
+
+/// How many processes are named at most.
+#[cfg(any(feature = "postgres", feature = "redis"))]
+const SHARERS_NAMED_MAX: usize = 10;
+
+/// Which live processes share boards of a place.
+#[cfg(any(feature = "postgres", feature = "redis"))]
+pub(crate) fn sharing(place: &str, mut sharers: Vec<Sharer>) -> Finding {
+    sharers.sort();
+    let named = sharers.iter().take(SHARERS_NAMED_MAX);
+    let named = named.map(|(program, pid, owns, wants)| {
+        format!("`{program}` (process {pid} on its machine) runs {owns} of {wants}")
+    });
+    let found = match (sharers.len(), named.collect::<Vec<_>>().join(", ")) {
+        (0, _) => format!("no live process shares boards of {place}"),
+        (1, named) => format!("1 live process shares boards of {place}: {named}"),
+        (all @ ..=SHARERS_NAMED_MAX, named) => {
+            format!("{all} live processes share boards of {place}: {named}")
+        }
+        (all, named) => format!("{all} live processes share boards of {place}: {named}, and more"),
+    };
+    Finding::ok(Code::Sharing, found)
+}
+
 /// What commits took that were timed, at least one.
 pub(crate) fn latency(took: &mut [Duration], waits_for: &str) -> Finding {
     took.sort_unstable();

@@ -68,6 +68,11 @@ impl Owning {
         self.state().until
     }
 
+    /// Whether a board is owned, and nobody else may own it by now.
+    pub(crate) fn lasts(&self) -> bool {
+        self.state().until.is_some_and(|until| until > Instant::now())
+    }
+
     /// Waits until it is over, by the time of the last renewal or because somebody else has the board; not
     /// longer than to some moment.
     pub(crate) async fn over(&self, latest: Instant) {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use artel_core::log::Durability;
 
 /// The board of a URL that names none.
@@ -60,4 +62,13 @@ pub(crate) fn promise_of(value: &str) -> Result<Promise, String> {
         "process" => Ok(Promise::Process),
         _ => Err(format!("`durability` is `{value}`; it may be `host` or `process`")),
     }
+}
+
+/// A token or a name that nobody else has.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "no simulation has a server, and nothing of this is in a log"
+)]
+pub(crate) fn random() -> Uuid {
+    Uuid::new_v4()
 }

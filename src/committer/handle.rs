@@ -126,7 +126,11 @@ pub(crate) enum Status {
     /// It does not, until its log has taken an append of a new ownership.
     Away(Away),
     /// It does not, and will not.
-    Stopped(Arc<str>),
+    Stopped {
+        why: Arc<str>,
+        /// Whether another process has the board, or has had it since: nothing else is wrong.
+        lost: bool,
+    },
 }
 
 /// Since when, and why, a board does not answer.
@@ -275,13 +279,13 @@ impl Committer {
 
     /// What was seen was thrown away by a recovery: look again, unless the board stopped.
     fn interrupted(&self) -> Result<(), Failure> {
-        let stopped = matches!(&*self.status.borrow(), Status::Stopped(_));
+        let stopped = matches!(&*self.status.borrow(), Status::Stopped { .. });
         if stopped { Err(self.stopped()) } else { Ok(()) }
     }
 
     fn stopped(&self) -> Failure {
         match &*self.status.borrow() {
-            Status::Stopped(why) => Failure::Stopped(why.clone()),
+            Status::Stopped { why, .. } => Failure::Stopped(why.clone()),
             Status::Open | Status::Away(_) => Failure::Stopped("it was closed".into()),
         }
     }

@@ -105,6 +105,8 @@ pub(super) struct Trouble {
     wait: Duration,
     /// When the board went away that has not come back yet.
     away: Option<Instant>,
+    /// Whether another process has the board, or has had it since.
+    pub(super) lost: bool,
 }
 
 impl Trouble {
@@ -192,6 +194,10 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
         let refused = matches!(error, log::Error::Unstorable { .. });
         let fenced =
             matches!(error, log::Error::Fenced { .. }).then(|| Arc::from(error.to_string()));
+        if let log::Error::Fenced { epoch, newest } = error {
+            // A log that went back may have forgotten an epoch, and fences its owner too.
+            self.trouble.lost = newest > epoch;
+        }
         // A refusal says what is wrong; otherwise the same may go wrong again at once.
         let wait = if refused { Duration::ZERO } else { self.trouble.again() };
         // What the board said to itself is said anew by the new ownership.
@@ -278,6 +284,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
                 // Somebody else has the board: this process lost it, and must not wait to take it back.
                 Err(TakeOverError::Own(error @ log::Error::Owned { .. })) => {
                     tracing::error!(%error, "the board has another owner; this one steps down");
+                    self.trouble.lost = true;
                     return Err(self.step_down(error.to_string().into()).await);
                 }
                 Err(TakeOverError::Own(error)) if error.retryable() => {

@@ -88,6 +88,8 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
 
     /// Writes down what others have to know of why the board stops, and says it.
     pub(super) async fn give_up(&mut self, error: TakeOverError) -> Arc<str> {
+        // It is not to be had back, whoever has it.
+        self.trouble.lost = false;
         if let TakeOverError::Regressed { known, .. } = error {
             self.mark_regressed(known).await;
         }

@@ -304,7 +304,8 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
 
     /// The board answers no more. What was decided and not appended is refused.
     fn stop(&mut self, why: &Arc<str>) {
-        self.inbox.status.send_replace(Status::Stopped(why.clone()));
+        let (why, lost) = (why.clone(), self.trouble.lost);
+        self.inbox.status.send_replace(Status::Stopped { why: why.clone(), lost });
         self.inbox.close();
         let building = std::mem::take(&mut self.engine.building);
         let again = std::mem::take(&mut self.again);
@@ -335,7 +336,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
 impl<R: Runner<Inputs = Cached>> Drop for Loop<R> {
     fn drop(&mut self) {
         // The loop stops before it ends; one that did not was cut off by a panic.
-        if !matches!(&*self.inbox.status.borrow(), Status::Stopped(_)) {
+        if !matches!(&*self.inbox.status.borrow(), Status::Stopped { .. }) {
             self.stop(&Arc::from("its committer panicked"));
         }
     }

@@ -11,9 +11,10 @@ use async_trait::async_trait;
 use artel_core::ids::{ActivationId, ArtifactId, CorrelationId, Epoch, Seq};
 use artel_core::log::{
     ActivationQuery, Append, ArtifactQuery, Claim, ClosedActivation, ClosedWork, ContentRow,
-    Description, Durability, Error, Head, Log, LookUp, LookedUp, Owner, Ownership, Page, Snapshot,
-    StoredArtifact,
+    Description, Durability, Error, Head, Log, LookUp, LookedUp, Owner, Ownership, Page, Share,
+    Snapshot, StoredArtifact,
 };
+use artel_core::names::ProgramName;
 use artel_core::record::Batch;
 use artel_core::time::Timestamp;
 
@@ -45,6 +46,7 @@ struct Plan {
     snapshots_refused: u32,
     listings_refused: u32,
     read_from: Option<Seq>,
+    share: Option<Arc<dyn Share>>,
     appends: u64,
     largest: usize,
 }
@@ -100,6 +102,11 @@ impl FaultyLog {
     pub const fn lasting(mut self) -> Self {
         self.description.durability = Durability::Process;
         self
+    }
+
+    /// Says whose turn it is to own the board, in place of the log.
+    pub fn share_by(&self, share: Arc<dyn Share>) {
+        self.plan().share = Some(share);
     }
 
     /// What happens to the next appends, in order; to later ones, nothing.
@@ -334,6 +341,11 @@ impl Log for FaultyLog {
 
     async fn disown(&self, epoch: Epoch) -> Result<(), Error> {
         self.inner()?.disown(epoch).await
+    }
+
+    fn share(&self, program: &ProgramName) -> Option<Arc<dyn Share>> {
+        let told = self.plan().share.clone();
+        told.or_else(|| self.inner().ok()?.share(program))
     }
 
     async fn append(&self, append: Append) -> Result<(), Error> {

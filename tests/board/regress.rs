@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use artel::{LoadError, MemoryStore, Reader};
+use artel::{LoadError, MemoryStore, Reader, SharedEnded};
 use artel_core::ids::{CommandId, Seq};
 use artel_core::record::{Batch, Encoder, Place};
 use artel_testkit::{Fault, FaultyLog};
@@ -85,4 +85,33 @@ async fn a_log_that_went_back_stops_its_owner() {
         assert_eq!((after.seq, after.hash), (before.seq, before.hash), "{name}");
         assert_eq!(after.regressed, Some(known), "{name}");
     }
+}
+
+/// I1, OWN-9: a shared board whose log went back is not started again, and says why.
+#[tokio::test(start_paused = true)]
+async fn a_log_that_went_back_ends_its_sharing() {
+    let first = store();
+    let log = Arc::new(FaultyLog::new(first.open()));
+    let board = on(log.clone()).await;
+    board.type_of::<Order>();
+    let shared = board.share().unwrap();
+    let running = shared.here().await.unwrap();
+    for size in 0..3 {
+        running.publish(order(size)).await.unwrap();
+    }
+    let batches = first.open().read(Seq(1), usize::MAX).await.unwrap();
+    log.replace(regressed(batches, 0).await.open());
+    log.fail([Fault::Lost]);
+    running.publish(order(9)).await.unwrap_err();
+    running.stopped().await;
+    // Until it has noticed, it may still name the board that is stopped.
+    let ended = loop {
+        match shared.here().await {
+            Err(ended) => break ended,
+            Ok(_) => tokio::task::yield_now().await,
+        }
+    };
+    let SharedEnded::Failed(why) = &ended else { panic!("{ended:?}") };
+    assert!(why.to_string().contains("log regressed"), "{why}");
+    assert!(shared.running().is_none());
 }

@@ -8,13 +8,13 @@ use artel_testkit::{FaultyLog, SeededEntropy};
 
 use super::set_up::{Order, SECOND, end, order};
 
-fn store() -> MemoryStore {
+pub(crate) fn store() -> MemoryStore {
     let incarnation = artel::ids::Incarnation::new(uuid::Uuid::from_u64_pair(7, 7));
     let board = artel::names::BoardName::new("orders").unwrap();
     MemoryStore::new(CreateBoard { board, incarnation, dev: false })
 }
 
-async fn board(store: &MemoryStore, process: u64) -> (Board, Arc<FaultyLog>) {
+pub(crate) async fn board(store: &MemoryStore, process: u64) -> (Board, Arc<FaultyLog>) {
     let log = Arc::new(FaultyLog::new(store.open()));
     let entropy = Arc::new(SeededEntropy::new(process));
     let board = Board::builder("memory:").log(log.clone()).entropy(entropy).open().await.unwrap();

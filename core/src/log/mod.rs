@@ -19,8 +19,10 @@
 mod error;
 mod query;
 mod rows;
+mod share;
 mod told;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -32,6 +34,7 @@ pub use query::{
     StoredArtifact,
 };
 pub use rows::{ArtifactRow, ClosedActivation, ContentRow, Death, KeyRow, Outcome, Rows};
+pub use share::Share;
 pub use told::{Affected, NameRow, Named, OperationRow};
 
 use crate::hash::Hash;
@@ -102,6 +105,11 @@ pub trait Log: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// When the log cannot be reached; the ownership then ends with the process.
     async fn disown(&self, epoch: Epoch) -> Result<(), Error>;
+
+    /// Takes part in spreading boards over the live processes of a server, for as long as what this gives is
+    /// held; `program` is who does, as people are told. None where boards are not spread: in memory, and in a
+    /// file. Costs nothing by itself.
+    fn share(&self, program: &ProgramName) -> Option<Arc<dyn Share>>;
 
     /// Writes a batch with its rows: durably, all or nothing, at the very end of the log. The batch
     /// must continue the log: its `first` is one above the head, its `previous` the hash of the

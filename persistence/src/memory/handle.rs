@@ -10,9 +10,10 @@ use async_trait::async_trait;
 use artel_core::ids::{ActivationId, ArtifactId, CorrelationId, Epoch, Seq};
 use artel_core::log::{
     ActivationQuery, Append, ArtifactQuery, Claim, ClosedActivation, ClosedWork, ContentRow,
-    Description, Durability, Error, Head, Log, LookUp, LookedUp, Owner, Ownership, Page, Snapshot,
-    StoredArtifact,
+    Description, Durability, Error, Head, Log, LookUp, LookedUp, Owner, Ownership, Page, Share,
+    Snapshot, StoredArtifact,
 };
+use artel_core::names::ProgramName;
 use artel_core::record::Batch;
 use artel_core::time::Timestamp;
 
@@ -100,6 +101,10 @@ impl Log for MemoryLog {
     async fn disown(&self, epoch: Epoch) -> Result<(), Error> {
         own::disown(&mut *self.state()?, self.number, epoch);
         Ok(())
+    }
+
+    fn share(&self, _: &ProgramName) -> Option<Arc<dyn Share>> {
+        None
     }
 
     async fn append(&self, append: Append) -> Result<(), Error> {

@@ -47,6 +47,9 @@ const SIZE: &str = "SELECT (SELECT count(*) FROM board), \
      JOIN pg_namespace n ON n.oid = c.relnamespace \
      WHERE n.nspname = current_schema() AND c.relkind = 'r')";
 
+const SHARERS: &str = "SELECT program, pid, cardinality(owns)::bigint, cardinality(wants)::bigint FROM process \
+     WHERE until >= clock_timestamp()";
+
 /// Examines a server and a board on it. What keeps the rest from being looked at comes last.
 pub(crate) async fn examine(target: &Target, clock: &dyn Clock) -> Result<Vec<Finding>, Error> {
     let place = target.place();
@@ -234,7 +237,12 @@ async fn tables(
             findings.push(measured::missing(&place));
             return Ok(());
         }
-        Ok(Some(version)) => findings.push(measured::schema(version, migrate::VERSION)),
+        Ok(Some(version)) => {
+            findings.push(measured::schema(version, migrate::VERSION));
+            if version == migrate::VERSION {
+                findings.push(sharing(target, connection).await?);
+            }
+        }
         Err(error @ (Error::Newer { .. } | Error::Damaged { .. })) => {
             findings.push(measured::unreadable_schema(&error));
             return Ok(());
@@ -263,6 +271,18 @@ async fn tables(
         findings.push(measured::marked(&Mark::parse(&place, &mark)?));
     }
     Ok(())
+}
+
+async fn sharing(target: &Target, connection: &mut PgConnection) -> Result<Finding, Error> {
+    let place = target.place();
+    let rows =
+        connection.fetch_all(SHARERS).await.map_err(|error| reading("read", &place, error))?;
+    let sharer = |row: &PgRow| {
+        let count = |column| get(&place, row, column).map(i64::unsigned_abs);
+        Ok((get(&place, row, 0)?, get(&place, row, 1)?, count(2)?, count(3)?))
+    };
+    let sharers = rows.iter().map(sharer).collect::<Result<Vec<_>, Error>>()?;
+    Ok(measured::sharing(&format!("schema `{}`", target.schema), sharers))
 }
 
 fn ownership(place: &str, row: &PgRow) -> Result<Finding, Error> {

@@ -12,9 +12,10 @@ use tokio::sync::Semaphore;
 use artel_core::ids::{ActivationId, ArtifactId, CorrelationId, Epoch, Seq};
 use artel_core::log::{
     ActivationQuery, Append, ArtifactQuery, Claim, ClosedActivation, ClosedWork, ContentRow,
-    Description, Error, Head, Log, LookUp, LookedUp, Owner, Ownership, Page, Snapshot,
+    Description, Error, Head, Log, LookUp, LookedUp, Owner, Ownership, Page, Share, Snapshot,
     StoredArtifact,
 };
+use artel_core::names::ProgramName;
 use artel_core::record::Batch;
 use artel_core::time::Timestamp;
 
@@ -27,10 +28,13 @@ use crate::keeper::Keeper;
 use crate::open::Moving;
 use crate::owning::Owning;
 use crate::server::Promise;
+use crate::sharing::SharedBoard;
 
 pub(crate) struct PostgresLog {
     /// What errors call it.
     pub(super) place: String,
+    /// What the board is found by in its schema.
+    pub(super) board: String,
     pub(super) board_no: i32,
     pub(super) promise: Promise,
     pub(super) ownership: Duration,
@@ -120,6 +124,11 @@ impl Log for PostgresLog {
 
     async fn disown(&self, epoch: Epoch) -> Result<(), Error> {
         own::disown(self, epoch).await
+    }
+
+    fn share(&self, program: &ProgramName) -> Option<Arc<dyn Share>> {
+        let shared = (self.board.as_str(), program.as_str(), self.ownership);
+        Some(Arc::new(SharedBoard::new(&self.keeper, &self.owning, shared)))
     }
 
     async fn append(&self, append: Append) -> Result<(), Error> {

@@ -9,7 +9,11 @@ use artel_core::log::Error;
 use super::error::{code, reading};
 
 /// Step n leads from version n to version n + 1.
-const STEPS: [&str; 1] = [concat!(include_str!("first.sql"), include_str!("views.sql"))];
+const STEPS: [&str; 2] = [
+    concat!(include_str!("first.sql"), include_str!("views.sql")),
+    // Processes that share boards.
+    include_str!("spread.sql"),
+];
 
 /// The version that this release writes, and the newest that it reads.
 pub(super) const VERSION: u32 = STEPS.len() as u32;

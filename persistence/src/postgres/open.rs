@@ -53,6 +53,7 @@ fn log(target: &Target, board_no: i32, read_only: bool, moving: Moving) -> Postg
         Moving::No | Moving::Away | Moving::Adopted => Use::Writes,
     };
     PostgresLog {
+        board: target.board.clone(),
         board_no,
         promise: target.promise,
         ownership: target.ownership,

@@ -14,13 +14,12 @@ use artel_core::time::Clock;
 use super::connect::Line;
 use super::error::reading;
 use super::format::Answers;
-use super::mark;
 use super::open::{self, tag};
-use super::own::random;
 use super::settings::{self, facts};
 use super::target::Target;
+use super::{keep, mark};
 use crate::measured::{self, bytes, latency};
-use crate::server::Promise;
+use crate::server::{Promise, random};
 
 /// How many connections a program with one board wants.
 const CONNECTIONS_WANTED: u64 = 2;
@@ -203,7 +202,37 @@ async fn board(
         ),
     ));
     findings.push(ownership(answers, owner, left)?);
+    findings.push(sharing(target, line).await?);
     Ok(())
+}
+
+async fn sharing(target: &Target, line: &Line) -> Result<Finding, Error> {
+    let (place, keys) = (target.place(), keep::processes(target));
+    let answers = Answers { place: &place };
+    let ask = async |command: redis::Cmd| {
+        line.send(&command).await.map_err(|error| reading("read", &place, error))
+    };
+    let mut all = cmd("SMEMBERS");
+    all.arg(format!("{keys}all"));
+    let mut sharers = Vec::new();
+    for token in answers.list(ask(all).await?)? {
+        let mut one = cmd("HMGET");
+        one.arg(format!("{keys}{}", answers.string(token)?));
+        one.arg("program").arg("pid").arg("owns").arg("wants");
+        let [program, pid, owns, wants] = answers.fields(ask(one).await?)?;
+        // One whose time is over.
+        if program == Value::Nil {
+            continue;
+        }
+        let count = |names| answers.string(names).map(|names| keep::boards(&names).count() as u64);
+        sharers.push((
+            answers.string(program)?,
+            answers.integer(pid)?,
+            count(owns)?,
+            count(wants)?,
+        ));
+    }
+    Ok(measured::sharing(&format!("prefix `{}`", target.prefix), sharers))
 }
 
 fn ownership(answers: Answers<'_>, owner: Value, left: Value) -> Result<Finding, Error> {

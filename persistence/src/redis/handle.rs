@@ -11,9 +11,10 @@ use redis::Value;
 use artel_core::ids::{ActivationId, ArtifactId, CorrelationId, Epoch, Seq};
 use artel_core::log::{
     ActivationQuery, Append, ArtifactQuery, Claim, ClosedActivation, ClosedWork, ContentRow,
-    Description, Error, Head, Log, LookUp, LookedUp, Owner, Ownership, Page, Snapshot,
+    Description, Error, Head, Log, LookUp, LookedUp, Owner, Ownership, Page, Share, Snapshot,
     StoredArtifact,
 };
+use artel_core::names::ProgramName;
 use artel_core::record::Batch;
 use artel_core::time::Timestamp;
 
@@ -26,10 +27,13 @@ use crate::keeper::Keeper;
 use crate::open::Moving;
 use crate::owning::Owning;
 use crate::server::Promise;
+use crate::sharing::SharedBoard;
 
 pub(crate) struct RedisLog {
     /// What errors call it.
     pub(super) place: String,
+    /// What the board is found by under its prefix.
+    pub(super) board: String,
     /// What its keys begin with.
     pub(super) keys: String,
     pub(super) promise: Promise,
@@ -157,6 +161,11 @@ impl Log for RedisLog {
 
     async fn disown(&self, epoch: Epoch) -> Result<(), Error> {
         own::disown(self, epoch).await
+    }
+
+    fn share(&self, program: &ProgramName) -> Option<Arc<dyn Share>> {
+        let shared = (self.board.as_str(), program.as_str(), self.ownership);
+        Some(Arc::new(SharedBoard::new(&self.keeper, &self.owning, shared)))
     }
 
     async fn append(&self, append: Append) -> Result<(), Error> {

@@ -14,12 +14,12 @@ use super::error::reading;
 use super::format::Answers;
 use super::handle::RedisLog;
 use super::keep::keeper;
-use super::own::random;
 use super::scripts::{Arguments, CREATE};
 use super::target::Target;
 use super::{mark, read, settings};
 use crate::open::{CreateBoard, Mode, Moving, OpenOptions};
 use crate::owning::Owning;
+use crate::server::random;
 
 /// The version of the keys that this release writes.
 pub(super) const VERSION: u32 = 1;
@@ -53,6 +53,7 @@ pub(crate) async fn open(target: Target, options: OpenOptions) -> Result<RedisLo
         writer,
         owning: Arc::new(Owning::default()),
         closed: AtomicBool::new(false),
+        board: target.board,
         keys,
         place,
     };

@@ -22,6 +22,7 @@ use super::read;
 use super::scripts::{FREE, OWN};
 use crate::keeper::{Held, wait_for};
 use crate::mark::Mark;
+use crate::server::random;
 
 /// How long whoever owns a board, or wants to, waits for an answer at least; for the time of the ownership
 /// where that is longer.
@@ -155,15 +156,6 @@ fn owner_of(answers: Answers<'_>, fields: Option<Value>) -> Result<Option<Owner>
         program: answers.string(program)?,
         endpoint: if endpoint == Value::Nil { None } else { Some(answers.string(endpoint)?) },
     }))
-}
-
-/// A token or a name that nobody else has.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "no simulation has a server, and nothing of this is in a log"
-)]
-pub(super) fn random() -> Uuid {
-    Uuid::new_v4()
 }
 
 pub(super) async fn disown(log: &RedisLog, epoch: Epoch) -> Result<(), Error> {

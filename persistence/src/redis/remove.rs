@@ -9,11 +9,11 @@ use artel_core::names::ProgramName;
 use super::error::reading;
 use super::handle::RedisLog;
 use super::open::{open, tag};
-use super::own::random;
 use super::read;
 use super::scripts::{Arguments, CLEAR};
 use super::target::Target;
 use crate::open::OpenOptions;
+use crate::server::random;
 
 /// How many names are tried for a board that is moved aside.
 const TRIES_MAX: u32 = 1_000;

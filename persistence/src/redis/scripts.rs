@@ -81,6 +81,7 @@ scripts! {
     LOOK_UP = "look_up.lua";
     MARK = "mark.lua";
     OWN = "own.lua";
+    PROCESSES = "processes.lua";
     READ = "read.lua";
     REGRESS = "regress.lua";
     RENEW = "renew.lua";

@@ -12,10 +12,10 @@ use artel_core::log::{Error, Snapshot};
 use super::error::reading;
 use super::format::text;
 use super::handle::RedisLog;
-use super::own::random;
 use super::read;
 use super::scripts::SNAPSHOT;
 use crate::format::hash;
+use crate::server::random;
 
 /// How many snapshots are kept.
 const KEPT: u32 = 2;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -12,9 +13,10 @@ use tokio::sync::Semaphore;
 use artel_core::ids::{ActivationId, ArtifactId, CorrelationId, Epoch, Seq};
 use artel_core::log::{
     ActivationQuery, Append, ArtifactQuery, Claim, ClosedActivation, ClosedWork, ContentRow,
-    Description, Durability, Error, Head, Log, LookUp, LookedUp, Owner, Ownership, Page, Snapshot,
-    StoredArtifact,
+    Description, Durability, Error, Head, Log, LookUp, LookedUp, Owner, Ownership, Page, Share,
+    Snapshot, StoredArtifact,
 };
+use artel_core::names::ProgramName;
 use artel_core::record::Batch;
 use artel_core::time::Timestamp;
 
@@ -108,6 +110,10 @@ impl Log for SqliteLog {
         self.usable()?;
         self.owning.give_up(epoch);
         Ok(())
+    }
+
+    fn share(&self, _: &ProgramName) -> Option<Arc<dyn Share>> {
+        None
     }
 
     async fn append(&self, append: Append) -> Result<(), Error> {

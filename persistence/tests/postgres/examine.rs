@@ -51,6 +51,7 @@ async fn a_server_is_examined_beside_the_owner() {
         Code::ClockDifference,
         Code::CommitLatency,
         Code::SchemaVersion,
+        Code::Sharing,
         Code::BoardSize,
         Code::Ownership,
     ];

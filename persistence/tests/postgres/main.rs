@@ -19,6 +19,8 @@ mod place;
 mod plans;
 #[cfg(test)]
 mod secrets;
+#[cfg(test)]
+mod share;
 
 use artel_core::log::{Description, Durability};
 use artel_testkit::conformance::{LogFactory, NewBoard};

@@ -30,7 +30,30 @@ async fn a_schema_is_made_once() {
     let keys: Vec<String> = boards.iter().map(|row| row.get(0)).collect();
     assert_eq!(keys, ["b0", "b1"]);
     let steps = sql(&format!("SELECT version FROM {schema}.migration")).await;
-    assert_eq!(steps.len(), 1);
+    assert_eq!(steps.len(), 2, "each step once");
+}
+
+/// POSTGRES-2: a schema of an earlier version is brought up to date by whoever opens it to write, beside the boards that
+/// are there, and by nobody else.
+#[tokio::test]
+async fn an_earlier_schema_is_brought_up_to_date() {
+    let schema = new_name();
+    let url = format!("{}?schema={schema}&ownership=3s", SERVER.url());
+    let log = artel_persistence::open(&url, create(NewBoard::sample())).await.unwrap();
+    let mut scribe = Scribe::own(&log).await;
+    scribe.publish(&[Sample::new(1)]).await;
+    log.close().await;
+    // As the first version left it.
+    sql(&format!("DROP TABLE {schema}.process")).await;
+    sql(&format!("DELETE FROM {schema}.migration WHERE version = 2")).await;
+    let error = artel_persistence::open(&url, OpenOptions::read_only()).await.unwrap_err();
+    assert!(matches!(error, Error::ReadOnly { action: "upgrade", .. }), "{error:?}");
+    let log = artel_persistence::open(&url, OpenOptions::existing()).await.unwrap();
+    let mut scribe = Scribe::own(&log).await;
+    scribe.publish(&[Sample::new(2)]).await;
+    let count = format!("SELECT count(*) FROM {schema}.process");
+    assert_eq!(sql(&count).await[0].get::<i64, _>(0), 0);
+    log.close().await;
 }
 
 /// POSTGRES-2: a schema of a later version is refused with both versions.

@@ -11,6 +11,8 @@ mod open;
 mod own;
 #[cfg(test)]
 mod place;
+#[cfg(test)]
+mod share;
 
 use artel_core::log::{Description, Durability};
 use artel_testkit::conformance::{LogFactory, NewBoard};

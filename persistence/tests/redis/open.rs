@@ -1,10 +1,13 @@
 //! Opening boards on a server: settings, versions, users, and removing them.
 
 use std::io::Write;
+use std::time::Duration;
 
 use redis::cmd;
+use tokio::time::timeout;
 
 use artel_core::log::{Durability, Error};
+use artel_core::names::ProgramName;
 use artel_persistence::{OpenOptions, move_aside, remove};
 use artel_testkit::conformance::factory::claim;
 use artel_testkit::conformance::{LogPlace, NewBoard, Sample, Scribe};
@@ -162,6 +165,10 @@ async fn users_need_their_keys_and_commands() {
     let log = log.unwrap();
     let mut scribe = Scribe::own(&log).await;
     scribe.publish(&[Sample::new(1)]).await;
+    log.disown(scribe.epoch).await.unwrap();
+    // What processes that share boards tell each other needs no more than that.
+    let share = log.share(&ProgramName::new("test").unwrap()).unwrap();
+    timeout(Duration::from_secs(30), share.turn()).await.unwrap();
     log.close().await;
 
     let mut file = tempfile::NamedTempFile::new().unwrap();

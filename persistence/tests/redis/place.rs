@@ -12,7 +12,7 @@ use artel_testkit::conformance::{LogPlace, NewBoard, Sample, Scribe};
 use artel_testkit::servers::{RedisCluster, RedisServer};
 
 pub(crate) static SERVER: LazyLock<RedisServer> = LazyLock::new(RedisServer::start);
-static CLUSTER: LazyLock<RedisCluster> = LazyLock::new(RedisCluster::start);
+pub(crate) static CLUSTER: LazyLock<RedisCluster> = LazyLock::new(RedisCluster::start);
 static NAMES: AtomicU32 = AtomicU32::new(0);
 
 /// A name that nobody else has.
@@ -52,7 +52,7 @@ impl Place {
         Self::at(&CLUSTER.url(), board).await
     }
 
-    async fn at(server: &str, board: NewBoard) -> Self {
+    pub(crate) async fn at(server: &str, board: NewBoard) -> Self {
         let key = new_name();
         let url = format!("{server}?board={key}&ownership=3s");
         artel_persistence::open(&url, create(board)).await.unwrap().close().await;
