@@ -224,7 +224,7 @@ mod redis {
         all
     }
 
-    /// REDIS-10, REDIS-14: an idle board makes no call but the renewals of its ownership, and twenty boards of a
+    /// REDIS-10, REDIS-17: an idle board makes no call but the renewals of its ownership, and twenty boards of a
     /// process make as many as one.
     #[tokio::test]
     async fn idle_boards_cost_their_renewals() {

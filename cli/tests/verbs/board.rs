@@ -333,6 +333,9 @@ async fn adopt_lets_a_board_go_on_that_lost_its_end() {
     let tail = fixture.text(&["event", "tail", "--from", &(known.get() - 1).to_string()]);
     assert!(tail.contains("log adopted") && tail.contains("ann"), "{tail}");
     fixture.text(&["board", "verify"]);
+    let seen = (board["seq"].as_u64().unwrap() + 7).to_string();
+    let adopted = fixture.json(&[&adopt[..], &["--above", &seen]].concat());
+    assert_eq!(adopted["known"].to_string(), seen);
     let running = start(&fixture.url, false).await;
     assert!(running.shutdown().await.complete);
 }

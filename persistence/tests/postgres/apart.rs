@@ -20,7 +20,7 @@ async fn close(scribe: &mut Scribe, input: Seq, tree: CorrelationId) -> ClosedAc
     row
 }
 
-/// POSTGRES-17: it is the same whether the owner remembers the input, has forgotten it, or there is none.
+/// POSTGRES-19: it is the same whether the owner remembers the input, has forgotten it, or there is none.
 #[tokio::test]
 async fn it_is_known_whose_tree_finished_work_belongs_to() {
     let place = Place::new(NewBoard::sample()).await;
