@@ -87,6 +87,6 @@ fn arguments(
     arguments.push(outcomes.iter().map(|outcome| filter_no(*outcome)).collect::<Vec<u8>>());
     let correlation = query.correlation.map(|correlation| correlation.as_bytes().to_vec());
     arguments.push(correlation.unwrap_or_default());
-    arguments.extend(query.agents.iter().map(|agent| agent.get().to_be_bytes().to_vec()));
+    arguments.extend(query.agents.iter().map(|agent| agent.get().to_be_bytes()));
     arguments
 }

@@ -156,14 +156,11 @@ impl Answers<'_> {
     }
 }
 
-/// What an artifact is stored as beside its payload: salt, time, envelope.
-pub(super) fn artifact_row(row: &ArtifactRow) -> Vec<u8> {
-    let mut bytes = row.payload.salt().0.to_vec();
+/// Writes what an artifact is stored as beside its payload: salt, time, envelope.
+pub(super) fn artifact_row(row: &ArtifactRow, bytes: &mut Vec<u8>) {
+    bytes.extend_from_slice(&row.payload.salt().0);
     bytes.extend_from_slice(&row.at.as_millis().to_be_bytes());
-    let mut envelope = Vec::with_capacity(256);
-    encode(row.envelope(), &mut envelope);
-    bytes.extend_from_slice(&envelope);
-    bytes
+    encode(row.envelope(), bytes);
 }
 
 fn split(row: &[u8]) -> Option<(&[u8], Timestamp, &[u8])> {
@@ -180,14 +177,11 @@ pub(super) fn content_row(row: &ContentRow) -> Vec<u8> {
 /// The outcome, the agent and the correlation, which the server looks at.
 const CLOSED_HEAD_LEN: usize = 1 + 4 + 16;
 
-pub(super) fn closed_row(row: &ClosedActivation) -> Vec<u8> {
-    let mut bytes = vec![outcome_no(row.outcome)];
+pub(super) fn closed_row(row: &ClosedActivation, bytes: &mut Vec<u8>) {
+    bytes.push(outcome_no(row.outcome));
     bytes.extend_from_slice(&row.agent.get().to_be_bytes());
     bytes.extend_from_slice(row.correlation.as_bytes());
-    let mut body = Vec::with_capacity(128);
-    encode(row, &mut body);
-    bytes.extend_from_slice(&body);
-    bytes
+    encode(row, bytes);
 }
 
 /// The header of a batch but for its last seq, which its place says; the hash at the end.

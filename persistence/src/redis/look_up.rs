@@ -14,8 +14,8 @@ use super::scripts::{CORRELATION, LOOK_UP};
 
 pub(super) async fn look_up(log: &RedisLog, look_up: &LookUp) -> Result<LookedUp, Error> {
     let mut arguments = log.arguments();
-    arguments.list(look_up.ids.iter().map(|id| id.as_bytes().to_vec()).collect());
-    arguments.extend(look_up.keys.iter().map(|key| key.as_str().as_bytes().to_vec()));
+    arguments.list(look_up.ids.iter(), |to, id| to.push(id.as_bytes()));
+    arguments.extend(look_up.keys.iter().map(|key| key.as_str()));
     let answer = log.ask(&LOOK_UP, &arguments).await?;
     let answers = log.answers();
     let [head, rows] = answers.fields(answer)?;

@@ -1,9 +1,11 @@
 //! The scripts that run on the server, and how they are called: by their hash, and by their text where the
 //! server does not know them yet.
 
+use std::fmt;
+use std::io::Write;
 use std::sync::LazyLock;
 
-use redis::{Cmd, cmd};
+use redis::Cmd;
 
 /// A script with its hash.
 #[derive(Debug)]
@@ -29,35 +31,66 @@ impl Script {
 }
 
 fn call((name, script): (&str, &str), keys: &[Vec<u8>], arguments: &Arguments) -> Cmd {
-    let mut call = cmd(name);
-    call.arg(script).arg(keys.len());
-    for argument in keys.iter().chain(&arguments.0) {
-        call.arg(&argument[..]);
+    let count = keys.len() + arguments.ends.len();
+    let len = script.len() + arguments.bytes.len() + keys.iter().map(Vec::len).sum::<usize>();
+    let mut call = Cmd::with_capacity(count + 3, name.len() + len);
+    call.arg(name).arg(script).arg(keys.len());
+    for key in keys {
+        call.arg(&key[..]);
+    }
+    let mut begin = 0;
+    for end in &arguments.ends {
+        call.arg(&arguments.bytes[begin..*end]);
+        begin = *end;
     }
     call
 }
 
-/// What a script is given.
+/// What a script is given, one behind the other: an append has thousands, most of them short.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Arguments(Vec<Vec<u8>>);
+pub(super) struct Arguments {
+    bytes: Vec<u8>,
+    /// Where each of them ends.
+    ends: Vec<usize>,
+}
 
 impl Arguments {
-    pub(super) fn push(&mut self, argument: impl Into<Vec<u8>>) {
-        self.0.push(argument.into());
+    pub(super) fn push(&mut self, argument: impl AsRef<[u8]>) {
+        self.put(|bytes| bytes.extend_from_slice(argument.as_ref()));
     }
 
-    pub(super) fn number(&mut self, number: impl std::fmt::Display) {
-        self.0.push(number.to_string().into_bytes());
+    pub(super) fn number(&mut self, number: impl fmt::Display) {
+        self.put(|bytes| write!(bytes, "{number}").expect("memory takes what is written"));
+    }
+
+    /// An argument that is written where it stands.
+    pub(super) fn put(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        write(&mut self.bytes);
+        self.ends.push(self.bytes.len());
     }
 
     /// A list: how many there are, and then they.
-    pub(super) fn list(&mut self, list: Vec<Vec<u8>>) {
-        self.number(list.len());
-        self.0.extend(list);
+    pub(super) fn list<R>(
+        &mut self,
+        rows: impl ExactSizeIterator<Item = R>,
+        put: impl Fn(&mut Self, R),
+    ) {
+        self.number(rows.len());
+        rows.for_each(|row| put(self, row));
     }
 
-    pub(super) fn extend(&mut self, list: impl IntoIterator<Item = Vec<u8>>) {
-        self.0.extend(list);
+    /// A list of pairs: how many values there are, and then the two of each row.
+    pub(super) fn pairs<R>(
+        &mut self,
+        rows: impl ExactSizeIterator<Item = R>,
+        put: impl Fn(&mut Self, R),
+    ) {
+        self.number(2 * rows.len());
+        rows.for_each(|row| put(self, row));
+    }
+
+    pub(super) fn extend(&mut self, all: impl IntoIterator<Item = impl AsRef<[u8]>>) {
+        all.into_iter().for_each(|one| self.push(one));
     }
 }
 

@@ -44,8 +44,7 @@ pub(super) async fn compare(
             let answers: Vec<Step> = steps.query_async(connection).await?;
             for ((name, from), (next, len, other)) in open.iter_mut().zip(answers) {
                 if other > 0 {
-                    let problem =
-                        format!("{other} of the {len} entries of {name} are not the same");
+                    let problem = format!("{other} differences in {name}, which has {len} entries");
                     return Err(Error::Differs { problem });
                 }
                 if *from == "0" {

@@ -94,9 +94,13 @@ impl Reader {
         to: &mut Pipeline,
         closed: &[ClosedActivation],
     ) -> Result<(), Error> {
-        let mut last = BTreeMap::new();
+        // In the order in which a batch adds them, which is that of their ids.
+        let mut last: BTreeMap<Seq, Seq> = BTreeMap::new();
         for one in closed {
-            last.extend(one.inputs.iter().map(|&input| (input, one.activation.0)));
+            for input in &one.inputs {
+                let last = last.entry(*input).or_default();
+                *last = one.activation.0.max(*last);
+            }
         }
         let inputs: Vec<Vec<u8>> = last.keys().map(|&input| text(input)).collect();
         let mut write = self.to("HSET", "worked_on");
