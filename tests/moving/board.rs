@@ -46,7 +46,7 @@ pub(crate) async fn start(url: &str) -> Result<Running, StartError> {
     board.start().await
 }
 
-fn order(size: u32) -> Publication {
+pub(crate) fn order(size: u32) -> Publication {
     let note = "\u{1f600} ".repeat(size as usize % 50);
     let order = Publication::new(Order { size, note }).idempotency_key(format!("order-{size}"));
     order.tag("new").tag(format!("size-{}", size % 3))

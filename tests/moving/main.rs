@@ -8,3 +8,5 @@ mod board;
 mod cut_off;
 #[cfg(test)]
 mod files;
+#[cfg(test)]
+mod guards;

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 /// The files of the table, without folder and ending.
-pub(crate) const FILES: [&str; 8] =
-    ["core", "dead", "deaths", "groups", "logs", "outputs", "owner", "types"];
+pub(crate) const FILES: [&str; 9] =
+    ["core", "dead", "deaths", "groups", "logs", "outputs", "owner", "servers", "types"];
 /// The folder that they are in.
 pub(crate) const FOLDER: &str = "tests/mutants";
 /// What stands before the name of a mutant in a new text.

@@ -311,6 +311,7 @@ fn mutants_that_do_not_fit_are_found() {
             ("tests/mutants/logs.toml", ""),
             ("tests/mutants/outputs.toml", ""),
             ("tests/mutants/owner.toml", ""),
+            ("tests/mutants/servers.toml", ""),
             ("tests/mutants/types.toml", ""),
         ];
         let found = proof::misfits(&Tree::fixture(&files));

@@ -1,13 +1,17 @@
 //! Owning boards on a server: for a time, renewed together, and what comes twice or after a server went back.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
 use redis::cmd;
+use tokio::time::timeout;
 
 use artel_core::log::Error;
+use artel_persistence::OpenOptions;
 use artel_testkit::conformance::factory::claim;
 use artel_testkit::conformance::sketch::{closed, correlation};
 use artel_testkit::conformance::{LogPlace, NewBoard, Sample, Scribe};
-use artel_testkit::servers::RedisServer;
+use artel_testkit::servers::{Proxy, RedisServer};
 
 use crate::place::{Place, connect, create, new_name, run};
 
@@ -41,6 +45,53 @@ async fn whoever_was_taken_over_is_told() {
     let error = scribe.try_append(scribe.seal(sketch)).await.unwrap_err();
     assert!(matches!(error, Error::Fenced { .. }), "{error:?}");
     next.publish(&[Sample::new(2)]).await;
+}
+
+/// REDIS-3, REDIS-5: an append of an owner that does not know yet that it was taken over is refused by the script,
+/// and nothing of it is there.
+#[tokio::test]
+async fn whoever_was_taken_over_appends_nothing() {
+    let (place, _) = Place::with_batches(0).await;
+    let (log, other) = (place.open().await.unwrap(), place.open().await.unwrap());
+    let mut scribe = Scribe::own(&log).await;
+    // As if its time were over by the server's clock, and not yet by its own.
+    run::<i64>(cmd("DEL").arg(place.key("owner").await)).await;
+    let next = Scribe::own(&other).await;
+    log.confirm(scribe.epoch).unwrap();
+    let mut sketch = scribe.sketch();
+    sketch.artifact(&Sample::new(1));
+    let error = scribe.try_append(scribe.seal(sketch)).await.unwrap_err();
+    assert!(matches!(error, Error::Fenced { newest, .. } if newest == next.epoch), "{error:?}");
+    assert_eq!(other.head().await.unwrap().seq.get(), 0);
+}
+
+/// REDIS-4, LOG-20: an ownership that was asked for and given up, and comes to the server after another one came and
+/// went, changes nothing.
+#[tokio::test]
+async fn an_ownership_that_comes_late_changes_nothing() {
+    let server = RedisServer::start();
+    let proxy = Proxy::before(server.port());
+    let url = |server: String| format!("{server}?board=b&ownership=30s");
+    let direct = url(server.url());
+    let other = artel_persistence::open(&direct, create(NewBoard::sample())).await.unwrap();
+    let log =
+        artel_persistence::open(&url(RedisServer::url_at(proxy.port())), OpenOptions::existing())
+            .await;
+    let log = log.unwrap();
+    proxy.hold(|bytes| bytes.windows(7).any(|window| window == b"belated"));
+    let mut late = Box::pin(log.own(claim(1, "belated")));
+    while proxy.held() == 0 {
+        let asked = timeout(Duration::from_millis(10), &mut late).await;
+        assert!(asked.is_err(), "{asked:?}");
+    }
+    drop(late);
+    let owned = other.own(claim(2, "second")).await.unwrap();
+    other.disown(owned.epoch).await.unwrap();
+    let before = scripts(&server).await;
+    proxy.let_go();
+    while scripts(&server).await == before {}
+    assert_eq!(other.head().await.unwrap().epoch, owned.epoch);
+    assert!(other.owner().await.unwrap().is_none());
 }
 
 /// REDIS-10: all boards of a process on a server are renewed by one script.

@@ -454,7 +454,7 @@ mod tests {
 
     #[test]
     fn nobody_notices_behind_a_pulled_cable_that_there_is_no_server() {
-        let nobody = super::super::postgres::free_port();
+        let nobody = super::super::supervised::free_port();
         let proxy = Proxy::before(nobody);
         assert_eq!(said(&mut client(&proxy), "one"), "over");
         proxy.swallow(Way::ToServer);

@@ -1,8 +1,7 @@
-# Starts a Redis cluster on so many ports: three nodes, each with as many replicas as are asked for first. Says
-# `ready`, and stops it when standard input ends.
+# Starts a Redis cluster on some ports: three nodes, and with six or more ports as many replicas of each as there
+# are ports for. Says `ready`, and stops it when standard input ends.
 set -eu
-replicas=$1
-shift
+replicas=$(($# / 3 - 1))
 command -v redis-server >/dev/null || {
     echo "there is no Redis server: apt-get install redis-server (Debian)" >&2
     exit 1

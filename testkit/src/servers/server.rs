@@ -69,7 +69,7 @@ impl Server {
 
     /// Its port on 127.0.0.1.
     #[must_use]
-    pub const fn port(&self) -> u16 {
+    pub fn port(&self) -> u16 {
         match self {
             Self::Postgres(server) => server.port(),
             Self::Redis(server) => server.port(),
