@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -22,13 +23,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
-use tokio::time::{Instant, interval, timeout_at};
+use tokio::time::{Instant, interval, timeout, timeout_at};
 
 use artel::event::Event;
 use artel::ids::Seq;
 use artel::{Artifact, Board, Context, Error, Publication, Query, Reader, Shared};
 use artel_testkit::check;
-use artel_testkit::servers::{Kind, Server};
+use artel_testkit::servers::{Kind, Proxy, Server};
 
 /// How many boards are shared.
 const BOARDS: usize = 7;
@@ -345,5 +346,50 @@ async fn who_is_stopped_is_counted_out() {
         lives.spread(&[4, 3]).await;
         lives.settled().await;
         lives.audit(0).await;
+    }
+}
+
+/// How long a handler takes to come to an end that was asked to: longer than its board is owned without being renewed.
+const LINGERS: Duration = Duration::from_secs(3);
+
+/// Ends some time after it was asked to; how often it was begun.
+async fn linger(cx: Context, order: Arc<Order>, begun: Arc<AtomicU32>) -> Result<Part, Error> {
+    begun.fetch_add(1, Ordering::SeqCst);
+    cx.cancelled().cancelled().await;
+    let _ = timeout(LINGERS, std::future::pending::<()>()).await;
+    Ok(Part { by: order.by, number: order.number })
+}
+
+/// OWN-8, POSTGRES-17, REDIS-14: a board that is shut down is its process's until its handlers have come to an end, however
+/// much longer than an ownership that takes; what they did counts, and is not done again by who has the board next.
+#[tokio::test]
+async fn a_board_that_winds_down_is_kept() {
+    for kind in [Kind::Postgres, Kind::Redis] {
+        let server = Server::start(kind);
+        // Who goes another way to the server is another process there.
+        let proxy = Proxy::before(server.port());
+        let begun: Arc<AtomicU32> = Arc::default();
+        let mut shared = Vec::new();
+        for url in [server.url(), kind.url_at(proxy.port())] {
+            let board = Board::open(format!("{url}?ownership=1s")).await.unwrap();
+            board.agent("linger").on::<Order>().shared_state(begun.clone()).run(linger);
+            shared.push(board.share().unwrap());
+            shared[0].here().await.unwrap();
+        }
+        let (second, first) = (shared.pop().unwrap(), shared.pop().unwrap());
+        let running = first.here().await.unwrap();
+        running.publish(Order { by: 1, number: 1 }).await.unwrap();
+        while begun.load(Ordering::SeqCst) == 0 {
+            tokio::task::yield_now().await;
+        }
+        let (ended, next) = tokio::join!(first.shutdown(), second.here());
+        assert_eq!((ended.complete, ended.released), (true, 0));
+        let next = next.unwrap();
+        next.idle().await.unwrap();
+        let parts = next.all::<Part>(Query::default()).await.unwrap();
+        assert_eq!(parts, [Part { by: 1, number: 1 }]);
+        assert_eq!(begun.load(Ordering::SeqCst), 1, "it was begun again");
+        check(&next).await;
+        assert!(second.shutdown().await.complete);
     }
 }

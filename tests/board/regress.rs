@@ -104,13 +104,11 @@ async fn a_log_that_went_back_ends_its_sharing() {
     log.fail([Fault::Lost]);
     running.publish(order(9)).await.unwrap_err();
     running.stopped().await;
-    // Until it has noticed, it may still name the board that is stopped.
-    let ended = loop {
-        match shared.here().await {
-            Err(ended) => break ended,
-            Ok(_) => tokio::task::yield_now().await,
-        }
-    };
+    // Until it has noticed, it names the board that is stopped.
+    while shared.running().is_some_and(|there| Arc::ptr_eq(&there, &running)) {
+        tokio::task::yield_now().await;
+    }
+    let ended = shared.here().await.unwrap_err();
     let SharedEnded::Failed(why) = &ended else { panic!("{ended:?}") };
     assert!(why.to_string().contains("log regressed"), "{why}");
     assert!(shared.running().is_none());
