@@ -64,6 +64,9 @@ impl Lines {
 #[tokio::test(start_paused = true)]
 async fn what_goes_away_and_comes_back_is_said_once() {
     let lines = Lines::default();
+    // While there is but one subscriber, whether a line is wanted is asked of the thread that comes to it first,
+    // which may be that of another test.
+    let _other = tracing::Dispatch::new(Lines::default());
     let _guard = tracing::subscriber::set_default(lines.clone());
     let (board, log) = memory().await;
     board.type_of::<super::set_up::Order>();
