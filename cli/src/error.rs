@@ -350,6 +350,11 @@ fn is_snapshot(error: &(dyn StdError + Send + Sync + 'static)) -> bool {
     )
 }
 
+/// Whether a place is a server.
+fn is_server(place: &str) -> bool {
+    place.contains("://") && !place.starts_with("sqlite:")
+}
+
 /// What to do about an error of the log.
 fn log_hint(error: &log::Error) -> Option<String> {
     let hint = match error {
@@ -358,6 +363,9 @@ fn log_hint(error: &log::Error) -> Option<String> {
                 "stop `{}` and give the command again; every verb that only reads works meanwhile",
                 owner.program
             ));
+        }
+        log::Error::Missing { place } if is_server(place) => {
+            "name a board that is there, with `board=NAME` in the URL, or start its program, which makes it"
         }
         log::Error::Missing { .. } | log::Error::Foreign { .. } | log::Error::Url { .. } => {
             "name the board with --board sqlite:PATH, or in ARTEL_BOARD"
@@ -379,6 +387,10 @@ fn log_hint(error: &log::Error) -> Option<String> {
         }
         log::Error::Damaged { .. } | log::Error::Batch { .. } => {
             "`artel board verify` says what else is wrong"
+        }
+        log::Error::Unavailable { place, .. } if is_server(place) => {
+            "see whether the server runs and is to be reached under this name and port, and whether user and \
+             password are right; `artel doctor` says more once it can be reached"
         }
         log::Error::Unavailable { .. } => {
             "see whether the place can be read and written by this user"
@@ -418,6 +430,23 @@ mod tests {
         assert_eq!(Error::Read(ReadError::Log(damaged())).exit(), 3);
         let missing = log::Error::Missing { place: "a.db".to_owned() };
         assert_eq!(Error::judged(missing).exit(), 3);
+    }
+
+    #[test]
+    fn a_hint_fits_a_file_or_a_server() {
+        let source = || Box::new(std::io::Error::other("refused")) as _;
+        let away = |place: &str| log::Error::Unavailable {
+            action: "open",
+            place: place.to_owned(),
+            outcome_unknown: false,
+            source: source(),
+        };
+        let hint = |error: &log::Error| log_hint(error).unwrap();
+        assert!(hint(&away("redis://127.0.0.1:6379?board=main")).contains("the server runs"));
+        assert!(hint(&away("/srv/a.db")).contains("the place can be read"));
+        let missing = |place: &str| log::Error::Missing { place: place.to_owned() };
+        assert!(hint(&missing("postgres://127.0.0.1/a?board=x")).contains("`board=NAME`"));
+        assert!(hint(&missing("/srv/a.db")).contains("--board sqlite:PATH"));
     }
 
     #[test]
