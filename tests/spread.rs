@@ -352,11 +352,12 @@ async fn who_is_stopped_is_counted_out() {
 /// How long a handler takes to come to an end that was asked to: longer than its board is owned without being renewed.
 const LINGERS: Duration = Duration::from_secs(3);
 
-/// Ends some time after it was asked to; how often it was begun.
+/// Ends some time after it was asked to, the first time; `begun` is how often it was begun.
 async fn linger(cx: Context, order: Arc<Order>, begun: Arc<AtomicU32>) -> Result<Part, Error> {
-    begun.fetch_add(1, Ordering::SeqCst);
-    cx.cancelled().cancelled().await;
-    let _ = timeout(LINGERS, std::future::pending::<()>()).await;
+    if begun.fetch_add(1, Ordering::SeqCst) == 0 {
+        cx.cancelled().cancelled().await;
+        let _ = timeout(LINGERS, std::future::pending::<()>()).await;
+    }
     Ok(Part { by: order.by, number: order.number })
 }
 

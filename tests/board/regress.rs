@@ -105,10 +105,8 @@ async fn a_log_that_went_back_ends_its_sharing() {
     running.publish(order(9)).await.unwrap_err();
     running.stopped().await;
     // Until it has noticed, it names the board that is stopped.
-    while shared.running().is_some_and(|there| Arc::ptr_eq(&there, &running)) {
-        tokio::task::yield_now().await;
-    }
-    let ended = shared.here().await.unwrap_err();
+    tokio::time::sleep(SECOND).await;
+    let ended = tokio::time::timeout(SECOND * 60, shared.here()).await.unwrap().unwrap_err();
     let SharedEnded::Failed(why) = &ended else { panic!("{ended:?}") };
     assert!(why.to_string().contains("log regressed"), "{why}");
     assert!(shared.running().is_none());
