@@ -24,6 +24,7 @@ mod handler;
 mod health;
 mod history;
 mod judge;
+mod kept;
 mod letters;
 mod moving;
 mod operator;

@@ -8,6 +8,7 @@ use tokio::time::{Instant, timeout_at};
 use artel_core::command::Request;
 use artel_core::ids::AttemptId;
 
+use crate::kept::kept;
 use crate::running::Running;
 use crate::start;
 
@@ -70,7 +71,13 @@ impl Running {
         self.give_up(Instant::now() + DEADLINE, &mut stages).await
     }
 
+    /// Handlers may take longer to come to an end than an ownership lasts by itself, and what they return is to
+    /// be on the board.
     async fn give_up(&self, deadline: Instant, stages: &mut Stages) -> Shutdown {
+        kept(&*self.parts.setup.log, self.end(deadline, stages)).await
+    }
+
+    async fn end(&self, deadline: Instant, stages: &mut Stages) -> Shutdown {
         self.stop_intake();
         stages.end("intake");
         self.parts.tasks.stopping().cancel();

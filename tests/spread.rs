@@ -394,3 +394,33 @@ async fn a_board_that_winds_down_is_kept() {
         assert!(second.shutdown().await.complete);
     }
 }
+
+/// STOP-1, OWN-5, POSTGRES-17, REDIS-14: and so is one that is started by itself: who stands by for it gets it when the
+/// shutdown is over, and not when an ownership that nobody renews would be.
+#[tokio::test]
+async fn a_board_that_is_shut_down_is_kept() {
+    for kind in [Kind::Postgres, Kind::Redis] {
+        let server = Server::start(kind);
+        let begun: Arc<AtomicU32> = Arc::default();
+        let mut boards = Vec::new();
+        for _ in 0..2 {
+            let board = Board::open(format!("{}?ownership=1s", server.url())).await.unwrap();
+            board.agent("linger").on::<Order>().shared_state(begun.clone()).run(linger);
+            boards.push(board);
+        }
+        let (second, first) = (boards.pop().unwrap(), boards.pop().unwrap());
+        let running = first.start().await.unwrap();
+        running.publish(Order { by: 1, number: 1 }).await.unwrap();
+        while begun.load(Ordering::SeqCst) == 0 {
+            tokio::task::yield_now().await;
+        }
+        let (ended, next) = tokio::join!(running.shutdown(), second.stand_by());
+        assert_eq!((ended.complete, ended.released), (true, 0));
+        let next = next.unwrap();
+        next.idle().await.unwrap();
+        assert_eq!(next.all::<Part>(Query::default()).await.unwrap(), [Part { by: 1, number: 1 }]);
+        assert_eq!(begun.load(Ordering::SeqCst), 1, "it was begun again");
+        check(&next).await;
+        assert!(next.shutdown().await.complete);
+    }
+}

@@ -26,6 +26,7 @@ use super::regress::{Since, since};
 use super::run::Loop;
 use super::{Away, Failure, Pending, Status, Submission};
 use crate::entropy;
+use crate::kept::kept;
 
 /// How long to wait before the board is owned again, at first and at most.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
@@ -146,9 +147,9 @@ pub(super) async fn take_over(
         let keep = |first, decision: &Decision| {
             found.insert(decision.command, (first, decision.events.clone()));
         };
-        load_and_show(log, head.seq, known.seq, keep).await
+        kept(log, load_and_show(log, head.seq, known.seq, keep)).await
     } else {
-        load(log, head.seq).await
+        kept(log, load(log, head.seq)).await
     };
     let loaded = loaded.map_err(TakeOverError::Load)?;
     if loaded.state.seq() != head.seq || loaded.hash != head.hash {
