@@ -434,7 +434,7 @@ mod tests {
 
     #[test]
     fn a_hint_fits_a_file_or_a_server() {
-        let source = || Box::new(std::io::Error::other("refused")) as _;
+        let source = || Box::new(io::Error::other("refused")) as _;
         let away = |place: &str| log::Error::Unavailable {
             action: "open",
             place: place.to_owned(),
