@@ -55,6 +55,7 @@ pub(crate) fn closed_last(rows: &Rows) -> BTreeMap<ActivationId, &ClosedActivati
 }
 
 /// What a batch reopens, and does not close again.
+#[cfg(any(feature = "redis", feature = "sqlite"))]
 pub(crate) fn reopened(rows: &Rows) -> Vec<ActivationId> {
     if rows.reopened.is_empty() {
         return Vec::new();
