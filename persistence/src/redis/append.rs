@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use redis::{Value, cmd};
+use redis::Value;
 use tokio::time::Instant;
 
 use artel_core::ids::{ArtifactId, Seq};
@@ -103,9 +103,8 @@ pub(super) async fn replicated(log: &RedisLog, action: &'static str) -> Result<(
     if log.replicas == 0 {
         return Ok(());
     }
-    let mut wait = cmd("WAIT");
-    wait.arg(log.replicas).arg((log.ownership / REPLICAS_WAIT_PART).as_millis().to_string());
-    let answer = log.writer.send(&wait).await.map_err(|error| appending(&log.place, error))?;
+    let answer = log.writer.wait(log.replicas, log.ownership / REPLICAS_WAIT_PART).await;
+    let answer = answer.map_err(|error| appending(&log.place, error))?;
     let found = match answer {
         Value::Int(found) => found,
         _ => 0,

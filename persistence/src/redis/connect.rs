@@ -77,6 +77,23 @@ impl Link {
             Self::Cluster(mut cluster) => command.query_async(&mut cluster).await,
         }
     }
+
+    /// Sends `WAIT` behind a command: a connection waits for what was written before its last command, and a
+    /// new one, which has sent none, for nothing.
+    async fn wait(self, wait: &Cmd) -> Result<Value, RedisError> {
+        match self {
+            Self::Server(mut server) => {
+                let mut both = redis::pipe();
+                both.cmd("PING").ignore().add_command(wait.clone());
+                both.query_async(&mut server).await.map(|(answer,)| answer)
+            }
+            // Each node is asked on a connection of its own, by both.
+            Self::Cluster(mut cluster) => {
+                redis::cmd("PING").exec_async(&mut cluster).await?;
+                wait.query_async(&mut cluster).await
+            }
+        }
+    }
 }
 
 /// A connection that several calls share, and that is replaced when it has gone silent: whoever is lost
@@ -106,8 +123,24 @@ impl Line {
     /// Sends a command, and waits for the answer.
     pub(super) async fn send(&self, command: &Cmd) -> Result<Value, RedisError> {
         let (number, link) = self.link().await?;
+        self.watched(number, link.send(command)).await
+    }
+
+    /// Waits until replicas have what was written so far; how many of them have it.
+    pub(super) async fn wait(&self, replicas: u32, limit: Duration) -> Result<Value, RedisError> {
+        let mut wait = redis::cmd("WAIT");
+        wait.arg(replicas).arg(limit.as_millis().to_string());
+        let (number, link) = self.link().await?;
+        self.watched(number, link.wait(&wait)).await
+    }
+
+    async fn watched(
+        &self,
+        number: u64,
+        call: impl Future<Output = Result<Value, RedisError>>,
+    ) -> Result<Value, RedisError> {
         let mut silent = Silent { line: self, number, began: Instant::now(), answered: false };
-        let answer = link.send(command).await;
+        let answer = call.await;
         silent.answered = !answer.as_ref().is_err_and(RedisError::is_timeout);
         answer
     }
