@@ -175,9 +175,12 @@ async fn run(mut args: Args) -> Result<ExitCode, Failure> {
     ended
 }
 
-/// Starts the board once it has no other owner. On a server it is the last one's for some seconds after that
-/// was killed; in a file it is free at once.
+/// Starts the board. In a file it is free as soon as its owner is dead, so that whoever finds one there is told. On a
+/// server it is the last one's for some seconds after that was killed, so that it is waited for.
 async fn own(board: Board) -> Result<Running, Failure> {
+    if board.log().describe().scheme == "sqlite" {
+        return Ok(board.start().await?);
+    }
     let mut standing_by = pin!(board.stand_by());
     if let Ok(started) = timeout(AT_ONCE, &mut standing_by).await {
         return Ok(started?);
