@@ -31,7 +31,6 @@ use std::error::Error;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -179,9 +178,9 @@ async fn run(mut args: Args) -> Result<ExitCode, Failure> {
 /// server it is the last one's for some seconds after that was killed, so that it is waited for.
 async fn own(board: Board) -> Result<Running, Failure> {
     if board.log().describe().scheme == "sqlite" {
-        return Ok(board.start().await?);
+        return Ok(Box::pin(board.start()).await?);
     }
-    let mut standing_by = pin!(board.stand_by());
+    let mut standing_by = Box::pin(board.stand_by());
     if let Ok(started) = timeout(AT_ONCE, &mut standing_by).await {
         return Ok(started?);
     }
