@@ -10,7 +10,7 @@ use artel_core::ids::{Incarnation, Seq};
 use artel_core::log::{self, Append, Head};
 use artel_core::names;
 use artel_core::record::{Batch, Encoder, Place};
-use artel_persistence::{Mark, OpenOptions, without_secrets};
+use artel_persistence::{OpenOptions, without_secrets};
 
 use crate::clock::{BoardClock, SystemClock};
 use crate::committer::{Loaded, load};
@@ -24,8 +24,8 @@ const ADOPTER: &str = "artel-board-adopt";
 /// How many seqs are left out beyond the last one that is known: what was on its way when the log lost its end,
 /// and what somebody saw without anybody's knowing.
 const MARGIN: u64 = 1_000_000;
-/// The highest seq that somebody may have seen: beyond it no number of a JSON reader is exact.
-const ABOVE_MAX: u64 = 1 << 53;
+/// The highest seq that somebody may have seen: not far beyond it no number of a JSON reader is exact.
+const ABOVE_MAX: u64 = (1 << 53) - 2 * MARGIN;
 /// How many bytes of the log are read to find its last batch.
 const READ_LEN: usize = 1;
 
@@ -140,13 +140,8 @@ pub async fn adopt_board(
     let place = without_secrets(url);
     let cannot = |source| AdoptError::Log { place: place.clone(), source };
     let log = artel_persistence::open(url, OpenOptions::adopting()).await.map_err(cannot)?;
-    let mark = artel_persistence::marked(url).await.map_err(cannot)?;
-    let written = match mark {
-        Some(Mark::Regressed { known }) => Some(known),
-        Some(Mark::Arriving { .. } | Mark::Moved { .. }) | None => None,
-    };
-    let known = written.max(above);
     let mut owned = Owned::take(log, ADOPTER).await.map_err(cannot)?;
+    let known = owned.head.regressed.max(above);
     let kept = owned.log.clone();
     let adopted = tokio::select! {
         adopted = go_on(url, &mut owned, known, actor) => adopted,
@@ -167,9 +162,6 @@ async fn go_on(
     let head = owned.head.clone();
     let whole = || AdoptError::Whole { place: place.clone(), seq: head.seq };
     let known = known.ok_or_else(whole)?;
-    if head.regressed.is_none() && known <= head.seq {
-        return Err(whole());
-    }
     let folded = load(&*owned.log, head.seq).await;
     let Loaded { mut state, hash, .. } =
         folded.map_err(|source| AdoptError::Fold { place: place.clone(), source })?;
@@ -181,6 +173,7 @@ async fn go_on(
     let adopted = match earlier(owned, known).await.map_err(cannot)? {
         // Its answer was lost on the way, and the mark is to be taken away.
         Some(adopted) => adopted,
+        None if head.regressed.is_none() && known <= head.seq => return Err(whole()),
         None => {
             let last = Seq(known.max(head.seq).get() + MARGIN);
             let incarnation = entropy::incarnation(&OsEntropy);
@@ -222,6 +215,9 @@ async fn earlier(owned: &Owned, known: Seq) -> Result<Option<Adopted>, log::Erro
     Ok(events.find_map(|event| {
         let Event::Adopted { incarnation, span } = event else { return None };
         let kept = Seq(end.get() - span);
+        if known <= kept {
+            return None;
+        }
         Some(Adopted { kept, known, last: end, incarnation: *incarnation })
     }))
 }

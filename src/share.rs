@@ -217,7 +217,12 @@ impl Life {
                 End::Failed(why) => return Err(StartError::Stopped(why)),
                 End::Surplus | End::Lost if done.complete => {}
                 End::Surplus | End::Lost => {
-                    self.open_again().await?;
+                    let stop = self.stop.clone();
+                    tokio::select! {
+                        biased;
+                        () = stop.cancelled() => return Ok(done),
+                        opened = self.open_again() => opened?,
+                    }
                     *share = self.setup.log.share(&self.setup.program);
                 }
             }
@@ -293,10 +298,11 @@ impl Life {
                     setup.log = log;
                     return Ok(());
                 }
-                Err(OpenError::Log { source: log::Error::Unavailable { .. }, .. }) => {
-                    sleep(PAUSE).await;
+                Err(OpenError::Log { source, .. }) if source.retryable() => sleep(PAUSE).await,
+                Err(error) => {
+                    let why = artel_core::classify::chain_of(&error).join(": ");
+                    return Err(StartError::Stopped(why.into()));
                 }
-                Err(error) => return Err(StartError::Stopped(error.to_string().into())),
             }
         }
     }

@@ -161,9 +161,11 @@ async fn goes_on(url: &str, adopted: &Adopted) {
     assert_eq!(Seq(adopted.kept.get() + span), adopted.last);
     let Actor::Operator { name, reason } = actor else { panic!("{actor:?}") };
     assert_eq!((name.as_str(), &*reason), ("bob", "the server lost its last second"));
-    // From within what is left out, too.
+    // Whoever goes on within what is left out is told why nothing has these seqs.
     let mut tail = reader.tail(Seq(adopted.last.get() - 3));
-    assert_eq!(tail.next().await.unwrap().unwrap().seq, adopted.last.next());
+    for expected in [seq, adopted.last.next()] {
+        assert_eq!(tail.next().await.unwrap().unwrap().seq, expected);
+    }
 }
 
 async fn adopt(url: &str, above: Option<Seq>) -> Result<Adopted, AdoptError> {
@@ -211,6 +213,8 @@ async fn stops_until_it_is_adopted(kind: Kind) {
     assert_eq!((adopted.kept, adopted.known), (kept, known));
     let left_out = Seq(adopted.last.get() - 3);
     let mut tail = Reader::open(&url).await.unwrap().tail(left_out);
+    let told = tail.next().await.unwrap().unwrap();
+    assert_eq!((told.seq, told.event.span()), (kept.next(), adopted.last.get() - kept.get()));
     assert!(tail.next().await.unwrap().is_none(), "nothing has a seq that is left out");
     assert!(adopted.last > known);
     let error = adopt(&url, None).await.unwrap_err();

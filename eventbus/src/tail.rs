@@ -101,9 +101,8 @@ impl Tail {
             let extent = self.extent.as_mut().map(|extent| *extent.borrow_and_update());
             let bound = extent.map(|extent| extent.durable);
             if bound.is_none_or(|bound| bound >= self.next) {
-                let from = self.next;
                 self.fill(bound).await?;
-                if !self.ready.is_empty() || self.next > from {
+                if !self.ready.is_empty() {
                     continue;
                 }
             }
@@ -123,14 +122,12 @@ impl Tail {
         let read = self.log.read(from, READ_LEN).await;
         let batches = read.map_err(|source| TailError::Read { from, source })?;
         let mut entries = VecDeque::new();
-        let mut end = from;
         for batch in batches {
             if bound.is_some_and(|bound| batch.header.first > bound) {
                 break;
             }
             let decisions =
                 batch.decisions().map_err(|source| TailError::Damaged { from, source })?;
-            end = batch.header.last.next();
             let mut seq = batch.header.first;
             for decision in decisions {
                 for event in decision.events {
@@ -144,16 +141,13 @@ impl Tail {
                         trace: decision.trace,
                         event,
                     };
-                    if seq >= from {
+                    // One that takes many seqs is shown to whoever asks for one of them.
+                    if next > from {
                         entries.push_back(entry);
                     }
                     seq = next;
                 }
             }
-        }
-        if entries.is_empty() {
-            // The event that takes the seq that is asked for has a lower one.
-            self.next = end;
         }
         self.ready = entries;
         Ok(())

@@ -64,6 +64,8 @@ pub(crate) struct Beat {
 pub(crate) struct Answer {
     /// What was still somebody's, and is renewed, by token.
     pub(crate) renewed: Vec<Uuid>,
+    /// What nobody could be asked about, by token, and why; the others were asked elsewhere.
+    pub(crate) unheard: Option<(Vec<Uuid>, Error)>,
     /// The other live processes, if this one told of itself, and they could be heard.
     pub(crate) others: Option<Vec<Other>>,
 }
@@ -196,14 +198,19 @@ impl Keeper {
             return Ok(());
         }
         let beat = Beat { held, told };
-        let Answer { renewed, others } = match self.server.beat(&beat, self.limit()).await {
+        let Answer { renewed, unheard, others } = match self.server.beat(&beat, self.limit()).await
+        {
             Ok(answer) => answer,
             Err(error) => {
                 self.sharing.failed();
                 return Err(error);
             }
         };
-        self.renewed(beat.held, &renewed, asked);
+        let mut held = beat.held;
+        if let Some((tokens, _)) = &unheard {
+            held.retain(|held| !tokens.contains(&held.token));
+        }
+        self.renewed(held, &renewed, asked);
         match (beat.told, others) {
             (Some(told), Some(others)) => {
                 self.sharing.was_told(told.member, asked);
@@ -212,7 +219,7 @@ impl Keeper {
             (Some(_), None) => self.sharing.failed(),
             (None, _) => {}
         }
-        Ok(())
+        unheard.map_or(Ok(()), |(_, error)| Err(error))
     }
 
     fn renewed(&self, held: Vec<Held>, renewed: &[Uuid], asked: Instant) {

@@ -268,6 +268,11 @@ impl State {
                 self.giving = None;
                 self.kept_until = Some(now + time * KEPT);
             }
+            // Nobody took it, or whoever did tells nobody.
+            (false, _) if self.late.contains(board) => {
+                self.giving = None;
+                self.kept_until = Some(now + time * KEPT);
+            }
             (false, _) if self.free.contains_key(board) => *gone = true,
             (false, _) => self.giving = None,
         }

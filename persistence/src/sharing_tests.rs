@@ -78,7 +78,7 @@ impl Renewals for Server {
         self.0.beats.fetch_add(1, Ordering::SeqCst);
         let renewed = beat.held.iter().map(|held| held.token).collect();
         if self.0.deaf.load(Ordering::SeqCst) {
-            return Ok(Answer { renewed, others: None });
+            return Ok(Answer { renewed, ..Answer::default() });
         }
         let told = beat.told.as_ref().map(|told| {
             let until = Instant::now() + told.time;
@@ -86,7 +86,7 @@ impl Renewals for Server {
             self.0.processes.lock().unwrap().insert(told.token, told_of);
             self.0.others(told.token)
         });
-        Ok(Answer { renewed, others: told })
+        Ok(Answer { renewed, unheard: None, others: told })
     }
 
     async fn look(&self, token: Uuid, _: Duration) -> Result<Vec<Other>, Error> {

@@ -139,7 +139,11 @@ pub(super) async fn take_over(
     let head = &ownership.head;
     match since(log, head, known).await.map_err(TakeOverError::Load)? {
         Since::Kept => {}
-        Since::Adopted => return Err(TakeOverError::Adopted { known: known.seq }),
+        Since::Adopted => {
+            // It is for those that begin with what is there.
+            let _ = log.disown(ownership.epoch).await;
+            return Err(TakeOverError::Adopted { known: known.seq });
+        }
         Since::Lost => return Err(regressed(head.seq)),
     }
     let mut found = BTreeMap::new();

@@ -172,8 +172,7 @@ CREATE TABLE snapshot_part (
 );
 ALTER TABLE snapshot_part ALTER COLUMN bytes SET STORAGE EXTERNAL;
 
--- Appends a batch with its rows: all, or nothing. Says why not, where it does not continue the log. Arrays are
--- taken apart side by side, where each of a row's columns is at hand: as tables they would be written down first.
+-- Appends a batch with its rows: all, or nothing. Says why not, where it does not continue the log.
 CREATE FUNCTION append(
     p_board int, p_first bigint, p_last bigint, p_epoch bigint, p_at bigint,
     p_previous bytea, p_hash bytea, p_bytes bytea, p_earliest bigint,
@@ -190,7 +189,6 @@ CREATE FUNCTION append(
     p_closed_body bytea[], p_closed_input bigint[],
     p_closed_ended bigint[], p_closed_at bigint[], p_closed_attempts int[], p_closed_reason text[],
     p_closed_kind text[], p_closed_fingerprint bytea[], p_closed_report bigint[],
-    p_closed_apart boolean[],
     p_worked_on bigint[], p_worked_on_by bigint[],
     p_cancelled uuid[],
     p_names text, p_operations text
@@ -216,13 +214,13 @@ BEGIN
         INSERT INTO artifact
             (board_no, seq, id, correlation, type_no, agent_no, at, envelope, salt, payload,
              producer, tags)
-        SELECT p_board, unnest(p_artifact_seq), unnest(p_artifact_id),
-            unnest(p_artifact_correlation), unnest(p_artifact_type), unnest(p_artifact_agent),
-            unnest(p_artifact_at), unnest(p_artifact_envelope), unnest(p_artifact_salt),
-            unnest(p_artifact_payload), unnest(p_artifact_producer), unnest(p_artifact_tags);
+        SELECT p_board, * FROM unnest(
+            p_artifact_seq, p_artifact_id, p_artifact_correlation, p_artifact_type,
+            p_artifact_agent, p_artifact_at, p_artifact_envelope, p_artifact_salt,
+            p_artifact_payload, p_artifact_producer, p_artifact_tags);
         INSERT INTO stretch (board_no, kind, no, last, first)
-        SELECT p_board, unnest(p_stretch_kind), unnest(p_stretch_no), unnest(p_stretch_last),
-            unnest(p_stretch_first);
+        SELECT p_board, * FROM
+            unnest(p_stretch_kind, p_stretch_no, p_stretch_last, p_stretch_first);
     END IF;
     IF cardinality(p_tag) > 0 THEN
         INSERT INTO tag (board_no, tag, seq) SELECT p_board, * FROM unnest(p_tag, p_tag_seq);
@@ -240,25 +238,26 @@ BEGIN
         DELETE FROM closed c WHERE c.board_no = p_board AND c.activation = ANY (p_reopened);
     END IF;
     IF cardinality(p_closed) > 0 THEN
-        -- What is there already was opened again, and so is deleted above. Nothing is written in place of a
-        -- row: being ready for that costs as much again as the row.
+        -- One that belongs to its first input's tree of work is found through that input.
         INSERT INTO closed
             (board_no, activation, outcome, agent_no, correlation, body, input, ended, at, attempts,
              reason, kind, fingerprint, report, apart)
-        -- One that belongs to its first input's tree of work is found through that input. Where the owner does
-        -- not know it any more it is looked up, as a value, so that each is by itself, whatever the server
-        -- thinks of the sizes.
-        SELECT p_board, u.activation, u.outcome, u.agent_no, u.correlation, u.body, u.input, u.ended,
-            u.at, u.attempts, u.reason, u.kind, u.fingerprint, u.report, coalesce(u.apart, (
+        -- A value, so that each is looked up by itself, whatever the server thinks of the sizes.
+        SELECT p_board, u.*, coalesce((
             SELECT a.correlation <> u.correlation FROM artifact a
             WHERE a.board_no = p_board AND a.seq = u.input LIMIT 1), true)
-        FROM (SELECT unnest(p_closed), unnest(p_closed_outcome), unnest(p_closed_agent),
-                unnest(p_closed_correlation), unnest(p_closed_body), unnest(p_closed_input),
-                unnest(p_closed_ended), unnest(p_closed_at), unnest(p_closed_attempts),
-                unnest(p_closed_reason), unnest(p_closed_kind), unnest(p_closed_fingerprint),
-                unnest(p_closed_report), unnest(p_closed_apart))
+        FROM unnest(
+            p_closed, p_closed_outcome, p_closed_agent, p_closed_correlation, p_closed_body,
+            p_closed_input, p_closed_ended, p_closed_at, p_closed_attempts, p_closed_reason,
+            p_closed_kind, p_closed_fingerprint, p_closed_report)
             AS u (activation, outcome, agent_no, correlation, body, input, ended, at, attempts,
-                  reason, kind, fingerprint, report, apart);
+                  reason, kind, fingerprint, report)
+        ON CONFLICT (board_no, activation) DO UPDATE SET
+            outcome = excluded.outcome, agent_no = excluded.agent_no,
+            correlation = excluded.correlation, body = excluded.body, apart = excluded.apart,
+            input = excluded.input, ended = excluded.ended, at = excluded.at,
+            attempts = excluded.attempts, reason = excluded.reason, kind = excluded.kind,
+            fingerprint = excluded.fingerprint, report = excluded.report;
     END IF;
     IF cardinality(p_worked_on) > 0 THEN
         INSERT INTO worked_on (board_no, input, activation)

@@ -72,7 +72,7 @@ impl Renewals for Server {
         let Some(told) = &beat.told else {
             let rows = self.fetch("own", renewal(RENEW, &beat.held), limit).await?;
             let renewed = rows.iter().map(|row| get(&self.place, row, 0)).collect::<Result<_, _>>();
-            return Ok(Answer { renewed: renewed?, others: None });
+            return Ok(Answer { renewed: renewed?, ..Answer::default() });
         };
         let Told { token, program, member, time } = told;
         let query = renewal(BEAT, &beat.held)
@@ -89,7 +89,7 @@ impl Renewals for Server {
                 Some(_) => others.push(other(&self.place, &row)?),
             }
         }
-        Ok(Answer { renewed, others: Some(others) })
+        Ok(Answer { renewed, unheard: None, others: Some(others) })
     }
 
     async fn look(&self, token: Uuid, limit: Duration) -> Result<Vec<Other>, Error> {

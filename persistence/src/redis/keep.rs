@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::future::{join, try_join_all};
+use futures_util::future::{join, join_all};
 use redis::Value;
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -47,7 +47,7 @@ impl Renewals for Server {
             }
         };
         let (renewed, others) = join(self.renew(&beat.held, limit), told).await;
-        Ok(Answer { renewed: renewed?, others })
+        Ok(Answer { others, ..renewed? })
     }
 
     async fn look(&self, token: Uuid, limit: Duration) -> Result<Vec<Other>, Error> {
@@ -64,14 +64,33 @@ impl Renewals for Server {
 }
 
 impl Server {
-    async fn renew(&self, held: &[Held], limit: Duration) -> Result<Vec<Uuid>, Error> {
+    /// Renews what is owned. In a cluster each board is on its own: one node that is away costs no board of another.
+    async fn renew(&self, held: &[Held], limit: Duration) -> Result<Answer, Error> {
         let at_once = if self.link.is_cluster() { 1 } else { held.len().max(1) };
-        let calls = held.chunks(at_once).map(|some| self.renew_some(some));
-        match timeout(limit, try_join_all(calls)).await {
-            Ok(renewed) => Ok(renewed?.concat()),
-            Err(_) => {
-                self.link.give_up();
-                Err(TimedOut::error("own", &self.place, limit))
+        let calls = held.chunks(at_once).map(|some| timeout(limit, self.renew_some(some)));
+        let said = join_all(calls).await;
+        let silent = said.iter().all(Result::is_err);
+        let (mut renewed, mut unheard, mut failed) = (Vec::new(), Vec::new(), None);
+        for (some, said) in held.chunks(at_once).zip(said) {
+            let late = |_| Err(TimedOut::error("own", &self.place, limit));
+            match said.unwrap_or_else(late) {
+                Ok(tokens) => renewed.extend(tokens),
+                Err(error) => {
+                    unheard.extend(some.iter().map(|held| held.token));
+                    failed = Some(error);
+                }
+            }
+        }
+        match failed {
+            Some(error) if unheard.len() == held.len() => {
+                if silent {
+                    self.link.give_up();
+                }
+                Err(error)
+            }
+            failed => {
+                let unheard = failed.map(|error| (unheard, error));
+                Ok(Answer { renewed, unheard, others: None })
             }
         }
     }

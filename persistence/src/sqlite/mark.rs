@@ -83,5 +83,6 @@ pub(super) async fn regress(log: &SqliteLog, known: Seq) -> Result<(), Error> {
             break;
         }
     }
+    log.owning.lose();
     connection.close().await.map_err(cannot)
 }

@@ -139,7 +139,7 @@ impl Owning {
     }
 
     /// Gives up whatever is owned: nobody is to own the board.
-    fn lose(&self) {
+    pub(super) fn lose(&self) {
         let mut state = self.state();
         *state = State { closed: state.closed, ..State::default() };
     }

@@ -3,6 +3,7 @@
 use sqlx::Row;
 
 use artel_core::log::{Durability, Error};
+use artel_core::record::genesis;
 use artel_persistence::{OpenOptions, move_aside, remove};
 use artel_testkit::conformance::{LogPlace, NewBoard, Sample, Scribe};
 use artel_testkit::servers::PgBouncer;
@@ -39,18 +40,25 @@ async fn a_schema_is_made_once() {
 async fn an_earlier_schema_is_brought_up_to_date() {
     let schema = new_name();
     let url = format!("{}?schema={schema}&ownership=3s", SERVER.url());
-    let log = artel_persistence::open(&url, create(NewBoard::sample())).await.unwrap();
-    let mut scribe = Scribe::own(&log).await;
-    scribe.publish(&[Sample::new(1)]).await;
-    log.close().await;
-    // As the first version left it.
-    sql(&format!("DROP TABLE {schema}.process")).await;
-    sql(&format!("DELETE FROM {schema}.migration WHERE version = 2")).await;
+    // As the first version made it.
+    let tables = include_str!("../../src/postgres/first.sql");
+    let views = include_str!("../../src/postgres/views.sql");
+    let NewBoard { board, incarnation, dev } = NewBoard::sample();
+    let (hash, name) = (genesis(incarnation), board.as_str());
+    sql(&format!(
+        "CREATE SCHEMA {schema}; SET search_path TO {schema}; \
+         CREATE TABLE migration (version int PRIMARY KEY, at timestamptz NOT NULL DEFAULT now()); \
+         {tables}; {views}; INSERT INTO migration (version) VALUES (1); \
+         INSERT INTO board (key, name, incarnation, dev, epoch, seq, hash, at) \
+         VALUES ('main', '{name}', '{incarnation}', {dev}, 0, 0, decode('{hash}', 'hex'), 0);"
+    ))
+    .await;
     let error = artel_persistence::open(&url, OpenOptions::read_only()).await.unwrap_err();
     assert!(matches!(error, Error::ReadOnly { action: "upgrade", .. }), "{error:?}");
     let log = artel_persistence::open(&url, OpenOptions::existing()).await.unwrap();
     let mut scribe = Scribe::own(&log).await;
     scribe.publish(&[Sample::new(2)]).await;
+    scribe.publish(&[Sample::new(3)]).await;
     let count = format!("SELECT count(*) FROM {schema}.process");
     assert_eq!(sql(&count).await[0].get::<i64, _>(0), 0);
     log.close().await;
