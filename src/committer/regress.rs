@@ -1,9 +1,11 @@
 //! A log that went back: whether it still has what its owner knows as durable, and what the owner does when it
 //! has not. It writes that down, so that nobody else goes on with what is left as if nothing were missing.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
+use artel_core::classify::chain_of;
 use artel_core::event::Event;
 use artel_core::ids::Seq;
 use artel_core::log::{Head, Log};
@@ -52,6 +54,20 @@ fn is_adoption(batch: &Batch) -> bool {
     events.any(|event| matches!(event, Event::Adopted { .. }))
 }
 
+/// Looks once more, since a person may have let the board go on meanwhile, and marks a log that has lost what is
+/// known as durable. Says what was seen.
+async fn mark_if_lost(
+    log: &dyn Log,
+    known: Durable,
+) -> Result<Since, Box<dyn Error + Send + Sync>> {
+    let head = log.head().await?;
+    let since = since(log, &head, known).await?;
+    if since == Since::Lost {
+        log.mark_regressed(known.seq, head.epoch).await?;
+    }
+    Ok(since)
+}
+
 impl<R: Runner<Inputs = Cached>> Loop<R> {
     /// Why the board stops although another process may have it, or had it: because of that, unless the log
     /// that the other one goes on with has lost what is durable.
@@ -87,31 +103,36 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
     }
 
     /// Writes down what others have to know of why the board stops, and says it.
-    pub(super) async fn give_up(&mut self, error: TakeOverError) -> Arc<str> {
+    pub(super) async fn give_up(&mut self, mut error: TakeOverError) -> Arc<str> {
         // It is not to be had back, whoever has it.
         self.trouble.lost = false;
-        if let TakeOverError::Regressed { known, .. } = error {
-            self.mark_regressed(known).await;
+        if let TakeOverError::Regressed { .. } = error
+            && self.mark_regressed().await == Some(Since::Adopted)
+        {
+            error = TakeOverError::Adopted { known: self.durable.seq };
         }
-        let chain = artel_core::classify::chain_of(&error).join(": ");
+        let chain = chain_of(&error).join(": ");
         tracing::error!(error = chain, "the board stops");
         chain.into()
     }
 
-    async fn mark_regressed(&mut self, known: Seq) {
+    /// Writes down that the log regressed, if it is still so. Says what it found last.
+    async fn mark_regressed(&mut self) -> Option<Since> {
         let mut pause = PAUSE;
         for _ in 0..TRIES {
-            match self.log.mark_regressed(known).await {
-                Ok(()) => return,
+            match mark_if_lost(&*self.log, self.durable).await {
+                Ok(since) => return Some(since),
                 Err(error) => {
-                    tracing::error!(%error, %known, "cannot write down that the log regressed")
+                    let (error, known) = (chain_of(&*error).join(": "), self.durable.seq);
+                    tracing::error!(error, %known, "cannot write down that the log regressed");
                 }
             }
             if self.is_abandoned_within(pause).await {
-                return;
+                break;
             }
             pause *= 2;
         }
+        None
     }
 
     /// Whether nobody wants the board any more, before a pause is over.

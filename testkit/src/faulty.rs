@@ -321,8 +321,8 @@ impl Log for FaultyLog {
         self.inner()?.confirm(epoch)
     }
 
-    async fn mark_regressed(&self, known: Seq) -> Result<(), Error> {
-        self.inner()?.mark_regressed(known).await
+    async fn mark_regressed(&self, known: Seq, seen: Epoch) -> Result<(), Error> {
+        self.inner()?.mark_regressed(known, seen).await
     }
 
     async fn keep(&self) {

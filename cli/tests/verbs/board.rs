@@ -310,7 +310,8 @@ async fn adopt_lets_a_board_go_on_that_lost_its_end() {
     let (code, error) = fixture.error(&adopt);
     assert_eq!((code, &error["code"]), (4, &"log-owned".into()), "{error}");
     let known = Seq(running.durable().get() + 2);
-    running.log().mark_regressed(known).await.unwrap();
+    let log = running.log();
+    log.mark_regressed(known, log.head().await.unwrap().epoch).await.unwrap();
     let _ = running.shutdown().await;
 
     let text = fixture.text(&["board", "show"]);

@@ -125,11 +125,12 @@ pub trait Log: Send + Sync + std::fmt::Debug {
 
     /// Notes durably that the log does not hold any more what was durable up to a seq: whoever owns it owns it
     /// no more, and nobody does again, until a person has decided how the board goes on. Whoever calls this
-    /// has seen it, and need not be the owner.
+    /// has seen it, under the epoch `seen`, and need not be the owner.
     ///
     /// # Errors
-    /// When it cannot be noted.
-    async fn mark_regressed(&self, known: Seq) -> Result<(), Error>;
+    /// [`Error::Fenced`] when the log has another epoch by now: what was seen may be the past, and wants another
+    /// look. Others when it cannot be noted.
+    async fn mark_regressed(&self, known: Seq, seen: Epoch) -> Result<(), Error>;
 
     /// Batches from the one that holds `from` on, in order, at most about `bytes_max` bytes but at
     /// least one batch if there is one. Empty at the end of the log.

@@ -112,9 +112,8 @@ impl Log for MemoryLog {
         append::append(&mut *self.state()?, self.number, checked)
     }
 
-    async fn mark_regressed(&self, known: Seq) -> Result<(), Error> {
-        own::regress(&mut *self.state()?, known);
-        Ok(())
+    async fn mark_regressed(&self, known: Seq, seen: Epoch) -> Result<(), Error> {
+        own::regress(&mut *self.state()?, known, seen)
     }
 
     async fn read(&self, from: Seq, bytes_max: usize) -> Result<Vec<Batch>, Error> {

@@ -39,8 +39,16 @@ pub(super) fn leave(state: &mut State, handle: u64) {
 }
 
 /// Marks a board that does not hold any more what was durable up to a seq.
-pub(super) fn regress(state: &mut State, known: Seq) {
-    state.head.regressed = state.head.regressed.max(Some(known));
-    state.head.epoch = state.head.epoch.next();
+pub(super) fn regress(state: &mut State, known: Seq, seen: Epoch) -> Result<(), Error> {
+    if state.head.regressed >= Some(known) {
+        return Ok(());
+    }
+    let newest = state.head.epoch;
+    if newest != seen {
+        return Err(Error::Fenced { epoch: seen, newest });
+    }
+    state.head.regressed = Some(known);
+    state.head.epoch = newest.next();
     state.owner = None;
+    Ok(())
 }

@@ -16,11 +16,11 @@ use super::target::Target;
 use crate::format::integer;
 use crate::mark::Mark;
 
-/// Marks a board that has lost the end of its log, unless it has got another mark than the one that was seen.
-/// Nobody owns it then, and no append that is under way lands: it finds a higher epoch.
+/// Marks a board that has lost the end of its log, unless it has got another mark than the one that was seen, or
+/// another epoch. Nobody owns it then, and no append that is under way lands: it finds a higher epoch.
 const REGRESS: &str = "WITH marked AS ( \
          UPDATE board SET mark = $1, epoch = epoch + 1 \
-         WHERE no = $2 AND mark IS NOT DISTINCT FROM $3 RETURNING no), \
+         WHERE no = $2 AND mark IS NOT DISTINCT FROM $3 AND epoch = $4 RETURNING no), \
      freed AS (DELETE FROM owner o USING marked m WHERE o.board_no = m.no) \
      SELECT no FROM marked";
 
@@ -71,24 +71,34 @@ pub(super) async fn check(log: &PostgresLog) -> Result<(), Error> {
 }
 
 async fn read(log: &PostgresLog) -> Result<Option<Mark>, Error> {
-    let rows = sqlx::query("SELECT mark FROM board WHERE no = $1").bind(log.board_no);
+    Ok(read_with_epoch(log).await?.0)
+}
+
+async fn read_with_epoch(log: &PostgresLog) -> Result<(Option<Mark>, Epoch), Error> {
+    let rows = sqlx::query("SELECT mark, epoch FROM board WHERE no = $1").bind(log.board_no);
     let rows = fetch(log, rows).await?;
     let row = rows.first().ok_or_else(|| gone(&log.place))?;
     let mark: Option<String> = get(&log.place, row, 0)?;
-    mark.map(|mark| Mark::parse(&log.place, &mark)).transpose()
+    let mark = mark.map(|mark| Mark::parse(&log.place, &mark)).transpose()?;
+    let epoch: i64 = get(&log.place, row, 1)?;
+    Ok((mark, Epoch(u64::try_from(epoch).unwrap_or_default())))
 }
 
-/// Marks a board that does not hold any more what was durable up to a seq.
-pub(super) async fn regress(log: &PostgresLog, known: Seq) -> Result<(), Error> {
+/// Marks a board that does not hold any more what was durable up to a seq, if it still has this epoch.
+pub(super) async fn regress(log: &PostgresLog, known: Seq, seen: Epoch) -> Result<(), Error> {
     log.writable("mark")?;
     loop {
-        let before = read(log).await?;
+        let (before, newest) = read_with_epoch(log).await?;
         let Some(mark) = Mark::regressed(before.as_ref(), known) else { return Ok(()) };
+        if newest != seen {
+            return Err(Error::Fenced { epoch: seen, newest });
+        }
         let set = sqlx::query(REGRESS)
             .bind(mark.text())
             .bind(log.board_no)
-            .bind(before.map(|mark| mark.text()));
-        // None where somebody else marked it in between.
+            .bind(before.map(|mark| mark.text()))
+            .bind(integer(seen.get()));
+        // None where somebody else marked it, or owned it, in between.
         if !fetch_on(&log.writer, ("mark", &*log.place, soon(log)), set).await?.is_empty() {
             return Ok(());
         }

@@ -172,8 +172,8 @@ impl Log for RedisLog {
         append::append(self, append).await
     }
 
-    async fn mark_regressed(&self, known: Seq) -> Result<(), Error> {
-        mark::regress(self, known).await
+    async fn mark_regressed(&self, known: Seq, seen: Epoch) -> Result<(), Error> {
+        mark::regress(self, known, seen).await
     }
 
     async fn read(&self, from: Seq, bytes_max: usize) -> Result<Vec<Batch>, Error> {

@@ -50,8 +50,8 @@ async fn read_at(place: &str, line: &Line, keys: &str) -> Result<Option<Mark>, E
     found.map(|mark| Mark::parse(place, &String::from_utf8_lossy(&mark))).transpose()
 }
 
-/// Marks a board that does not hold any more what was durable up to a seq.
-pub(super) async fn regress(log: &RedisLog, known: Seq) -> Result<(), Error> {
+/// Marks a board that does not hold any more what was durable up to a seq, if it still has this epoch.
+pub(super) async fn regress(log: &RedisLog, known: Seq, seen: Epoch) -> Result<(), Error> {
     log.writable("mark")?;
     loop {
         let before = read_at(&log.place, &log.writer, &log.keys).await?;
@@ -59,13 +59,20 @@ pub(super) async fn regress(log: &RedisLog, known: Seq) -> Result<(), Error> {
         let mut arguments = log.arguments();
         arguments.push(before.map(|mark| mark.text()).unwrap_or_default());
         arguments.push(mark.text());
+        arguments.number(seen);
         let done = log.tell("mark", &REGRESS, &arguments).await?;
         if done == Value::Nil {
             return Err(log.gone());
         }
-        // Not where somebody else marked it in between.
-        if log.answers().integer(done)? == 1 {
-            return Ok(());
+        match &log.answers().bytes(done)?[..] {
+            b"done" => return Ok(()),
+            // Somebody else marked it in between.
+            b"marked" => {}
+            newest => {
+                let newest = Value::BulkString(newest.to_vec());
+                let newest = Epoch(log.answers().seq(newest)?.get());
+                return Err(Error::Fenced { epoch: seen, newest });
+            }
         }
     }
 }

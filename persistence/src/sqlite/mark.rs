@@ -15,6 +15,7 @@ use crate::format::integer;
 use crate::mark::Mark;
 
 const SET: &str = "UPDATE head SET mark = ? WHERE epoch = ?";
+const REGRESS: &str = "UPDATE head SET mark = ?, epoch = epoch + 1 WHERE mark IS ? AND epoch = ?";
 
 /// Marks a board, if it still has this epoch. What was appended before is on the disk when this is.
 pub(crate) async fn mark(file: &File, epoch: Epoch, mark: Option<Mark>) -> Result<(), Error> {
@@ -28,9 +29,15 @@ pub(crate) async fn mark(file: &File, epoch: Epoch, mark: Option<Mark>) -> Resul
     if done.rows_affected() == 1 {
         return connection.close().await.map_err(cannot);
     }
+    Err(Error::Fenced { epoch, newest: newest(&place, &mut connection).await? })
+}
+
+/// The epoch that stands with the head.
+async fn newest(place: &str, connection: &mut SqliteConnection) -> Result<Epoch, Error> {
+    let cannot = |error| reading("mark", place, error);
     let row = connection.fetch_one("SELECT epoch FROM head").await.map_err(cannot)?;
     let newest: i64 = row.try_get(0).map_err(cannot)?;
-    Err(Error::Fenced { epoch, newest: Epoch(u64::try_from(newest).unwrap_or_default()) })
+    Ok(Epoch(u64::try_from(newest).unwrap_or_default()))
 }
 
 /// The mark of a board.
@@ -64,9 +71,9 @@ pub(super) async fn read(
     mark.map(|mark| Mark::parse(place, &mark)).transpose()
 }
 
-/// Marks a board that does not hold any more what was durable up to a seq. An append that is under way finds a
-/// higher epoch.
-pub(super) async fn regress(log: &SqliteLog, known: Seq) -> Result<(), Error> {
+/// Marks a board that does not hold any more what was durable up to a seq, if it still has this epoch. An append
+/// that is under way finds a higher one.
+pub(super) async fn regress(log: &SqliteLog, known: Seq, seen: Epoch) -> Result<(), Error> {
     log.writable("mark")?;
     let cannot = |error| reading("mark", &log.place, error);
     // The file that is there by now, if another one was put in its place.
@@ -75,10 +82,15 @@ pub(super) async fn regress(log: &SqliteLog, known: Seq) -> Result<(), Error> {
     loop {
         let before = read(&log.place, &mut connection).await?;
         let Some(mark) = Mark::regressed(before.as_ref(), known) else { break };
-        let set = sqlx::query("UPDATE head SET mark = ?, epoch = epoch + 1 WHERE mark IS ?")
+        let newest = newest(&log.place, &mut connection).await?;
+        if newest != seen {
+            return Err(Error::Fenced { epoch: seen, newest });
+        }
+        let set = sqlx::query(REGRESS)
             .bind(mark.text())
-            .bind(before.map(|mark| mark.text()));
-        // None where somebody else marked it in between.
+            .bind(before.map(|mark| mark.text()))
+            .bind(integer(seen.get()));
+        // None where somebody else marked it, or owned it, in between.
         if set.execute(&mut connection).await.map_err(cannot)?.rows_affected() == 1 {
             break;
         }

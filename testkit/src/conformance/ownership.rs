@@ -58,15 +58,21 @@ pub async fn a_board_that_was_given_up_can_be_owned<F: LogFactory>(factory: &F) 
 }
 
 /// LOG-62: a log that is marked as regressed is owned by nobody any more, neither by whoever owned it nor by
-/// whoever comes later; it can be read, and says how far it went.
+/// whoever comes later; it can be read, and says how far it went. What was seen under an earlier epoch marks nothing.
 pub async fn a_log_that_regressed_is_owned_by_nobody<F: LogFactory>(factory: &F) {
     let (place, log) = fresh(factory).await;
     let mut scribe = Scribe::own(&log).await;
     scribe.publish(&[Sample::new(1)]).await;
     let (other, later) = (place.open().await.unwrap(), place.open().await.unwrap());
     assert_eq!(other.head().await.unwrap().regressed, None);
+    let seen = log.head().await.unwrap().epoch;
+    scribe.own_again().await;
+    let error = other.mark_regressed(Seq(70), seen).await.unwrap_err();
+    assert!(matches!(error, Error::Fenced { .. }), "{error:?}");
+    assert_eq!(log.head().await.unwrap().regressed, None);
     for (known, told) in [(70, 70), (90, 90), (80, 90)] {
-        other.mark_regressed(Seq(known)).await.unwrap();
+        let seen = other.head().await.unwrap().epoch;
+        other.mark_regressed(Seq(known), seen).await.unwrap();
         for log in [&log, &other] {
             assert_eq!(log.head().await.unwrap().regressed, Some(Seq(told)));
         }
