@@ -22,7 +22,6 @@ use artel_core::log::Error;
 
 /// Connections of one kind.
 pub(crate) struct Connections<C: Connection> {
-    place: String,
     options: C::Options,
     /// What a new connection does first.
     setup: String,
@@ -56,14 +55,12 @@ type Unopened = fn(&str, sqlx::Error) -> Error;
 
 impl<C: Connection> Connections<C> {
     pub(crate) fn new(
-        place: &str,
         options: C::Options,
         (setup, run): (String, Run<C>),
         unopened: Unopened,
         count: u32,
     ) -> Self {
         Self {
-            place: place.to_owned(),
             options,
             setup,
             run,
@@ -98,15 +95,16 @@ impl<C: Connection> Connections<C> {
         self.idle().doubted = Some(Instant::now());
     }
 
-    /// Waits for a connection.
-    pub(crate) async fn check_out(&self) -> Result<CheckedOut<'_, C>, Error> {
-        let permit = self.gate.acquire().await.map_err(|_| self.closed_error())?;
+    /// Waits for a connection, for what errors call so.
+    pub(crate) async fn check_out(&self, place: &str) -> Result<CheckedOut<'_, C>, Error> {
+        let closed = || Error::Closed { place: place.to_owned() };
+        let permit = self.gate.acquire().await.map_err(|_| closed())?;
         if self.closed.load(Ordering::Acquire) {
-            return Err(self.closed_error());
+            return Err(closed());
         }
         let connection = match self.one_that_answers().await {
             Some(connection) => connection,
-            None => self.connect().await.map_err(|error| (self.unopened)(&self.place, error))?,
+            None => self.connect().await.map_err(|error| (self.unopened)(place, error))?,
         };
         Ok(CheckedOut { connection, home: self, permit })
     }
@@ -133,10 +131,6 @@ impl<C: Connection> Connections<C> {
             // An error here has no consequence: what was acknowledged is in the file already.
             connection.close().await.ok();
         }
-    }
-
-    pub(crate) fn closed_error(&self) -> Error {
-        Error::Closed { place: self.place.clone() }
     }
 
     /// The connection that was used last, if it still answers. Those that nobody used for longer are asked

@@ -62,7 +62,10 @@ pub(super) async fn append(log: &PostgresLog, append: Append) -> Result<(), Erro
     };
     match &result {
         // What was lost with it may be every connection that there was.
-        Err(error) if error.outcome_unknown() => log.readers.doubt(),
+        Err(error) if error.outcome_unknown() => {
+            log.pool.readers.doubt();
+            log.pool.writers.doubt();
+        }
         Ok(()) | Err(_) => log.owning.settle(header.epoch),
     }
     if result.is_ok() {
@@ -87,7 +90,8 @@ fn limit(log: &PostgresLog, checked: &Checked) -> Duration {
 /// one's row goes first then.
 async fn send(log: &PostgresLog, checked: &Checked) -> Result<(), Error> {
     // Nothing is under way as long as there is no connection.
-    let mut writer = log.writer.check_out().await?;
+    let _turn = log.pool.turn_to_write.acquire().await;
+    let mut writer = log.pool.writers.check_out(&log.place).await?;
     let mut again = false;
     let rows = loop {
         let query = sqlx::query_with(APPEND, arguments(log, checked, again));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use artel_core::log::Error;
 
@@ -68,7 +68,7 @@ pub(super) async fn connect(target: &Target) -> Result<PgConnection, sqlx::Error
 }
 
 /// What connections are for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Use {
     Reads,
     Writes,
@@ -77,16 +77,16 @@ pub(super) enum Use {
 }
 
 /// Connections to a server, so many at most, for whoever reads or for whoever writes. Those that read are
-/// asked whether they still answer when nobody used them for a while; the one that writes is not, since an
-/// append is to be one way there and back, and is given up when the ownership is over.
+/// asked whether they still answer when nobody used them for a while; those that write only where another one
+/// was lost, since an append is to be one way there and back, and is given up when the ownership is over.
 pub(super) fn connections(target: &Target, count: u32, how: Use) -> Connections<PgConnection> {
     let lazy = if how == Use::WritesLazily { "; SET synchronous_commit = off" } else { "" };
     let start = (format!("{}{lazy}", setup(&target.schema)), run as _);
-    let (place, options) = (target.place(), target.options.clone());
-    let connections = Connections::new(&place, options, start, unopened, count);
+    let options = target.options.clone();
+    let connections = Connections::new(options, start, unopened, count);
     let connections = connections.opened_within(OPENING_TIMEOUT);
     let (idle, time) = ASKED_AFTER;
-    if how == Use::Reads { connections.asked_after(idle, time) } else { connections }
+    connections.asked_after(if how == Use::Reads { idle } else { Duration::MAX }, time)
 }
 
 /// Runs a query to its end on one of some connections, in a limited time.
@@ -96,7 +96,7 @@ pub(super) async fn fetch_on(
     query: Query,
 ) -> Result<Vec<PgRow>, Error> {
     let fetched = async {
-        let mut connection = connections.check_out().await?;
+        let mut connection = connections.check_out(place).await?;
         // To the end of the answer: before it the server may still take back what it said.
         let rows = connection.connection().fetch_all(query).await;
         let rows = rows.map_err(|error| reading(action, place, error))?;
@@ -109,6 +109,20 @@ pub(super) async fn fetch_on(
         connections.doubt();
     }
     fetched
+}
+
+/// Runs a query to its end on a connection that writes, when nothing else is written to the board.
+pub(super) async fn fetch_writing(
+    log: &PostgresLog,
+    (action, limit): (&'static str, Duration),
+    query: Query,
+) -> Result<Vec<PgRow>, Error> {
+    let began = Instant::now();
+    let place = &*log.place;
+    let turn = timeout(limit, log.pool.turn_to_write.acquire()).await;
+    let Ok(_turn) = turn else { return Err(TimedOut { limit }.error(action, place, false)) };
+    let left = limit.saturating_sub(began.elapsed());
+    fetch_on(&log.pool.writers, (action, place, left), query).await
 }
 
 /// How long anybody waits for what takes a moment: the time of the ownership, and not less than this. A
@@ -128,24 +142,24 @@ fn later(log: &PostgresLog) -> Duration {
 
 /// Runs a query on a connection that reads, whose answer may be long.
 pub(super) async fn fetch(log: &PostgresLog, query: Query) -> Result<Vec<PgRow>, Error> {
-    fetch_on(&log.readers, ("read", &log.place, later(log)), query).await
+    fetch_on(&log.pool.readers, ("read", &log.place, later(log)), query).await
 }
 
 /// Runs a query on a connection that reads, whose answer takes a moment.
 pub(super) async fn fetch_soon(log: &PostgresLog, query: Query) -> Result<Vec<PgRow>, Error> {
-    fetch_on(&log.readers, ("read", &log.place, soon(log)), query).await
+    fetch_on(&log.pool.readers, ("read", &log.place, soon(log)), query).await
 }
 
 /// Runs a query on a connection that reads, for which the server may have to look through much.
 pub(super) async fn fetch_slowly(log: &PostgresLog, query: Query) -> Result<Vec<PgRow>, Error> {
-    fetch_on(&log.readers, ("read", &log.place, ANSWER_TIMEOUT), query).await
+    fetch_on(&log.pool.readers, ("read", &log.place, ANSWER_TIMEOUT), query).await
 }
 
-/// Runs a query on the connection that writes.
+/// Runs a query on a connection that writes.
 pub(super) async fn write(
     log: &PostgresLog,
     action: &'static str,
     query: Query,
 ) -> Result<Vec<PgRow>, Error> {
-    fetch_on(&log.writer, (action, &log.place, later(log)), query).await
+    fetch_writing(log, (action, later(log)), query).await
 }

@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::postgres::PgConnection;
 use tokio::sync::Semaphore;
 
 use artel_core::ids::{ActivationId, ArtifactId, CorrelationId, Epoch, Seq};
@@ -20,10 +19,10 @@ use artel_core::record::Batch;
 use artel_core::time::Timestamp;
 
 use super::format::{ARTIFACT, BARE_ARTIFACT};
+use super::pool::Member;
 use super::recent::Recent;
 use super::shown::{self, Shown};
 use super::{append, look_up, mark, own, query, read, snapshot};
-use crate::connections::Connections;
 use crate::keeper::Keeper;
 use crate::open::Moving;
 use crate::owning::Owning;
@@ -40,9 +39,7 @@ pub(crate) struct PostgresLog {
     pub(super) ownership: Duration,
     pub(super) read_only: bool,
     pub(super) moving: Moving,
-    pub(super) readers: Connections<PgConnection>,
-    /// One: a board has one writer at a time.
-    pub(super) writer: Connections<PgConnection>,
+    pub(super) pool: Member,
     /// One snapshot is kept at a time: what a second one clears away may be a part of the first.
     pub(super) snapshots: Semaphore,
     pub(super) owning: Arc<Owning>,
@@ -207,7 +204,6 @@ impl Log for PostgresLog {
             // Where the server cannot be reached, the ownership ends by itself.
             let _ = own::free(self, token).await;
         }
-        self.readers.close().await;
-        self.writer.close().await;
+        self.pool.leave().await;
     }
 }

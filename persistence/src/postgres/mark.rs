@@ -6,7 +6,7 @@ use sqlx::{ConnectOptions, Connection};
 use artel_core::ids::{Epoch, Seq};
 use artel_core::log::Error;
 
-use super::connect::{fetch, fetch_on, run, setup, soon};
+use super::connect::{fetch, fetch_writing, run, setup, soon};
 use super::error::reading;
 use super::format::get;
 use super::handle::PostgresLog;
@@ -99,7 +99,7 @@ pub(super) async fn regress(log: &PostgresLog, known: Seq, seen: Epoch) -> Resul
             .bind(before.map(|mark| mark.text()))
             .bind(integer(seen.get()));
         // None where somebody else marked it, or owned it, in between.
-        if !fetch_on(&log.writer, ("mark", &*log.place, soon(log)), set).await?.is_empty() {
+        if !fetch_writing(log, ("mark", soon(log)), set).await?.is_empty() {
             return Ok(());
         }
     }

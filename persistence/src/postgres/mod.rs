@@ -23,6 +23,7 @@ mod mark;
 mod migrate;
 mod open;
 mod own;
+mod pool;
 mod query;
 mod read;
 mod recent;

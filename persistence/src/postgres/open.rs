@@ -11,11 +11,12 @@ use tokio::time::timeout;
 use artel_core::log::Error;
 use artel_core::record::genesis;
 
-use super::connect::{ANSWER_TIMEOUT, Use, connect, connections, run, setup};
+use super::connect::{ANSWER_TIMEOUT, Use, connect, run, setup};
 use super::error::{TimedOut, reading};
 use super::format::{get, uuid};
 use super::handle::PostgresLog;
 use super::keep::keeper;
+use super::pool::Member;
 use super::recent::Recent;
 use super::shown::Shown;
 use super::target::Target;
@@ -33,42 +34,38 @@ pub(crate) async fn open(target: Target, options: OpenOptions) -> Result<Postgre
 async fn look_and_open(target: &Target, options: OpenOptions) -> Result<PostgresLog, Error> {
     let OpenOptions { mode, moving } = options;
     let place = target.place();
+    let writes = match moving {
+        Moving::Here { .. } => Use::WritesLazily,
+        Moving::No | Moving::Away | Moving::Adopted => Use::Writes,
+    };
+    let pool = Member::join(target, writes);
+    let turn = pool.turn_to_open().await;
     settings::check(target).await?;
     let cannot = |error| reading("open", &place, error);
     let mut connection = connect(target).await.map_err(cannot)?;
     run(&mut connection, setup(&target.schema)).await.map_err(cannot)?;
     prepare(target, &mode, &mut connection).await?;
     let board_no = board(target, (&mode, &moving), &mut connection).await?;
-    drop(connection);
+    drop((connection, turn));
     let read_only = matches!(mode, Mode::ReadOnly);
-    let log = log(target, board_no, read_only, moving);
-    read::check_end(&log).await?;
-    Ok(log)
-}
-
-/// A log that nobody has looked into yet.
-fn log(target: &Target, board_no: i32, read_only: bool, moving: Moving) -> PostgresLog {
-    let writes = match moving {
-        Moving::Here { .. } => Use::WritesLazily,
-        Moving::No | Moving::Away | Moving::Adopted => Use::Writes,
-    };
-    PostgresLog {
+    let log = PostgresLog {
         board: target.board.clone(),
         board_no,
         promise: target.promise,
         ownership: target.ownership,
         read_only,
         moving,
-        readers: connections(target, target.readers, Use::Reads),
-        writer: connections(target, 1, writes),
+        pool,
         snapshots: Semaphore::new(1),
         owning: Arc::new(Owning::default()),
         keeper: keeper(target),
         shown: Shown::default(),
         recent: Recent::default(),
         closed: AtomicBool::new(false),
-        place: target.place(),
-    }
+        place,
+    };
+    read::check_end(&log).await?;
+    Ok(log)
 }
 
 /// Makes the schema, or brings it up to date, where that is allowed.

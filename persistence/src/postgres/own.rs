@@ -12,7 +12,7 @@ use uuid::Uuid;
 use artel_core::ids::Epoch;
 use artel_core::log::{Claim, Error, Owner, Ownership};
 
-use super::connect::{fetch_on, fetch_soon, soon, write};
+use super::connect::{fetch_soon, fetch_writing, soon, write};
 use super::format::{get, seq};
 use super::handle::PostgresLog;
 use super::{mark, read};
@@ -83,10 +83,10 @@ async fn take(
     claim: &Claim,
     token: Option<Uuid>,
 ) -> Result<Option<(Uuid, Epoch)>, Error> {
-    let call = ("own", &*log.place, soon(log));
+    let call = ("own", soon(log));
     let mut before = None;
     loop {
-        let rows = fetch_on(&log.writer, call, sqlx::query(EPOCH).bind(log.board_no)).await?;
+        let rows = fetch_writing(log, call, sqlx::query(EPOCH).bind(log.board_no)).await?;
         let row = rows.first().ok_or_else(|| read::gone(&log.place))?;
         let epoch: i64 = get(&log.place, row, 0)?;
         if before == Some(epoch) {
@@ -102,7 +102,7 @@ async fn take(
             .bind(epoch)
             .bind(i64::from(log.moving.step(token.is_some())))
             .bind(log.moving.bears());
-        let rows = fetch_on(&log.writer, call, query).await?;
+        let rows = fetch_writing(log, call, query).await?;
         if let Some(row) = rows.first() {
             let epoch = Epoch(seq(&log.place, row, 1)?.get());
             return Ok(Some((get(&log.place, row, 0)?, epoch)));

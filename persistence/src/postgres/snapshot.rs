@@ -99,5 +99,5 @@ pub(super) async fn kept(log: &PostgresLog) -> Result<Vec<Seq>, Error> {
 /// One statement on a connection that appends do not wait for.
 async fn write(log: &PostgresLog, query: Query) -> Result<(), Error> {
     let call = ("keep a snapshot in", &*log.place, ANSWER_TIMEOUT);
-    fetch_on(&log.readers, call, query).await.map(drop)
+    fetch_on(&log.pool.readers, call, query).await.map(drop)
 }

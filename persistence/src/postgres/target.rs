@@ -13,8 +13,8 @@ use crate::server::{BOARD, OWNERSHIP, Promise, board_name, ownership_time, promi
 const SCHEMA: &str = "artel";
 /// The bytes of a name in PostgreSQL.
 const NAME_LEN_MAX: usize = 63;
-/// How many connections a log has, the one that writes included.
-const CONNECTIONS: u32 = 5;
+/// How many connections all logs of a process have.
+const CONNECTIONS: u32 = 10;
 
 /// A board on a server.
 #[derive(Clone)]
@@ -25,8 +25,10 @@ pub(crate) struct Target {
     pub(super) board: String,
     pub(super) ownership: Duration,
     pub(super) promise: Promise,
-    /// How many connections read.
-    pub(super) readers: u32,
+    /// How many connections there are.
+    pub(super) connections: u32,
+    /// The URL without what concerns one board.
+    pub(super) plain: String,
 }
 
 impl fmt::Debug for Target {
@@ -39,8 +41,8 @@ impl fmt::Debug for Target {
 impl PartialEq for Target {
     fn eq(&self, other: &Self) -> bool {
         self.place() == other.place()
-            && (self.ownership, self.promise, self.readers)
-                == (other.ownership, other.promise, other.readers)
+            && (self.ownership, self.promise, self.connections)
+                == (other.ownership, other.promise, other.connections)
     }
 }
 
@@ -95,7 +97,7 @@ impl Target {
             // Poolers refuse what they do not know.
             .extra_float_digits(None)
             .application_name("artel");
-        Ok(Self { options, schema, board, ownership, promise, readers: connections - 1 })
+        Ok(Self { options, schema, board, ownership, promise, connections, plain })
     }
 
     /// What errors call it.
@@ -109,6 +111,11 @@ impl Target {
         let schema =
             if self.schema == SCHEMA { String::new() } else { format!("&schema={}", self.schema) };
         format!("postgres://{host}/{database}?board={}{schema}", self.board)
+    }
+
+    /// What tells the connections of a process apart. It may have a password in it.
+    pub(super) fn connects(&self) -> String {
+        format!("{} {} {}", self.plain, self.schema, self.connections)
     }
 
     /// What the ownerships of a process on one server and schema have in common.
@@ -166,7 +173,7 @@ mod tests {
         assert_eq!(target.place(), "postgres://host:5432/db?board=orders&schema=shop");
         let time = Duration::from_millis(1_500);
         assert_eq!((target.ownership, target.promise), (time, Promise::Process));
-        assert_eq!(target.readers, 2);
+        assert_eq!(target.connections, 3);
     }
 
     #[test]

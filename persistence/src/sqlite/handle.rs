@@ -51,9 +51,13 @@ pub(crate) struct SqliteLog {
 impl SqliteLog {
     pub(super) fn usable(&self) -> Result<(), Error> {
         if self.closed.load(Ordering::Acquire) {
-            return Err(Error::Closed { place: self.place.clone() });
+            return Err(self.closed_error());
         }
         Ok(())
+    }
+
+    pub(super) fn closed_error(&self) -> Error {
+        Error::Closed { place: self.place.clone() }
     }
 
     pub(super) fn writable(&self, action: &'static str) -> Result<(), Error> {

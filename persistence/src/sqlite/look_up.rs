@@ -141,7 +141,7 @@ async fn first(
     log: &SqliteLog,
     query: sqlx::query::Query<'_, Sqlite, sqlx::sqlite::SqliteArguments>,
 ) -> Result<Option<SqliteRow>, Error> {
-    let mut reader = log.readers.check_out().await?;
+    let mut reader = log.readers.check_out(&log.place).await?;
     let answer = reader.connection().fetch_many(query).try_next().await;
     // Without a word the thread of the connection has ended, and nothing is known.
     let answer = answer.and_then(|answer| answer.ok_or(sqlx::Error::WorkerCrashed));
@@ -155,7 +155,7 @@ pub(super) async fn fetch(
     log: &SqliteLog,
     query: sqlx::query::Query<'_, Sqlite, sqlx::sqlite::SqliteArguments>,
 ) -> Result<Vec<SqliteRow>, Error> {
-    let mut reader = log.readers.check_out().await?;
+    let mut reader = log.readers.check_out(&log.place).await?;
     let rows = query.fetch_all(reader.connection()).await;
     let rows = rows.map_err(|error| reading("read", &log.place, error))?;
     reader.give_back();

@@ -53,11 +53,10 @@ pub(crate) async fn open(file: File, options: OpenOptions) -> Result<SqliteLog, 
 /// A log that nobody has looked into yet.
 fn log(path: PathBuf, synchronous: Synchronous, read_only: bool, moving: Moving) -> SqliteLog {
     let place = path.display().to_string();
-    let readers =
-        Connections::new(&place, reading_options(&path), (String::new(), run), unopened, READERS);
+    let readers = Connections::new(reading_options(&path), (String::new(), run), unopened, READERS);
     let setup = format!("{}\n{}", bulk::setup(), append::setup());
     let writing = writing_options(&path, synchronous);
-    let writer = Connections::new(&place, writing.clone(), (setup, run), unopened, 1);
+    let writer = Connections::new(writing.clone(), (setup, run), unopened, 1);
     SqliteLog {
         place,
         write_ahead: WriteAhead::of(&path, writing),
@@ -113,13 +112,13 @@ pub(super) fn writing_options(path: &Path, synchronous: Synchronous) -> SqliteCo
 
 /// Checks what the file holds, and brings its tables up to date.
 async fn check(log: &SqliteLog) -> Result<(), Error> {
-    let mut reader = log.readers.check_out().await?;
+    let mut reader = log.readers.check_out(&log.place).await?;
     let found = version(&log.place, reader.connection()).await?;
     reader.give_back();
     if found < migrate::VERSION {
         log.writable("upgrade")?;
         let _lock = Lock::acquire(&log.path)?;
-        let mut writer = log.writer.check_out().await?;
+        let mut writer = log.writer.check_out(&log.place).await?;
         let connection = writer.connection();
         // Another process may have done it before the lock was ours.
         let found = version(&log.place, connection).await?;
@@ -127,7 +126,7 @@ async fn check(log: &SqliteLog) -> Result<(), Error> {
         done.map_err(|error| reading("upgrade", &log.place, error))?;
         writer.give_back();
     }
-    let mut reader = log.readers.check_out().await?;
+    let mut reader = log.readers.check_out(&log.place).await?;
     tables(&log.place, reader.connection()).await?;
     if let Some(mark) = mark::read(&log.place, reader.connection()).await? {
         mark.admit(&log.place, &log.moving, log.read_only)?;
@@ -249,7 +248,7 @@ mod tests {
             let create = CreateBoard { board: board.clone(), incarnation, dev: false };
             let file = File { path: path.clone(), synchronous };
             let log = open(file, OpenOptions::create(create)).await.unwrap();
-            let mut writer = log.writer.check_out().await.unwrap();
+            let mut writer = log.writer.check_out(&log.place).await.unwrap();
             let mut mover = log.write_ahead.options().connect().await.unwrap();
             for connection in [writer.connection(), &mut mover] {
                 assert_eq!(number(connection, "synchronous").await, says);

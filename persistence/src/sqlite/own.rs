@@ -27,7 +27,7 @@ const OWN: &str = "UPDATE head SET epoch = epoch + ?1 \
 pub(super) async fn own(log: &SqliteLog, claim: Claim) -> Result<Ownership, Error> {
     log.writable("own")?;
     let lock = log.owning.prepare(&log.path, claim.process)?;
-    let mut writer = log.writer.check_out().await?;
+    let mut writer = log.writer.check_out(&log.place).await?;
     // What is still under way on another connection either is in the file when this statement
     // begins, or finds the higher epoch there when it comes.
     let owned = sqlx::query(OWN)
@@ -52,7 +52,7 @@ pub(super) async fn own(log: &SqliteLog, claim: Claim) -> Result<Ownership, Erro
         endpoint: claim.endpoint,
     };
     if !log.owning.take(lock, (head.epoch, claim.process), &owner)? {
-        return Err(log.writer.closed_error());
+        return Err(log.closed_error());
     }
     Ok(Ownership { epoch: head.epoch, head })
 }

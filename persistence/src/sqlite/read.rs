@@ -47,7 +47,7 @@ const AROUND: &str = "SELECT coalesce(\
          (SELECT last FROM batch WHERE at > ?1 ORDER BY at, last LIMIT 1)";
 
 pub(super) async fn head(log: &SqliteLog) -> Result<Head, Error> {
-    let mut reader = log.readers.check_out().await?;
+    let mut reader = log.readers.check_out(&log.place).await?;
     let rows = sqlx::query(HEAD).fetch_all(reader.connection()).await;
     let rows = rows.map_err(|error| reading("read", &log.place, error))?;
     reader.give_back();
@@ -80,7 +80,7 @@ pub(super) async fn read(
     from: Seq,
     bytes_max: usize,
 ) -> Result<Vec<Batch>, Error> {
-    let mut reader = log.readers.check_out().await?;
+    let mut reader = log.readers.check_out(&log.place).await?;
     let rows = sqlx::query(READ)
         .bind(integer(from.get()))
         .bind(i64::try_from(bytes_max).unwrap_or(i64::MAX))
@@ -106,7 +106,7 @@ pub(super) async fn read(
 }
 
 pub(super) async fn seq_at(log: &SqliteLog, at: Timestamp) -> Result<Seq, Error> {
-    let mut reader = log.readers.check_out().await?;
+    let mut reader = log.readers.check_out(&log.place).await?;
     let row = sqlx::query(AROUND)
         .bind(at.as_millis())
         .fetch_one(reader.connection())

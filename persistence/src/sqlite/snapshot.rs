@@ -45,7 +45,7 @@ pub(super) async fn put(log: &SqliteLog, snapshot: Snapshot) -> Result<(), Error
         return Err(Error::Conflict { expected: snapshot.seq, head });
     }
     // One at a time: each clears away what has no row, and so what another one is about to write.
-    let _turn = log.snapshots.acquire().await.map_err(|_| log.writer.closed_error())?;
+    let _turn = log.snapshots.acquire().await.map_err(|_| log.closed_error())?;
     write(log, sqlx::query("DELETE FROM snapshot WHERE seq = ?1").bind(seq)).await?;
     clear(log, seq).await?;
     for (number, part) in (0_i64..).zip(snapshot.bytes.chunks(PART_LEN)) {

@@ -226,7 +226,7 @@ async fn pass(
 /// Waits for the connection that writes, and keeps the write-ahead file within its bound. That it
 /// cannot be moved is no reason not to write: whatever is wrong there, a write meets it itself.
 pub(super) async fn writer(log: &SqliteLog) -> Result<CheckedOut<'_, SqliteConnection>, Error> {
-    let mut writer = log.writer.check_out().await?;
+    let mut writer = log.writer.check_out(&log.place).await?;
     let write_ahead = &log.write_ahead;
     let begun = if write_ahead.len() >= write_ahead.limit.load(Ordering::Relaxed) {
         // Two that move would be in each other's way.
@@ -249,7 +249,7 @@ pub(super) async fn writer(log: &SqliteLog) -> Result<CheckedOut<'_, SqliteConne
     if begun.is_err() {
         // It may be left with another patience than it had.
         drop(writer);
-        writer = log.writer.check_out().await?;
+        writer = log.writer.check_out(&log.place).await?;
     }
     Ok(writer)
 }
