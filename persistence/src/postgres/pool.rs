@@ -18,8 +18,11 @@ use crate::connections::Connections;
 /// all of them live.
 type Key = (String, Use, Id);
 
-/// The pools of this process, each with how many logs use it.
-static POOLS: LazyLock<Mutex<HashMap<Key, (Arc<Pool>, usize)>>> = LazyLock::new(Mutex::default);
+/// Pools, each with how many logs use it.
+type Pools = HashMap<Key, (Arc<Pool>, usize)>;
+
+/// The pools of this process.
+static POOLS: LazyLock<Mutex<Pools>> = LazyLock::new(Mutex::default);
 
 /// Connections for those who read, and for those who write.
 pub(super) struct Pool {
@@ -47,7 +50,7 @@ impl Pool {
     }
 }
 
-fn pools() -> MutexGuard<'static, HashMap<Key, (Arc<Pool>, usize)>> {
+fn pools() -> MutexGuard<'static, Pools> {
     POOLS.lock().expect("nothing that is done under this lock panics")
 }
 

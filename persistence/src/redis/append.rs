@@ -1,22 +1,20 @@
-//! Appending: one script, which checks that the batch continues the log before it writes anything.
+//! Appending: a look at what is there, and one transaction or script, which changes
+//! nothing when the log is not as it was any more.
 
 use std::time::Duration;
 
 use redis::Value;
 use tokio::time::Instant;
 
-use artel_core::ids::{ArtifactId, Seq};
 use artel_core::log::{Append, Error};
-use artel_core::record::BatchHeader;
 
 use super::connect::ANSWER_TIMEOUT;
 use super::error::{TooFewReplicas, appending};
-use super::format::{SEQ_MAX, header_row, packed, text};
+use super::fence::{by_script, by_transaction};
+use super::format::SEQ_MAX;
 use super::handle::RedisLog;
 use super::own::soon;
 use super::read;
-use super::rows::add_all;
-use super::scripts::{APPEND, Arguments};
 use crate::check::{Checked, Flaw};
 
 /// How many bytes of an append have another second.
@@ -40,14 +38,12 @@ pub(super) async fn append(log: &RedisLog, append: Append) -> Result<(), Error> 
     }
     // From here on the ownership is in doubt until the outcome is known. If the caller goes away in
     // between, it stays so, and the next append is refused until the board is owned again.
-    let arguments = arguments(log, &checked);
     let limit = limit(log, &checked);
-    drop(checked);
     let began = Instant::now();
     let result = tokio::select! {
         // An answer that is there counts, however late it is read.
         biased;
-        result = send(log, &header, arguments) => result,
+        result = send(log, &checked) => result,
         // Past its time an owner has to find out whose the board is, whatever became of the append.
         () = log.owning.over(began + limit) => {
             log.writer.give_up();
@@ -69,32 +65,17 @@ fn limit(log: &RedisLog, checked: &Checked) -> Duration {
     (soon(log) + Duration::from_secs(checked.len() / SECOND_LEN)).min(ANSWER_TIMEOUT)
 }
 
-async fn send(log: &RedisLog, header: &BatchHeader, arguments: Arguments) -> Result<(), Error> {
-    let key = [log.key("head")];
-    let done = log.writer.run(&APPEND, &key, &arguments).await;
-    let said = log.answers().bytes(done.map_err(|error| appending(&log.place, error))?)?;
-    if said == b"done" {
-        return replicated(log, "append to").await;
-    }
-    if let Some(id) = said.strip_prefix(b"taken") {
-        let id = id.try_into().map(ArtifactId::from_bytes);
-        return Err(match id {
-            Ok(id) => Flaw::Taken(id).into(),
-            Err(_) => log.answers().damaged("an id has another length"),
-        });
-    }
-    let head = read::head(log).await?;
-    Err(match &said[..] {
-        b"fenced" => Error::Fenced { epoch: header.epoch, newest: head.epoch },
-        b"conflict" => {
-            let expected = Seq(header.first.get().saturating_sub(1));
-            Error::Conflict { expected, head: head.seq }
+async fn send(log: &RedisLog, checked: &Checked) -> Result<(), Error> {
+    loop {
+        let changed = if log.writer.is_cluster() {
+            by_script(log, checked).await?
+        } else {
+            by_transaction(log, checked).await?
+        };
+        if changed {
+            return replicated(log, "append to").await;
         }
-        b"dated" => Flaw::Dated { at: header.at.as_millis() }.into(),
-        other => {
-            log.answers().damaged(format!("an append says `{}`", String::from_utf8_lossy(other)))
-        }
-    })
+    }
 }
 
 /// Waits until as many replicas as were asked for have all that was written so far. What was written is there
@@ -115,24 +96,4 @@ pub(super) async fn replicated(log: &RedisLog, action: &'static str) -> Result<(
     let (place, wanted) = (log.place.clone(), log.replicas);
     let source = Box::new(TooFewReplicas { found, wanted });
     Err(Error::Unavailable { action, place, outcome_unknown: true, source })
-}
-
-/// What the script is given.
-fn arguments(log: &RedisLog, checked: &Checked) -> Arguments {
-    let Append { batch, rows } = &checked.append;
-    let header = &batch.header;
-    let mut arguments = Arguments::default();
-    arguments.push(&*log.keys);
-    arguments.number(header.epoch);
-    arguments.number(header.first.get().saturating_sub(1));
-    arguments.push(header.previous.0);
-    arguments.push(text(header.last.get()));
-    arguments.push(header.hash.0);
-    arguments.number(header.at.as_millis());
-    arguments.number(checked.earliest.as_millis());
-    arguments.push(header_row(header));
-    arguments.push(&batch.bytes[..]);
-    arguments.push(packed(header.last.get()));
-    add_all(&mut arguments, rows);
-    arguments
 }

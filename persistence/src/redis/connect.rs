@@ -8,8 +8,8 @@ use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::cluster::ClusterClientBuilder;
 use redis::cluster_async::ClusterConnection;
 use redis::{
-    Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, RedisConnectionInfo, RedisError,
-    ServerErrorKind, TlsCertificates, Value,
+    Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, Pipeline, RedisConnectionInfo,
+    RedisError, ServerErrorKind, TlsCertificates, Value,
 };
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -23,7 +23,7 @@ use super::target::Target;
 /// How long anybody waits for an answer.
 pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long anybody waits for a connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// After how long a call that nobody waits for any more counts as one that got no answer.
 const SILENT_AFTER: Duration = Duration::from_secs(1);
 /// How often a connection is tried for one call, and the shortest and longest pause between two tries.
@@ -44,12 +44,7 @@ impl Link {
         let place = target.place();
         let cannot = |error| reading("open", &place, error);
         let (info, certificates) = login(target)?;
-        let client = match &certificates {
-            Some(certificates) => {
-                Client::build_with_tls(info.clone(), certificates.clone()).map_err(cannot)?
-            }
-            None => Client::open(info.clone()).map_err(cannot)?,
-        };
+        let client = build(&info, certificates.as_ref()).map_err(cannot)?;
         let config = ConnectionManagerConfig::new()
             .set_number_of_retries(TRIES)
             .set_min_delay(PAUSE_MIN)
@@ -75,6 +70,13 @@ impl Link {
         match self {
             Self::Server(mut server) => command.query_async(&mut server).await,
             Self::Cluster(mut cluster) => command.query_async(&mut cluster).await,
+        }
+    }
+
+    async fn send_all(self, commands: &Pipeline) -> Result<Vec<Value>, RedisError> {
+        match self {
+            Self::Server(mut server) => commands.query_async(&mut server).await,
+            Self::Cluster(mut cluster) => commands.query_async(&mut cluster).await,
         }
     }
 
@@ -126,6 +128,12 @@ impl Line {
         self.watched(number, link.send(command)).await
     }
 
+    /// Sends commands together, and waits for all answers.
+    pub(super) async fn send_all(&self, commands: &Pipeline) -> Result<Vec<Value>, RedisError> {
+        let (number, link) = self.link().await?;
+        self.watched(number, link.send_all(commands)).await
+    }
+
     /// Waits until replicas have what was written so far; how many of them have it.
     pub(super) async fn wait(&self, replicas: u32, limit: Duration) -> Result<Value, RedisError> {
         let mut wait = redis::cmd("WAIT");
@@ -134,11 +142,11 @@ impl Line {
         self.watched(number, link.wait(&wait)).await
     }
 
-    async fn watched(
+    async fn watched<T>(
         &self,
         number: u64,
-        call: impl Future<Output = Result<Value, RedisError>>,
-    ) -> Result<Value, RedisError> {
+        call: impl Future<Output = Result<T, RedisError>>,
+    ) -> Result<T, RedisError> {
         let mut silent = Silent { line: self, number, began: Instant::now(), answered: false };
         let answer = call.await;
         silent.answered = !answer.as_ref().is_err_and(RedisError::is_timeout);
@@ -153,16 +161,13 @@ impl Line {
         if let Some(current) = current() {
             return Ok(current);
         }
-        let closed = |error: Error| {
-            let cause = std::error::Error::source(&error)
-                .map_or_else(|| error.to_string(), ToString::to_string);
-            RedisError::from(std::io::Error::new(std::io::ErrorKind::NotConnected, cause))
+        let Ok(_turn) = self.opening.acquire().await else {
+            return Err(std::io::Error::from(std::io::ErrorKind::NotConnected).into());
         };
-        let Ok(_turn) = self.opening.acquire().await else { return Err(not_connected()) };
         if let Some(current) = current() {
             return Ok(current);
         }
-        let (link, _) = Link::open(&self.target).await.map_err(closed)?;
+        let (link, _) = Link::open(&self.target).await.map_err(|error| not_connected(&error))?;
         let mut current = self.current();
         current.1 = Some(link.clone());
         Ok((current.0, link))
@@ -194,8 +199,28 @@ impl Line {
     }
 }
 
-fn not_connected() -> RedisError {
-    std::io::Error::from(std::io::ErrorKind::NotConnected).into()
+/// There is no connection, and why.
+pub(super) fn not_connected(error: &Error) -> RedisError {
+    let cause =
+        std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
+    std::io::Error::new(std::io::ErrorKind::NotConnected, cause).into()
+}
+
+/// What makes connections to a server.
+pub(super) fn client(target: &Target) -> Result<Client, Error> {
+    let (info, certificates) = login(target)?;
+    let cannot = |error| reading("open", &target.place(), error);
+    build(&info, certificates.as_ref()).map_err(cannot)
+}
+
+fn build(
+    info: &ConnectionInfo,
+    certificates: Option<&TlsCertificates>,
+) -> Result<Client, RedisError> {
+    match certificates {
+        Some(certificates) => Client::build_with_tls(info.clone(), certificates.clone()),
+        None => Client::open(info.clone()),
+    }
 }
 
 /// A call that has no answer yet. Where it goes without one, its connection is not used again.

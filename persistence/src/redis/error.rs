@@ -7,9 +7,10 @@ use redis::{ErrorKind, RedisError};
 use artel_core::log::Error;
 
 /// With these the server says that it did not begin with what it was asked.
-const NOT_BEGUN: [&str; 13] = [
+const NOT_BEGUN: [&str; 14] = [
     "BUSY",
     "CLUSTERDOWN",
+    "EXECABORT",
     "LOADING",
     "MASTERDOWN",
     "MISCONF",

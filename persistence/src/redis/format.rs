@@ -5,7 +5,7 @@ use redis::Value;
 
 use artel_core::content::Content;
 use artel_core::hash::Hash;
-use artel_core::ids::{Epoch, Seq, Shard};
+use artel_core::ids::{CorrelationId, Epoch, Seq, Shard};
 use artel_core::log::{ArtifactRow, ClosedActivation, ContentRow, Error, Existing, StoredArtifact};
 use artel_core::record::{Batch, BatchHeader};
 use artel_core::time::Timestamp;
@@ -176,6 +176,12 @@ pub(super) fn content_row(row: &ContentRow) -> Vec<u8> {
 
 /// The outcome, the agent and the correlation, which the server looks at.
 const CLOSED_HEAD_LEN: usize = 1 + 4 + 16;
+
+/// The tree of work that a row of finished work begins with.
+pub(super) fn closed_of(row: &[u8]) -> Option<CorrelationId> {
+    let correlation = row.get(CLOSED_HEAD_LEN - 16..CLOSED_HEAD_LEN)?;
+    Some(CorrelationId::from_bytes(correlation.try_into().ok()?))
+}
 
 pub(super) fn closed_row(row: &ClosedActivation, bytes: &mut Vec<u8>) {
     bytes.push(outcome_no(row.outcome));

@@ -20,6 +20,7 @@ use artel_core::time::Timestamp;
 
 use super::connect::Line;
 use super::error::reading;
+use super::fence::Fence;
 use super::format::Answers;
 use super::scripts::{Arguments, Script};
 use super::{append, closed, look_up, mark, own, query, read, snapshot};
@@ -44,6 +45,7 @@ pub(crate) struct RedisLog {
     pub(super) reader: Line,
     /// Apart: an append does not wait behind a large answer.
     pub(super) writer: Arc<Line>,
+    pub(super) fence: Fence,
     pub(super) owning: Arc<Owning>,
     pub(super) keeper: Arc<Keeper>,
     pub(super) closed: AtomicBool,

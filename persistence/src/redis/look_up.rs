@@ -1,41 +1,67 @@
 //! Finding on a server what has a known id, key, seq or correlation.
 
-use redis::{Value, cmd};
+use redis::{Pipeline, Value, cmd, pipe};
 
 use artel_core::ids::{ActivationId, ArtifactId, CorrelationId, Seq};
 use artel_core::log::{
-    ClosedActivation, ClosedWork, ContentRow, Error, LookUp, LookedUp, StoredArtifact,
+    ClosedActivation, ClosedWork, ContentRow, Error, Existing, LookUp, LookedUp, StoredArtifact,
 };
 
 use super::error::reading;
 use super::format::text;
 use super::handle::RedisLog;
-use super::scripts::{CORRELATION, LOOK_UP};
+use super::scripts::CORRELATION;
 
+/// What has these ids and keys. How far the log goes is asked first: what is found is at least as of then.
 pub(super) async fn look_up(log: &RedisLog, look_up: &LookUp) -> Result<LookedUp, Error> {
-    let mut arguments = log.arguments();
-    arguments.list(look_up.ids.iter(), |to, id| to.push(id.as_bytes()));
-    arguments.extend(look_up.keys.iter().map(|key| key.as_str()));
-    let answer = log.ask(&LOOK_UP, &arguments).await?;
+    log.usable()?;
+    let mut asked = pipe();
+    asked.cmd("HGET").arg(log.key("head")).arg("seq");
+    names(&mut asked, log.key("id"), look_up.ids.iter().map(|id| &id.as_bytes()[..]));
+    names(&mut asked, log.key("key"), look_up.keys.iter().map(|key| key.as_str().as_bytes()));
+    let answered = log.reader.send_all(&asked).await;
     let answers = log.answers();
-    let [head, rows] = answers.fields(answer)?;
-    let mut found = LookedUp { as_of: answers.seq(head)?, ..LookedUp::default() };
-    let mut existing = Vec::new();
-    for row in answers.list(rows)? {
-        let [seq, row] = answers.fields(row)?;
-        let seq = answers.bytes(seq)?;
-        if seq.is_empty() {
-            existing.push(None);
-            continue;
+    let mut answered = answered.map_err(|error| reading("read", &log.place, error))?.into_iter();
+    let head = match answered.next() {
+        None | Some(Value::Nil) => return Err(log.gone()),
+        Some(head) => answers.seq(head)?,
+    };
+    let mut seqs = Vec::new();
+    for list in answered {
+        for seq in answers.list(list)? {
+            let seq = answers.optional(seq)?.map(|seq| answers.seq(Value::BulkString(seq)));
+            seqs.push(seq.transpose()?);
         }
-        let seq = answers.seq(Value::BulkString(seq))?;
-        existing.push(Some(answers.existing(seq, &answers.bytes(row)?)?));
     }
-    let by_key = existing.split_off(look_up.ids.len().min(existing.len()));
-    found.ids = existing.into_iter().flatten().map(|one| (one.id, one)).collect();
-    let keys = look_up.keys.iter().zip(by_key);
-    found.keys = keys.filter_map(|(key, one)| Some((key.clone(), one?))).collect();
+    let all: Vec<Seq> = seqs.iter().flatten().copied().collect();
+    let mut rows = fields(log, "artifact", all.iter().map(|seq| text(seq.get())).collect()).await?;
+    let mut rows = rows.drain(..).zip(all);
+    let mut next = |seq: &Option<Seq>| -> Result<Option<Existing>, Error> {
+        if seq.is_none() {
+            return Ok(None);
+        }
+        let (row, seq) = rows.next().ok_or_else(|| answers.damaged("an answer is too short"))?;
+        answers.existing(seq, &row.unwrap_or_default()).map(Some)
+    };
+    let (by_id, by_key) = seqs.split_at(look_up.ids.len().min(seqs.len()));
+    let mut found = LookedUp { as_of: head, ..LookedUp::default() };
+    for seq in by_id {
+        found.ids.extend(next(seq)?.map(|one| (one.id, one)));
+    }
+    for (key, seq) in look_up.keys.iter().zip(by_key) {
+        found.keys.extend(next(seq)?.map(|one| (key.clone(), one)));
+    }
     Ok(found)
+}
+
+/// Asks what a hash has under some names, if there are any.
+fn names<'a>(to: &mut Pipeline, key: Vec<u8>, names: impl ExactSizeIterator<Item = &'a [u8]>) {
+    if names.len() > 0 {
+        to.cmd("HMGET").arg(key);
+        for name in names {
+            to.arg(name);
+        }
+    }
 }
 
 pub(super) async fn artifact(

@@ -1,5 +1,5 @@
-//! Logs on a Redis server or cluster. A board's keys lie in one hash slot; each change of the log is one
-//! script, which fences. See docs/specs/redis.md.
+//! Logs on a Redis server or cluster. A board's keys lie in one hash slot; an append is one
+//! transaction or script, which the epoch in the head fences. See docs/specs/redis.md.
 //!
 //! ```text
 //!   PREFIX:board:NAME ──► TAG                       which keys are a board's
@@ -8,10 +8,12 @@
 //! ```
 
 mod append;
+mod before;
 mod closed;
 mod connect;
 mod error;
 mod examine;
+mod fence;
 mod format;
 mod handle;
 mod keep;

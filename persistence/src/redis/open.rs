@@ -11,6 +11,7 @@ use artel_core::record::genesis;
 
 use super::connect::Line;
 use super::error::reading;
+use super::fence::Fence;
 use super::format::Answers;
 use super::handle::RedisLog;
 use super::keep::keeper;
@@ -51,6 +52,7 @@ pub(crate) async fn open(target: Target, options: OpenOptions) -> Result<RedisLo
         keeper: keeper(&target, &writer),
         reader,
         writer,
+        fence: Fence::new(target.clone()),
         owning: Arc::new(Owning::default()),
         closed: AtomicBool::new(false),
         board: target.board,

@@ -38,10 +38,8 @@ fn call((name, script): (&str, &str), keys: &[Vec<u8>], arguments: &Arguments) -
     for key in keys {
         call.arg(&key[..]);
     }
-    let mut begin = 0;
-    for end in &arguments.ends {
-        call.arg(&arguments.bytes[begin..*end]);
-        begin = *end;
+    for argument in arguments.iter() {
+        call.arg(argument);
     }
     call
 }
@@ -69,24 +67,10 @@ impl Arguments {
         self.ends.push(self.bytes.len());
     }
 
-    /// A list: how many there are, and then they.
-    pub(super) fn list<R>(
-        &mut self,
-        rows: impl ExactSizeIterator<Item = R>,
-        put: impl Fn(&mut Self, R),
-    ) {
-        self.number(rows.len());
-        rows.for_each(|row| put(self, row));
-    }
-
-    /// A list of pairs: how many values there are, and then the two of each row.
-    pub(super) fn pairs<R>(
-        &mut self,
-        rows: impl ExactSizeIterator<Item = R>,
-        put: impl Fn(&mut Self, R),
-    ) {
-        self.number(2 * rows.len());
-        rows.for_each(|row| put(self, row));
+    /// Each of them, in order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let begins = std::iter::once(0).chain(self.ends.iter().copied());
+        begins.zip(&self.ends).map(|(begin, end)| &self.bytes[begin..*end])
     }
 
     pub(super) fn extend(&mut self, all: impl IntoIterator<Item = impl AsRef<[u8]>>) {
@@ -111,7 +95,6 @@ scripts! {
     CREATE = "create.lua";
     FREE = "free.lua";
     HEAD = "head.lua";
-    LOOK_UP = "look_up.lua";
     MARK = "mark.lua";
     OWN = "own.lua";
     PROCESSES = "processes.lua";

@@ -1,0 +1,96 @@
+//! Appends that somebody else's ownership overtakes between their look at the head and their changes.
+
+use redis::aio::MultiplexedConnection;
+use redis::cmd;
+
+use artel_core::log::Error;
+use artel_persistence::OpenOptions;
+use artel_testkit::conformance::factory::claim;
+use artel_testkit::conformance::{NewBoard, Sample, Scribe};
+use artel_testkit::servers::{RedisCluster, RedisServer};
+
+use crate::place::{connect, create};
+
+/// The nodes of a cluster; a server itself.
+async fn nodes(url: &str) -> Vec<MultiplexedConnection> {
+    let mut connection = connect(url).await;
+    let told = cmd("CLUSTER").arg("NODES").query_async::<String>(&mut connection).await;
+    let Ok(told) = told else { return vec![connection] };
+    let mut nodes = Vec::new();
+    for line in told.lines() {
+        let address = line.split(' ').nth(1).unwrap().split('@').next().unwrap();
+        nodes.push(connect(&format!("redis://{address}/")).await);
+    }
+    nodes
+}
+
+/// Waits until so many calls wait on the nodes for the end of a pause.
+async fn until_paused(nodes: &mut [MultiplexedConnection], calls: usize) {
+    loop {
+        let mut waiting = 0;
+        for node in &mut *nodes {
+            let mut info = cmd("INFO");
+            let told: String = info.arg("clients").query_async(node).await.unwrap();
+            let clients = told.lines().find_map(|line| line.strip_prefix("blocked_clients:"));
+            waiting += clients.unwrap().trim().parse::<usize>().unwrap();
+        }
+        if waiting >= calls {
+            return;
+        }
+    }
+}
+
+/// The server lets nobody write for a while, so that an append has looked at the head, and waits with its changes
+/// behind whoever takes the board over.
+async fn is_overtaken(url: &str) {
+    let url = format!("{url}?board=b&ownership=60s");
+    let log = artel_persistence::open(&url, create(NewBoard::sample())).await.unwrap();
+    let other = artel_persistence::open(&url, OpenOptions::existing()).await.unwrap();
+    let mut scribe = Scribe::own(&log).await;
+    scribe.publish(&[Sample::new(1)]).await;
+    let before = log.head().await.unwrap();
+    let mut sketch = scribe.sketch();
+    sketch.artifact(&Sample::new(2));
+    let append = scribe.seal(sketch);
+
+    let mut nodes = nodes(&url).await;
+    for node in &mut nodes {
+        // As if its time were over by the server's clock.
+        let keys: Vec<String> = cmd("KEYS").arg("artel:*:owner").query_async(node).await.unwrap();
+        for key in keys {
+            cmd("DEL").arg(key).exec_async(node).await.unwrap();
+        }
+        let mut pause = cmd("CLIENT");
+        pause.arg("PAUSE").arg(60_000).arg("WRITE").exec_async(node).await.unwrap();
+    }
+    let owned = async { other.own(claim(2, "second")).await.unwrap() };
+    let appended = async {
+        until_paused(&mut nodes.clone(), 1).await;
+        log.append(append.clone()).await.unwrap_err()
+    };
+    let let_go = async {
+        until_paused(&mut nodes.clone(), 2).await;
+        for node in &mut nodes.clone() {
+            cmd("CLIENT").arg("UNPAUSE").exec_async(node).await.unwrap();
+        }
+    };
+    let (owned, error, ()) = tokio::join!(owned, appended, let_go);
+    assert!(matches!(error, Error::Fenced { newest, .. } if newest == owned.epoch), "{error:?}");
+    let head = other.head().await.unwrap();
+    assert_eq!((head.seq, head.hash), (before.seq, before.hash));
+    let ids: Vec<_> = append.rows.artifacts.iter().map(|row| row.envelope().id).collect();
+    assert_eq!(other.artifact(ids[0]).await.unwrap(), None);
+    assert_eq!(other.read(before.seq.next(), usize::MAX).await.unwrap(), []);
+}
+
+/// REDIS-3: on a server, whose transaction watches the head.
+#[tokio::test]
+async fn a_transaction_that_is_overtaken_changes_nothing() {
+    Box::pin(is_overtaken(&RedisServer::start().url())).await;
+}
+
+/// REDIS-3: in a cluster, whose script compares the head.
+#[tokio::test]
+async fn a_script_that_is_overtaken_changes_nothing() {
+    Box::pin(is_overtaken(&RedisCluster::start().url())).await;
+}
