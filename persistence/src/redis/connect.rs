@@ -173,6 +173,11 @@ impl Line {
         Ok((current.0, link))
     }
 
+    /// How many connections were given up.
+    pub(super) fn given_up(&self) -> u64 {
+        self.current().0
+    }
+
     /// The connection has gone silent: the next call gets another one.
     pub(super) fn give_up(&self) {
         let mut current = self.current();

@@ -26,7 +26,14 @@ use crate::check::Checked;
 /// The connection for the transactions of a board's owner.
 pub(super) struct Fence {
     target: Target,
-    current: Mutex<Option<MultiplexedConnection>>,
+    current: Mutex<Option<Watched>>,
+}
+
+/// A connection, and how many of the log's others had been given up when it was made.
+#[derive(Clone)]
+struct Watched {
+    connection: MultiplexedConnection,
+    given_up: (u64, u64),
 }
 
 impl Fence {
@@ -34,20 +41,24 @@ impl Fence {
         Self { target, current: Mutex::new(None) }
     }
 
-    async fn connection(&self) -> Result<MultiplexedConnection, RedisError> {
-        if let Some(connection) = self.current().clone() {
-            return Ok(connection);
+    /// The connection. Where another one was given up since it was made, it may be as silent, and there is a new
+    /// one.
+    async fn connection(&self, log: &RedisLog) -> Result<MultiplexedConnection, RedisError> {
+        let given_up = (log.reader.given_up(), log.writer.given_up());
+        let current = self.current().clone();
+        if let Some(watched) = current.filter(|watched| watched.given_up == given_up) {
+            return Ok(watched.connection);
         }
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(Some(ANSWER_TIMEOUT));
         let client = client(&self.target).map_err(|error| not_connected(&error))?;
         let connection = client.get_multiplexed_async_connection_with_config(&config).await?;
-        *self.current() = Some(connection.clone());
+        *self.current() = Some(Watched { connection: connection.clone(), given_up });
         Ok(connection)
     }
 
-    fn current(&self) -> MutexGuard<'_, Option<MultiplexedConnection>> {
+    fn current(&self) -> MutexGuard<'_, Option<Watched>> {
         self.current.lock().expect("nothing that is done under this lock panics")
     }
 }
@@ -73,7 +84,7 @@ impl Drop for Begun<'_> {
 /// May be dropped at any time: what was begun ends with its connection, or is made as a whole.
 pub(super) async fn by_transaction(log: &RedisLog, checked: &Checked) -> Result<bool, Error> {
     let unasked = |error| reading("append to", &log.place, error);
-    let connection = log.fence.connection().await.map_err(unasked)?;
+    let connection = log.fence.connection(log).await.map_err(unasked)?;
     let mut begun = Begun { fence: &log.fence, ended: false };
     let (keys, append) = (&*log.keys, &checked.append);
     let question = Question::of(append);
