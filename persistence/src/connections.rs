@@ -1,4 +1,4 @@
-//! A few connections to one log. A call checks one out and gives it back when it is done; a connection that is
+//! A few connections to one place. A call checks one out and gives it back when it is done; a connection that is
 //! not given back, because of an error or because the caller dropped the future, is closed, and the next
 //! call opens another. So nobody ever meets a connection in the middle of something.
 

@@ -144,7 +144,7 @@ impl OpenOptions {
 ///   survives the process, but not the machine.
 /// - `postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE` is a board on a PostgreSQL server, with the
 ///   parameters `board` (`main`), `schema` (`artel`), `ownership` (`10s`), `durability` (`host`, or the weaker
-///   `process`), `connections` (5), and some of PostgreSQL's own, such as `sslmode`.
+///   `process`), `connections` (10), and some of PostgreSQL's own, such as `sslmode`.
 /// - `redis://[USER:PASSWORD@]HOST[:PORT][/DB]`, encrypted as `rediss://`, is a board on a Redis server or
 ///   cluster, with the parameters `board` (`main`), `prefix` (`artel`), `ownership` (`10s`), `durability`
 ///   (`host`, or the weaker `process`), `replicas` (0), `passfile` and `cacert`.

@@ -1,14 +1,13 @@
 //! A log that went back: whether it still has what its owner knows as durable, and what the owner does when it
 //! has not. It writes that down, so that nobody else goes on with what is left as if nothing were missing.
 
-use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
 use artel_core::classify::chain_of;
 use artel_core::event::Event;
 use artel_core::ids::Seq;
-use artel_core::log::{Head, Log};
+use artel_core::log::{self, Head, Log};
 use artel_core::record::Batch;
 use artel_scheduler::Runner;
 
@@ -54,16 +53,24 @@ fn is_adoption(batch: &Batch) -> bool {
     events.any(|event| matches!(event, Event::Adopted { .. }))
 }
 
+/// Why a log is not marked.
+#[derive(Debug, thiserror::Error)]
+enum MarkError {
+    #[error("cannot look at the log once more")]
+    Look(#[source] log::Error),
+    #[error("cannot look at the log once more")]
+    Load(#[source] LoadError),
+    #[error("cannot mark the log")]
+    Mark(#[source] log::Error),
+}
+
 /// Looks once more, since a person may have let the board go on meanwhile, and marks a log that has lost what is
 /// known as durable. Says what was seen.
-async fn mark_if_lost(
-    log: &dyn Log,
-    known: Durable,
-) -> Result<Since, Box<dyn Error + Send + Sync>> {
-    let head = log.head().await?;
-    let since = since(log, &head, known).await?;
+async fn mark_if_lost(log: &dyn Log, known: Durable) -> Result<Since, MarkError> {
+    let head = log.head().await.map_err(MarkError::Look)?;
+    let since = since(log, &head, known).await.map_err(MarkError::Load)?;
     if since == Since::Lost {
-        log.mark_regressed(known.seq, head.epoch).await?;
+        log.mark_regressed(known.seq, head.epoch).await.map_err(MarkError::Mark)?;
     }
     Ok(since)
 }
@@ -122,8 +129,11 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
         for _ in 0..TRIES {
             match mark_if_lost(&*self.log, self.durable).await {
                 Ok(since) => return Some(since),
+                Err(MarkError::Mark(error @ log::Error::Fenced { .. })) => {
+                    tracing::debug!(%error, "the log changed since it was looked at");
+                }
                 Err(error) => {
-                    let (error, known) = (chain_of(&*error).join(": "), self.durable.seq);
+                    let (error, known) = (chain_of(&error).join(": "), self.durable.seq);
                     tracing::error!(error, %known, "cannot write down that the log regressed");
                 }
             }

@@ -2,6 +2,7 @@
 //! function of the schema checks that the batch continues the log, in the row that it locks, and spreads
 //! the rows over the tables.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sqlx::Arguments;
@@ -50,14 +51,14 @@ pub(super) async fn append(log: &PostgresLog, append: Append) -> Result<(), Erro
     // From here on the ownership is in doubt until the outcome is known. If the caller goes away in
     // between, it stays so, and the next append is refused until the board is owned again.
     let limit = limit(log, &checked);
-    let began = Instant::now();
+    let (began, sent) = (Instant::now(), AtomicBool::new(false));
     let result = tokio::select! {
         // An answer that is there counts, however late it is read.
         biased;
-        result = send(log, &checked) => result,
+        result = send(log, &checked, &sent) => result,
         // Past its time an owner has to find out whose the board is, whatever became of the append.
         () = log.owning.over(began + limit) => {
-            Err(TimedOut { limit: whole(began.elapsed()) }.error("append to", &log.place, true))
+            Err(TimedOut { limit: whole(began.elapsed()) }.error("append to", &log.place, sent.load(Ordering::Relaxed)))
         }
     };
     match &result {
@@ -88,10 +89,11 @@ fn limit(log: &PostgresLog, checked: &Checked) -> Duration {
 
 /// Sends it; and once more where an activation is closed that is closed already, which hardly ever is: that
 /// one's row goes first then.
-async fn send(log: &PostgresLog, checked: &Checked) -> Result<(), Error> {
+async fn send(log: &PostgresLog, checked: &Checked, sent: &AtomicBool) -> Result<(), Error> {
     // Nothing is under way as long as there is no connection.
     let _turn = log.pool.turn_to_write.acquire().await;
     let mut writer = log.pool.writers.check_out(&log.place).await?;
+    sent.store(true, Ordering::Relaxed);
     let mut again = false;
     let rows = loop {
         let query = sqlx::query_with(APPEND, arguments(log, checked, again));

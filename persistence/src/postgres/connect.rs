@@ -1,5 +1,6 @@
 //! Connections to the server, and how long anybody waits for it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -95,8 +96,10 @@ pub(super) async fn fetch_on(
     (action, place, limit): (&'static str, &str, Duration),
     query: Query,
 ) -> Result<Vec<PgRow>, Error> {
+    let asked = AtomicBool::new(false);
     let fetched = async {
         let mut connection = connections.check_out(place).await?;
+        asked.store(true, Ordering::Relaxed);
         // To the end of the answer: before it the server may still take back what it said.
         let rows = connection.connection().fetch_all(query).await;
         let rows = rows.map_err(|error| reading(action, place, error))?;
@@ -105,7 +108,7 @@ pub(super) async fn fetch_on(
     };
     let fetched = timeout(limit, fetched).await;
     let fetched = fetched.unwrap_or_else(|_| Err(TimedOut { limit }.error(action, place, false)));
-    if matches!(fetched, Err(Error::Unavailable { .. })) {
+    if asked.load(Ordering::Relaxed) && matches!(fetched, Err(Error::Unavailable { .. })) {
         connections.doubt();
     }
     fetched
@@ -152,7 +155,22 @@ pub(super) async fn fetch_soon(log: &PostgresLog, query: Query) -> Result<Vec<Pg
 
 /// Runs a query on a connection that reads, for which the server may have to look through much.
 pub(super) async fn fetch_slowly(log: &PostgresLog, query: Query) -> Result<Vec<PgRow>, Error> {
-    fetch_on(&log.pool.readers, ("read", &log.place, ANSWER_TIMEOUT), query).await
+    fetch_long(log, "read", query).await
+}
+
+/// Runs a query that may take as long as the server lets it, and leaves connections to those that take a moment.
+pub(super) async fn fetch_long(
+    log: &PostgresLog,
+    action: &'static str,
+    query: Query,
+) -> Result<Vec<PgRow>, Error> {
+    let limit = ANSWER_TIMEOUT;
+    let began = Instant::now();
+    let Ok(_turn) = timeout(limit, log.pool.turn_to_read_slowly()).await else {
+        return Err(TimedOut { limit }.error(action, &log.place, false));
+    };
+    let left = limit.saturating_sub(began.elapsed());
+    fetch_on(&log.pool.readers, (action, &log.place, left), query).await
 }
 
 /// Runs a query on a connection that writes.

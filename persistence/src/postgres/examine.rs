@@ -21,8 +21,8 @@ use crate::mark::Mark;
 use crate::measured::{self, bytes, latency};
 use crate::server::Promise;
 
-/// How many connections a program with one board may want: those of its log, and one that renews.
-const CONNECTIONS_WANTED: i32 = 6;
+/// How many connections a program with one board may want: five that read, one that writes, and one that renews.
+const CONNECTIONS_WANTED: i32 = 7;
 
 const SERVER: &str = "SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only'), \
      current_setting('synchronous_standby_names'), \
@@ -141,7 +141,7 @@ fn connections(place: &str, row: &PgRow) -> Result<Finding, Error> {
     Ok(Finding::warning(
         Code::ServerConnections,
         format!("{found}, and a program with one board may want {CONNECTIONS_WANTED}"),
-        "raise `max_connections`, lower `connections` in the URL of each board, or put a pool in session \
+        "raise `max_connections`, lower `connections` in the URLs, or put a pool in session \
          mode between",
     ))
 }

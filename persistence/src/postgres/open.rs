@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -26,35 +27,49 @@ use crate::open::{CreateBoard, Mode, Moving, OpenOptions};
 use crate::owning::Owning;
 
 pub(crate) async fn open(target: Target, options: OpenOptions) -> Result<PostgresLog, Error> {
-    let opened = timeout(ANSWER_TIMEOUT, look_and_open(&target, options)).await;
-    let limit = ANSWER_TIMEOUT;
-    opened.unwrap_or_else(|_| Err(TimedOut { limit }.error("open", &target.place(), false)))
-}
-
-async fn look_and_open(target: &Target, options: OpenOptions) -> Result<PostgresLog, Error> {
-    let OpenOptions { mode, moving } = options;
-    let place = target.place();
-    let writes = match moving {
+    let writes = match options.moving {
         Moving::Here { .. } => Use::WritesLazily,
         Moving::No | Moving::Away | Moving::Adopted => Use::Writes,
     };
-    let pool = Member::join(target, writes);
-    let turn = pool.turn_to_open().await;
+    let pool = Member::join(&target, writes);
+    let limit = ANSWER_TIMEOUT;
+    let opened = {
+        let _turn = pool.turn_to_open().await;
+        timeout(limit, look(&target, &options)).await
+    };
+    let board_no =
+        opened.unwrap_or_else(|_| Err(TimedOut { limit }.error("open", &target.place(), false)))?;
+    let opened = timeout(limit, whole(&target, options, (pool, board_no))).await;
+    opened.unwrap_or_else(|_| Err(TimedOut { limit }.error("open", &target.place(), false)))
+}
+
+/// Looks at the server, and for the board, whose number it says.
+async fn look(target: &Target, options: &OpenOptions) -> Result<i32, Error> {
+    let OpenOptions { mode, moving } = options;
+    let place = target.place();
     settings::check(target).await?;
     let cannot = |error| reading("open", &place, error);
     let mut connection = connect(target).await.map_err(cannot)?;
     run(&mut connection, setup(&target.schema)).await.map_err(cannot)?;
-    prepare(target, &mode, &mut connection).await?;
-    let board_no = board(target, (&mode, &moving), &mut connection).await?;
-    drop((connection, turn));
-    let read_only = matches!(mode, Mode::ReadOnly);
+    prepare(target, mode, &mut connection).await?;
+    let board_no = board(target, (mode, moving), &mut connection).await?;
+    connection.close().await.map_err(cannot)?;
+    Ok(board_no)
+}
+
+/// The log of a board that is there, if its end is whole.
+async fn whole(
+    target: &Target,
+    options: OpenOptions,
+    (pool, board_no): (Member, i32),
+) -> Result<PostgresLog, Error> {
     let log = PostgresLog {
         board: target.board.clone(),
         board_no,
         promise: target.promise,
         ownership: target.ownership,
-        read_only,
-        moving,
+        read_only: matches!(options.mode, Mode::ReadOnly),
+        moving: options.moving,
         pool,
         snapshots: Semaphore::new(1),
         owning: Arc::new(Owning::default()),
@@ -62,7 +77,7 @@ async fn look_and_open(target: &Target, options: OpenOptions) -> Result<Postgres
         shown: Shown::default(),
         recent: Recent::default(),
         closed: AtomicBool::new(false),
-        place,
+        place: target.place(),
     };
     read::check_end(&log).await?;
     Ok(log)

@@ -14,9 +14,9 @@ use super::connect::{Use, connections};
 use super::target::Target;
 use crate::connections::Connections;
 
-/// What pools are told apart by: how to connect, what the connections that write are for, and on which runtime
-/// all of them live.
-type Key = (String, Use, Id);
+/// What pools are told apart by: what they connect with, what the connections that write are for, and on which
+/// runtime all of them live.
+type Key = (u64, Use, Id);
 
 /// Pools, each with how many logs use it.
 type Pools = HashMap<Key, (Arc<Pool>, usize)>;
@@ -29,17 +29,22 @@ pub(super) struct Pool {
     key: Key,
     pub(super) readers: Connections<PgConnection>,
     pub(super) writers: Connections<PgConnection>,
-    /// Connections of its own has what is asked before a log is open.
+    /// Before a log is open, two connections of its own are asked.
     opening: Semaphore,
+    /// Some of those that read are kept for what takes a moment.
+    slow_reads: Semaphore,
 }
 
 impl Pool {
     fn new(key: Key, target: &Target) -> Self {
         let writers = target.connections / 2;
+        let readers = target.connections - writers;
+        let half = |count: u32| Semaphore::new((count / 2).max(1) as usize);
         Self {
-            readers: connections(target, target.connections - writers, Use::Reads),
+            readers: connections(target, readers, Use::Reads),
             writers: connections(target, writers, key.1),
-            opening: Semaphore::new(writers as usize),
+            opening: half(writers),
+            slow_reads: half(readers),
             key,
         }
     }
@@ -47,6 +52,11 @@ impl Pool {
     /// Waits until it is the turn of another log to be opened.
     pub(super) async fn turn_to_open(&self) -> Option<SemaphorePermit<'_>> {
         self.opening.acquire().await.ok()
+    }
+
+    /// Waits until it is the turn of another read that may take long.
+    pub(super) async fn turn_to_read_slowly(&self) -> Option<SemaphorePermit<'_>> {
+        self.slow_reads.acquire().await.ok()
     }
 }
 

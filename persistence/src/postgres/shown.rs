@@ -20,7 +20,7 @@ use artel_core::log::Error;
 use artel_core::record::{Batch, Decision};
 use artel_core::time::Elapsed;
 
-use super::connect::fetch;
+use super::connect::{fetch, fetch_slowly};
 use super::format::{get, seq, uuid};
 use super::handle::PostgresLog;
 use super::read;
@@ -134,7 +134,7 @@ async fn catch_up(log: &PostgresLog) -> Result<(), Error> {
             tokio::task::yield_now().await;
         }
         let query = sqlx::query_with(SHOW, news.arguments(log.board_no, last));
-        let rows = fetch(log, query).await?;
+        let rows = fetch_slowly(log, query).await?;
         let went_on = rows.first().map(|row| get::<bool>(&log.place, row, 0)).transpose()?;
         if went_on != Some(true) {
             // Somebody else did. The next time the table is asked.

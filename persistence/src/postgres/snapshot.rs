@@ -7,7 +7,7 @@ use artel_core::hash::Hash;
 use artel_core::ids::Seq;
 use artel_core::log::{Error, Snapshot};
 
-use super::connect::{ANSWER_TIMEOUT, Query, fetch, fetch_on};
+use super::connect::{Query, fetch, fetch_long};
 use super::format::{get, hash, seq};
 use super::handle::PostgresLog;
 use super::read;
@@ -98,6 +98,5 @@ pub(super) async fn kept(log: &PostgresLog) -> Result<Vec<Seq>, Error> {
 
 /// One statement on a connection that appends do not wait for.
 async fn write(log: &PostgresLog, query: Query) -> Result<(), Error> {
-    let call = ("keep a snapshot in", &*log.place, ANSWER_TIMEOUT);
-    fetch_on(&log.pool.readers, call, query).await.map(drop)
+    fetch_long(log, "keep a snapshot in", query).await.map(drop)
 }

@@ -2,6 +2,7 @@
 //! what is asked of it.
 
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -27,8 +28,6 @@ pub(crate) struct Target {
     pub(super) promise: Promise,
     /// How many connections there are.
     pub(super) connections: u32,
-    /// The URL without what concerns one board.
-    pub(super) plain: String,
 }
 
 impl fmt::Debug for Target {
@@ -97,7 +96,7 @@ impl Target {
             // Poolers refuse what they do not know.
             .extra_float_digits(None)
             .application_name("artel");
-        Ok(Self { options, schema, board, ownership, promise, connections, plain })
+        Ok(Self { options, schema, board, ownership, promise, connections })
     }
 
     /// What errors call it.
@@ -113,9 +112,12 @@ impl Target {
         format!("postgres://{host}/{database}?board={}{schema}", self.board)
     }
 
-    /// What tells the connections of a process apart. It may have a password in it.
-    pub(super) fn connects(&self) -> String {
-        format!("{} {} {}", self.plain, self.schema, self.connections)
+    /// What tells the connections of a process apart: all that they are made with, the password included.
+    pub(super) fn connects(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        format!("{:?}", self.options).hash(&mut hasher);
+        (&self.schema, self.connections).hash(&mut hasher);
+        hasher.finish()
     }
 
     /// What the ownerships of a process on one server and schema have in common.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use redis::Value;
+use redis::{Cmd, Value};
 use tokio::time::Instant;
 
 use artel_core::log::{Append, Error};
@@ -73,7 +73,7 @@ async fn send(log: &RedisLog, checked: &Checked) -> Result<(), Error> {
             by_transaction(log, checked).await?
         };
         if changed {
-            return replicated(log, "append to").await;
+            return Ok(());
         }
     }
 }
@@ -84,10 +84,27 @@ pub(super) async fn replicated(log: &RedisLog, action: &'static str) -> Result<(
     if log.replicas == 0 {
         return Ok(());
     }
-    let answer = log.writer.wait(log.replicas, log.ownership / REPLICAS_WAIT_PART).await;
+    let answer = log.writer.wait(&wait_for(log)).await;
     let answer = answer.map_err(|error| appending(&log.place, error))?;
+    enough(log, &answer).map_err(|error| match error {
+        Error::Unavailable { place, outcome_unknown, source, .. } => {
+            Error::Unavailable { action, place, outcome_unknown, source }
+        }
+        other => other,
+    })
+}
+
+/// The command that waits for as many replicas as were asked for.
+pub(super) fn wait_for(log: &RedisLog) -> Cmd {
+    let mut wait = redis::cmd("WAIT");
+    wait.arg(log.replicas).arg((log.ownership / REPLICAS_WAIT_PART).as_millis().to_string());
+    wait
+}
+
+/// Whether there were as many.
+pub(super) fn enough(log: &RedisLog, answer: &Value) -> Result<(), Error> {
     let found = match answer {
-        Value::Int(found) => found,
+        Value::Int(found) => *found,
         _ => 0,
     };
     if found >= i64::from(log.replicas) {
@@ -95,5 +112,5 @@ pub(super) async fn replicated(log: &RedisLog, action: &'static str) -> Result<(
     }
     let (place, wanted) = (log.place.clone(), log.replicas);
     let source = Box::new(TooFewReplicas { found, wanted });
-    Err(Error::Unavailable { action, place, outcome_unknown: true, source })
+    Err(Error::Unavailable { action: "append to", place, outcome_unknown: true, source })
 }

@@ -4,7 +4,7 @@
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig};
 use redis::cluster::ClusterClientBuilder;
 use redis::cluster_async::ClusterConnection;
 use redis::{
@@ -80,15 +80,9 @@ impl Link {
         }
     }
 
-    /// Sends `WAIT` behind a command: a connection waits for what was written before its last command, and a
-    /// new one, which has sent none, for nothing.
     async fn wait(self, wait: &Cmd) -> Result<Value, RedisError> {
         match self {
-            Self::Server(mut server) => {
-                let mut both = redis::pipe();
-                both.cmd("PING").ignore().add_command(wait.clone());
-                both.query_async(&mut server).await.map(|(answer,)| answer)
-            }
+            Self::Server(mut server) => self::wait(&mut server, wait).await,
             // Each node is asked on a connection of its own, by both.
             Self::Cluster(mut cluster) => {
                 redis::cmd("PING").exec_async(&mut cluster).await?;
@@ -135,11 +129,9 @@ impl Line {
     }
 
     /// Waits until replicas have what was written so far; how many of them have it.
-    pub(super) async fn wait(&self, replicas: u32, limit: Duration) -> Result<Value, RedisError> {
-        let mut wait = redis::cmd("WAIT");
-        wait.arg(replicas).arg(limit.as_millis().to_string());
+    pub(super) async fn wait(&self, wait: &Cmd) -> Result<Value, RedisError> {
         let (number, link) = self.link().await?;
-        self.watched(number, link.wait(&wait)).await
+        self.watched(number, link.wait(wait)).await
     }
 
     async fn watched<T>(
@@ -202,6 +194,17 @@ impl Line {
             answer => answer,
         }
     }
+}
+
+/// Sends `WAIT` behind a command: a connection waits for what was written before its last command, and a new one,
+/// which has sent none, for nothing.
+pub(super) async fn wait(
+    connection: &mut impl ConnectionLike,
+    wait: &Cmd,
+) -> Result<Value, RedisError> {
+    let mut both = redis::pipe();
+    both.cmd("PING").ignore().add_command(wait.clone());
+    both.query_async(connection).await.map(|(answer,)| answer)
 }
 
 /// There is no connection, and why.

@@ -22,7 +22,7 @@ use crate::measured::{self, bytes, latency};
 use crate::server::{Promise, random};
 
 /// How many connections a program with one board wants.
-const CONNECTIONS_WANTED: u64 = 2;
+const CONNECTIONS_WANTED: u64 = 3;
 /// How often the server's clock is read: the quickest answer is the nearest.
 const CLOCK_READS: usize = 5;
 /// After how many milliseconds a key goes that a commit was timed with.

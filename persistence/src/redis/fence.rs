@@ -14,8 +14,9 @@ use redis::{Arg, AsyncConnectionConfig, Cmd, RedisError, Value, pipe};
 
 use artel_core::log::Error;
 
+use super::append::{enough, replicated, wait_for};
 use super::before::{Before, Found, Question};
-use super::connect::{ANSWER_TIMEOUT, CONNECT_TIMEOUT, client, not_connected};
+use super::connect::{ANSWER_TIMEOUT, CONNECT_TIMEOUT, client, not_connected, wait};
 use super::error::{appending, reading};
 use super::handle::RedisLog;
 use super::rows::{brought, finished};
@@ -23,14 +24,14 @@ use super::scripts::{APPEND, Arguments};
 use super::target::Target;
 use crate::check::Checked;
 
-/// The connection for the transactions of a board's owner.
+/// The connection for the transactions of a board's owner. Whoever appends takes it out, and gives it back when its
+/// transaction has ended: what is left in the middle of one ends with its connection.
 pub(super) struct Fence {
     target: Target,
-    current: Mutex<Option<Watched>>,
+    idle: Mutex<Option<Watched>>,
 }
 
 /// A connection, and how many of the log's others had been given up when it was made.
-#[derive(Clone)]
 struct Watched {
     connection: MultiplexedConnection,
     given_up: (u64, u64),
@@ -38,43 +39,37 @@ struct Watched {
 
 impl Fence {
     pub(super) const fn new(target: Target) -> Self {
-        Self { target, current: Mutex::new(None) }
+        Self { target, idle: Mutex::new(None) }
     }
 
-    /// The connection. Where another one was given up since it was made, it may be as silent, and there is a new
-    /// one.
-    async fn connection(&self, log: &RedisLog) -> Result<MultiplexedConnection, RedisError> {
-        let given_up = (log.reader.given_up(), log.writer.given_up());
-        let current = self.current().clone();
-        if let Some(watched) = current.filter(|watched| watched.given_up == given_up) {
-            return Ok(watched.connection);
-        }
+    /// The connection that is idle, if there is one. Where another one was given up since it was made, it may be as
+    /// silent, and is not used again.
+    fn take(&self, log: &RedisLog) -> Option<Watched> {
+        let given_up = given_up(log);
+        self.idle().take().filter(|watched| watched.given_up == given_up)
+    }
+
+    async fn connect(&self, log: &RedisLog) -> Result<Watched, RedisError> {
+        let given_up = given_up(log);
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(Some(ANSWER_TIMEOUT));
         let client = client(&self.target).map_err(|error| not_connected(&error))?;
         let connection = client.get_multiplexed_async_connection_with_config(&config).await?;
-        *self.current() = Some(Watched { connection: connection.clone(), given_up });
-        Ok(connection)
+        Ok(Watched { connection, given_up })
     }
 
-    fn current(&self) -> MutexGuard<'_, Option<Watched>> {
-        self.current.lock().expect("nothing that is done under this lock panics")
+    fn give_back(&self, watched: Watched) {
+        *self.idle() = Some(watched);
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Option<Watched>> {
+        self.idle.lock().expect("nothing that is done under this lock panics")
     }
 }
 
-/// A transaction that was begun: its connection is not used again, unless it ended.
-struct Begun<'a> {
-    fence: &'a Fence,
-    ended: bool,
-}
-
-impl Drop for Begun<'_> {
-    fn drop(&mut self) {
-        if !self.ended {
-            *self.fence.current() = None;
-        }
-    }
+fn given_up(log: &RedisLog) -> (u64, u64) {
+    (log.reader.given_up(), log.writer.given_up())
 }
 
 /// Makes the changes of an append, if the log is as it continues it, in one transaction. Says whether they are
@@ -83,9 +78,39 @@ impl Drop for Begun<'_> {
 /// # Cancel safety
 /// May be dropped at any time: what was begun ends with its connection, or is made as a whole.
 pub(super) async fn by_transaction(log: &RedisLog, checked: &Checked) -> Result<bool, Error> {
-    let unasked = |error| reading("append to", &log.place, error);
-    let connection = log.fence.connection(log).await.map_err(unasked)?;
-    let mut begun = Begun { fence: &log.fence, ended: false };
+    if let Some(watched) = log.fence.take(log) {
+        match transact(log, checked, watched).await {
+            // The server closed it meanwhile, and has begun with nothing: a new one does.
+            Err(Ended::Unbegun(error)) if error.is_connection_dropped() => {}
+            done => return done.map_err(|ended| ended.error(log)),
+        }
+    }
+    let connected = log.fence.connect(log).await.map_err(Ended::Unbegun);
+    let watched = connected.map_err(|ended| ended.error(log))?;
+    transact(log, checked, watched).await.map_err(|ended| ended.error(log))
+}
+
+/// How a transaction came to no good end.
+enum Ended {
+    /// It never had its last word.
+    Unbegun(RedisError),
+    /// It had.
+    InDoubt(RedisError),
+    /// What the append is to the log.
+    Refused(Error),
+}
+
+impl Ended {
+    fn error(self, log: &RedisLog) -> Error {
+        match self {
+            Self::Unbegun(error) => reading("append to", &log.place, error),
+            Self::InDoubt(error) => ending(&log.place, error),
+            Self::Refused(error) => error,
+        }
+    }
+}
+
+async fn transact(log: &RedisLog, checked: &Checked, watched: Watched) -> Result<bool, Ended> {
     let (keys, append) = (&*log.keys, &checked.append);
     let question = Question::of(append);
     let mut begin = pipe();
@@ -95,30 +120,51 @@ pub(super) async fn by_transaction(log: &RedisLog, checked: &Checked) -> Result<
     for change in brought(keys, append) {
         begin.add_command(change);
     }
-    let mut asked_on = connection.clone();
-    let mut asked = pin!(begin.query_async::<Vec<Value>>(&mut asked_on));
-    // It is on its way while the rest is worked out, as if nothing were there: hardly ever is anything.
-    let answered = (&mut asked).now_or_never();
-    let guess = finished(keys, &append.rows, &Before::default());
-    let answers = match answered {
-        Some(answers) => answers,
-        None => asked.await,
+    let mut connection = watched.connection.clone();
+    let answers = {
+        let mut asked = pin!(begin.query_async::<Vec<Value>>(&mut connection));
+        // It is on its way while the rest is worked out, as if nothing were there: hardly ever is anything.
+        let answered = (&mut asked).now_or_never();
+        let guess = finished(keys, &append.rows, &Before::default());
+        let answers = match answered {
+            Some(answers) => answers,
+            None => asked.await,
+        };
+        answers.map(|answers| (answers, guess))
     };
-    let looked = answers.map_err(unasked)?.into_iter().skip(1).take(question.len());
-    let rest = match question.found(log, checked, looked)? {
+    let (answers, guess) = answers.map_err(Ended::Unbegun)?;
+    let looked = answers.into_iter().skip(1).take(question.len());
+    let rest = match question.found(log, checked, looked).map_err(Ended::Refused)? {
         Found::Open(before) if before.is_empty() => guess,
         Found::Open(before) => finished(keys, &append.rows, &before),
-        Found::Done => return Ok(true),
+        Found::Done => {
+            replicated(log, "append to").await.map_err(Ended::Refused)?;
+            return Ok(true);
+        }
     };
     let mut end = pipe();
     for change in rest {
         end.add_command(change);
     }
     end.cmd("EXEC");
-    let answers = end.query_async::<Vec<Value>>(&mut connection.clone()).await;
-    let mut answers = answers.map_err(|error| appending(&log.place, error))?;
-    begun.ended = true;
-    Ok(answers.pop().is_some_and(|done| done != Value::Nil))
+    let answers = end.query_async::<Vec<Value>>(&mut connection).await;
+    let mut answers = answers.map_err(Ended::InDoubt)?;
+    let done = answers.pop().is_some_and(|done| done != Value::Nil);
+    if done && log.replicas > 0 {
+        let waited = wait(&mut connection, &wait_for(log)).await.map_err(Ended::InDoubt)?;
+        enough(log, &waited).map_err(Ended::Refused)?;
+    }
+    log.fence.give_back(watched);
+    Ok(done)
+}
+
+/// An error of the end of a transaction: the server has taken back what it says so of, and nothing else.
+fn ending(place: &str, error: RedisError) -> Error {
+    let said = error.clone().into_server_errors();
+    let last = said.as_deref().and_then(<[_]>::last);
+    let outcome_unknown = last.is_none_or(|(_, said)| said.code() != "EXECABORT");
+    let (place, source) = (place.to_owned(), Box::new(error));
+    Error::Unavailable { action: "append to", place, outcome_unknown, source }
 }
 
 /// The same in one script.
@@ -132,7 +178,10 @@ pub(super) async fn by_script(log: &RedisLog, checked: &Checked) -> Result<bool,
     let looked = looked.map_err(|error| reading("append to", &log.place, error))?;
     let before = match question.found(log, checked, looked.into_iter())? {
         Found::Open(before) => before,
-        Found::Done => return Ok(true),
+        Found::Done => {
+            replicated(log, "append to").await?;
+            return Ok(true);
+        }
     };
     let mut arguments = Arguments::default();
     arguments.number(header.epoch);
@@ -145,7 +194,11 @@ pub(super) async fn by_script(log: &RedisLog, checked: &Checked) -> Result<bool,
     }
     let done = log.writer.run(&APPEND, &[log.key("head")], &arguments).await;
     let done = done.map_err(|error| appending(&log.place, error))?;
-    Ok(log.answers().bytes(done)? == b"done")
+    if log.answers().bytes(done)? != b"done" {
+        return Ok(false);
+    }
+    replicated(log, "append to").await?;
+    Ok(true)
 }
 
 /// A command and its arguments.

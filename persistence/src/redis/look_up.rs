@@ -12,10 +12,11 @@ use super::format::text;
 use super::handle::RedisLog;
 use super::scripts::CORRELATION;
 
-/// What has these ids and keys. How far the log goes is asked first: what is found is at least as of then.
+/// What has these ids and keys, all as of one moment.
 pub(super) async fn look_up(log: &RedisLog, look_up: &LookUp) -> Result<LookedUp, Error> {
     log.usable()?;
     let mut asked = pipe();
+    asked.atomic();
     asked.cmd("HGET").arg(log.key("head")).arg("seq");
     names(&mut asked, log.key("id"), look_up.ids.iter().map(|id| &id.as_bytes()[..]));
     names(&mut asked, log.key("key"), look_up.keys.iter().map(|key| key.as_str().as_bytes()));

@@ -84,7 +84,9 @@ impl<'a> Changes<'a> {
         let mut rows = rows.into_iter();
         let mut next = rows.next();
         while next.is_some() {
-            let count = (2 * rows.size_hint().0 + 4).min(ARGUMENTS_MAX);
+            let all = 2 * rows.size_hint().0 + 4;
+            let count = all.min(ARGUMENTS_MAX);
+            let len = len / all.div_ceil(ARGUMENTS_MAX);
             let mut change = Cmd::with_capacity(count, len + 8 * count);
             self.scratch.clear();
             write!(self.scratch, "{}{key}", self.keys).expect("memory takes what is written");

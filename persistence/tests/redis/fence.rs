@@ -6,6 +6,7 @@ use redis::cmd;
 use artel_core::log::Error;
 use artel_persistence::OpenOptions;
 use artel_testkit::conformance::factory::claim;
+use artel_testkit::conformance::sketch::{Sketch, closed, correlation};
 use artel_testkit::conformance::{NewBoard, Sample, Scribe};
 use artel_testkit::servers::{RedisCluster, RedisServer};
 
@@ -40,6 +41,15 @@ async fn until_paused(nodes: &mut [MultiplexedConnection], calls: usize) {
     }
 }
 
+/// An artifact, and finished work on it.
+fn sketch(scribe: &Scribe) -> Sketch {
+    let mut sketch = scribe.sketch();
+    let input = sketch.artifact(&Sample::new(2));
+    let activation = sketch.activation(&[input], correlation(1));
+    sketch.close(&closed(activation, &[input], correlation(1)));
+    sketch
+}
+
 /// The server lets nobody write for a while, so that an append has looked at the head, and waits with its changes
 /// behind whoever takes the board over.
 async fn is_overtaken(url: &str) {
@@ -49,10 +59,7 @@ async fn is_overtaken(url: &str) {
     let mut scribe = Scribe::own(&log).await;
     scribe.publish(&[Sample::new(1)]).await;
     let before = log.head().await.unwrap();
-    let mut sketch = scribe.sketch();
-    sketch.artifact(&Sample::new(2));
-    let append = scribe.seal(sketch);
-
+    let append = scribe.seal(sketch(&scribe));
     let mut nodes = nodes(&url).await;
     for node in &mut nodes {
         // As if its time were over by the server's clock.
@@ -93,4 +100,29 @@ async fn a_transaction_that_is_overtaken_changes_nothing() {
 #[tokio::test]
 async fn a_script_that_is_overtaken_changes_nothing() {
     Box::pin(is_overtaken(&RedisCluster::start().url())).await;
+}
+
+/// LOG-46, REDIS-3: an append that nobody waits for any more when its transaction has begun comes to nothing, and keeps
+/// nothing from the next one.
+#[tokio::test]
+async fn a_transaction_that_was_left_changes_nothing() {
+    let server = RedisServer::start();
+    let url = format!("{}?board=b&ownership=60s", server.url());
+    let log = artel_persistence::open(&url, create(NewBoard::sample())).await.unwrap();
+    let mut scribe = Scribe::own(&log).await;
+    scribe.publish(&[Sample::new(1)]).await;
+    let before = log.head().await.unwrap();
+    let mut nodes = nodes(&url).await;
+    let mut pause = cmd("CLIENT");
+    pause.arg("PAUSE").arg(60_000).arg("WRITE").exec_async(&mut nodes[0]).await.unwrap();
+    tokio::select! {
+        done = log.append(scribe.seal(sketch(&scribe))) => panic!("it was not held up: {done:?}"),
+        () = until_paused(&mut nodes, 1) => {}
+    }
+    cmd("CLIENT").arg("UNPAUSE").exec_async(&mut nodes[0]).await.unwrap();
+    scribe.own_again().await;
+    let head = log.head().await.unwrap();
+    assert_eq!((head.seq, head.hash), (before.seq, before.hash));
+    scribe.append(sketch(&scribe)).await;
+    assert_eq!(log.head().await.unwrap().seq, scribe.seq);
 }
