@@ -80,8 +80,8 @@ impl Member {
     pub(super) fn join(target: &Target, writes: Use) -> Self {
         let key = (target.connects(), writes, Handle::current().id());
         let mut pools = pools();
-        let new = || (Arc::new(Pool::new(key.clone(), target)), 0);
-        let (pool, members) = pools.entry(key.clone()).or_insert_with(new);
+        let new = || (Arc::new(Pool::new(key, target)), 0);
+        let (pool, members) = pools.entry(key).or_insert_with(new);
         *members += 1;
         let (left, turn_to_write) = (AtomicBool::new(false), Semaphore::new(1));
         Self { pool: pool.clone(), left, turn_to_write }
