@@ -38,8 +38,10 @@ fn call((name, script): (&str, &str), keys: &[Vec<u8>], arguments: &Arguments) -
     for key in keys {
         call.arg(&key[..]);
     }
-    for argument in arguments.iter() {
-        call.arg(argument);
+    let mut begin = 0;
+    for end in &arguments.ends {
+        call.arg(&arguments.bytes[begin..*end]);
+        begin = *end;
     }
     call
 }
@@ -65,12 +67,6 @@ impl Arguments {
     pub(super) fn put(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         write(&mut self.bytes);
         self.ends.push(self.bytes.len());
-    }
-
-    /// Each of them, in order.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        let begins = std::iter::once(0).chain(self.ends.iter().copied());
-        begins.zip(&self.ends).map(|(begin, end)| &self.bytes[begin..*end])
     }
 
     pub(super) fn extend(&mut self, all: impl IntoIterator<Item = impl AsRef<[u8]>>) {

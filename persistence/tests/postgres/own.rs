@@ -108,23 +108,8 @@ async fn an_ownership_that_comes_late_changes_nothing() {
     log.close().await;
 }
 
-/// POSTGRES-10, POSTGRES-20: a thousand boards of a process need a few connections, and are renewed by one statement.
-#[tokio::test]
-async fn a_thousand_boards_are_renewed_at_once() {
-    let schema = new_name();
-    // Half of the ten connections that there are as many more while logs are opened; one renews.
-    sql(&format!("CREATE ROLE {schema} LOGIN CONNECTION LIMIT 16")).await;
-    sql(&format!("GRANT CREATE ON DATABASE postgres TO {schema}")).await;
-    let way = SERVER.url().replace("postgres@", &format!("{schema}@"));
-    let open = async |number: u32| {
-        let url = format!("{way}?schema={schema}&board=b{number}&ownership=24s");
-        artel_persistence::open(&url, create(NewBoard::sample())).await.unwrap()
-    };
-    // Who makes the schema is not alone.
-    let first = open(0).await;
-    let others = join_all((1..1_000).map(open)).await;
-    let logs: Vec<_> = std::iter::once(first).chain(others).collect();
-    join_all(logs.iter().map(|log| async { log.own(claim(1, "first")).await.unwrap() })).await;
+/// The next renewal of the boards of a schema is one transaction.
+async fn are_renewed_at_once(schema: &str, logs: &[Arc<dyn Log>]) {
     let newest = format!("SELECT min(until)::text, count(DISTINCT xmin::text) FROM {schema}.owner");
     let before: String = sql(&newest).await[0].get(0);
     let renewed = async {
@@ -143,29 +128,34 @@ async fn a_thousand_boards_are_renewed_at_once() {
     assert_eq!(transactions, 1, "they were renewed one by one");
 }
 
+/// POSTGRES-10, POSTGRES-20: a thousand boards of a process need a few connections, and are renewed by one statement.
+#[tokio::test]
+async fn a_thousand_boards_are_renewed_at_once() {
+    let schema = new_name();
+    // Half of the ten connections that there are as many more while logs are opened; one renews.
+    sql(&format!("CREATE ROLE {schema} LOGIN CONNECTION LIMIT 16")).await;
+    sql(&format!("GRANT CREATE ON DATABASE postgres TO {schema}")).await;
+    let way = SERVER.url().replace("postgres@", &format!("{schema}@"));
+    let open = async |number: u32| {
+        let url = format!("{way}?schema={schema}&board=b{number}&ownership=24s");
+        artel_persistence::open(&url, create(NewBoard::sample())).await.unwrap()
+    };
+    // Who makes the schema is not alone.
+    let first = open(0).await;
+    let others = join_all((1..1_000).map(open)).await;
+    let logs: Vec<_> = std::iter::once(first).chain(others).collect();
+    join_all(logs.iter().map(|log| async { log.own(claim(1, "first")).await.unwrap() })).await;
+    are_renewed_at_once(&schema, &logs).await;
+}
+
 /// POSTGRES-10: all boards of a process on a server are renewed in one statement, by whichever of them asks
 /// first; when that one goes, another goes on.
 #[tokio::test]
 async fn all_boards_are_renewed_at_once() {
     let schema = new_name();
     let mut logs = owned(&schema, 10, 3).await;
-    let newest = format!("SELECT min(until)::text, count(DISTINCT xmin::text) FROM {schema}.owner");
     for _ in 0..2 {
-        let before: String = sql(&newest).await[0].get(0);
-        let renewed = async {
-            loop {
-                let row = &sql(&newest).await[0];
-                if row.get::<String, _>(0) > before {
-                    return row.get::<i64, _>(1);
-                }
-            }
-        };
-        let keeping = join_all(logs.iter().map(|log| log.keep()));
-        let transactions = tokio::select! {
-            _ = keeping => panic!("one was lost"),
-            transactions = renewed => transactions,
-        };
-        assert_eq!(transactions, 1, "they were renewed one by one");
+        are_renewed_at_once(&schema, &logs).await;
         // The one that asked first is given up.
         logs.remove(0).close().await;
     }

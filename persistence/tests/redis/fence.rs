@@ -102,7 +102,7 @@ async fn a_script_that_is_overtaken_changes_nothing() {
     Box::pin(is_overtaken(&RedisCluster::start().url())).await;
 }
 
-/// LOG-46, REDIS-3: an append that nobody waits for any more when its transaction has begun comes to nothing, and keeps
+/// LOG-18, REDIS-3: an append that nobody waits for any more when its transaction has begun comes to nothing, and keeps
 /// nothing from the next one.
 #[tokio::test]
 async fn a_transaction_that_was_left_changes_nothing() {
