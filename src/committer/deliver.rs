@@ -1,4 +1,5 @@
-//! Delivery: what leaves the committer once a batch is durable. Nothing here waits.
+//! Delivery: what leaves the committer once a batch is durable. It is a lot at once, so that the next append, which is
+//! under way, and whatever else runs get their turns in between.
 
 use std::sync::Arc;
 
@@ -14,9 +15,13 @@ use artel_scheduler::{Dispatcher, Runner};
 use super::batch::Delivery;
 use super::engine::Engine;
 use super::payloads::Input;
+use super::run::InFlight;
 
 /// The inputs of a lease that the cache holds, in the order of the lease.
 pub(crate) type Cached = SmallVec<[Option<Input>; 2]>;
+
+/// How many leave in one turn.
+const TURN: usize = 64;
 
 /// Where things go once they are durable.
 pub(crate) struct Outlets<R: Runner<Inputs = Cached>> {
@@ -35,17 +40,24 @@ pub(crate) struct Outlets<R: Runner<Inputs = Cached>> {
 }
 
 impl<R: Runner<Inputs = Cached>> Outlets<R> {
-    /// Lets a durable batch leave.
-    pub(super) fn deliver(&self, engine: &mut Engine, mut delivery: Delivery) {
+    /// Lets a durable batch leave, and the next append go on.
+    pub(super) async fn deliver(
+        &self,
+        engine: &mut Engine,
+        mut delivery: Delivery,
+        next: &mut Option<InFlight>,
+    ) {
         self.hub.advance(delivery.last);
         if let Some(catalogue) = delivery.catalogue.take() {
             self.catalogue.send_replace(catalogue);
         }
-        for lease in delivery.leases.drain(..) {
+        for (count, lease) in (1..).zip(delivery.leases.drain(..)) {
             self.start(engine, lease);
+            take_turns(count, next).await;
         }
-        for (pending, answer) in delivery.commands.drain(..) {
+        for (count, (pending, answer)) in (1..).zip(delivery.commands.drain(..)) {
             pending.answer(answer);
+            take_turns(count, next).await;
         }
         for &attempt in &delivery.stops {
             self.dispatcher.stop(attempt);
@@ -72,5 +84,14 @@ impl<R: Runner<Inputs = Cached>> Outlets<R> {
     pub(super) fn start(&self, engine: &Engine, lease: Lease) {
         let inputs = lease.inputs.iter().map(|&seq| engine.payloads.get(seq).cloned()).collect();
         self.dispatcher.start(lease, inputs);
+    }
+}
+
+/// Ends a turn after so many, while an append is under way.
+async fn take_turns(count: usize, next: &mut Option<InFlight>) {
+    if count.is_multiple_of(TURN)
+        && let Some(next) = next
+    {
+        next.go_on().await;
     }
 }

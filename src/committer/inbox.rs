@@ -11,8 +11,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Committer, Status, Submission};
 
-/// How much is taken from a lane at a time.
-pub(super) const TAKE: usize = 256;
+/// How much is taken from a lane at a time: what is decided in one turn, behind which an append under way goes on.
+pub(super) const TAKE: usize = 64;
 
 /// How much was taken from each lane.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -164,7 +164,9 @@ mod tests {
         fill(&committer, 1, 0);
         let owed = tokio::time::timeout(Duration::from_secs(1), inbox.take(&mut taken, 0)).await;
         assert_eq!(owed, Ok(Taken { owed: 1, ended: 0, asked: 0 }));
-        assert_eq!(inbox.take(&mut taken, 1_000).await, Taken { owed: 0, ended: 0, asked: 90 });
+        assert_eq!(inbox.take(&mut taken, 1_000).await, Taken { owed: 0, ended: 0, asked: TAKE });
+        let rest = Taken { owed: 0, ended: 0, asked: 90 - TAKE };
+        assert_eq!(inbox.take(&mut taken, 1_000).await, rest);
         assert!(inbox.is_empty());
     }
 

@@ -52,9 +52,19 @@ pub(super) struct Loop<R: Runner<Inputs = Cached>> {
     pub(super) trouble: Trouble,
 }
 
-struct InFlight {
+pub(super) struct InFlight {
     append: MaybeDone<BoxFuture<'static, Result<(), log::Error>>>,
     delivery: Delivery,
+}
+
+impl InFlight {
+    /// Takes the append as far as it goes without waiting. Where it is not at its end then, others have their turn: what
+    /// carries it to the log may be among them.
+    pub(super) async fn go_on(&mut self) {
+        if (&mut self.append).now_or_never().is_none() {
+            tokio::task::yield_now().await;
+        }
+    }
 }
 
 /// Takes the board over, and returns the future that is its committer. The board answers from the
@@ -104,7 +114,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
             self.decide_waiting();
             if self.in_flight.is_none() {
                 self.gather(&mut taken).await;
-                self.append();
+                self.append().await;
             }
             if self.finished() {
                 break;
@@ -128,6 +138,9 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
                 }
                 count = self.inbox.take(&mut taken, self.engine.asked_max()), if open => {
                     self.take_all(count, &mut taken);
+                    if let Some(in_flight) = &mut self.in_flight {
+                        in_flight.go_on().await;
+                    }
                 }
             }
         }
@@ -238,7 +251,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
     }
 
     /// Sends the batch in the making on its way; one without events leaves at once.
-    fn append(&mut self) {
+    async fn append(&mut self) {
         while !self.engine.building.is_empty() {
             let (append, delivery) = self.engine.seal();
             if let Some(append) = append {
@@ -253,7 +266,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
                 self.in_flight = Some(InFlight { append: refused, delivery });
                 return;
             }
-            self.deliver(delivery);
+            self.deliver(delivery).await;
             // There is room again, and nothing in flight whose landing would make use of it.
             self.decide_again();
             self.decide_waiting();
@@ -267,25 +280,24 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
 
     /// Sends the next batch on its way before the one that just landed is delivered, so that the log
     /// does not wait for that: if there is one that is not small, and has events.
-    fn append_ahead(&mut self) {
+    async fn append_ahead(&mut self) {
         if self.engine.building.encoder.is_empty() || self.engine.gathers() {
             return;
         }
-        self.append();
+        self.append().await;
         if let Some(in_flight) = &mut self.in_flight {
-            // Nobody waits for it here: it is only set going.
-            let _ = (&mut in_flight.append).now_or_never();
+            in_flight.go_on().await;
         }
     }
 
-    fn deliver(&mut self, mut delivery: Delivery) {
+    async fn deliver(&mut self, mut delivery: Delivery) {
         if self.log.confirm(self.engine.epoch).is_err() {
             // They look again, when it is known whose board it is.
             delivery.looks.clear();
         }
         self.durable = Durable { seq: delivery.last, hash: delivery.hash };
         let outlets = self.outlets.clone();
-        outlets.deliver(&mut self.engine, delivery);
+        outlets.deliver(&mut self.engine, delivery, &mut self.in_flight).await;
     }
 
     async fn landed(&mut self, result: Result<(), log::Error>) -> Result<(), Arc<str>> {
@@ -294,8 +306,8 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
             Ok(()) => {
                 self.came_back();
                 self.engine.stored(&in_flight.delivery.commands);
-                self.append_ahead();
-                self.deliver(in_flight.delivery);
+                self.append_ahead().await;
+                self.deliver(in_flight.delivery).await;
                 Ok(())
             }
             Err(error) => self.recover(error, in_flight.delivery).await,
