@@ -54,9 +54,15 @@ pub fn run_with(
     let config = Config::resolve(&cli.global);
     show_diagnostics(&cli.noun);
     let mut out = Output::standard(&config);
-    let runtime = match cli.noun {
+    let runtime = match &cli.noun {
         // It makes a program's load with a program's threads.
-        Noun::Bench(_) => Builder::new_multi_thread().enable_all().build(),
+        Noun::Bench(bench) => {
+            let mut threads = Builder::new_multi_thread();
+            if let Some(count) = bench.threads {
+                threads.worker_threads(count.into());
+            }
+            threads.enable_all().build()
+        }
         _ => Builder::new_current_thread().enable_all().build(),
     };
     let ended = runtime

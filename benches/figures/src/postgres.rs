@@ -1,5 +1,5 @@
 //! The figures of a board on a PostgreSQL server: one that the figure starts, with the settings that it
-//! comes with, which are durable. It has the same cores as the board.
+//! comes with, which are durable, on the same cores.
 
 use sqlx::{Connection, Executor, PgConnection};
 use tokio::time::Instant;
@@ -9,7 +9,7 @@ use crate::list::Run;
 use crate::load::{self, ONE_TOKEN, chain, memory};
 use crate::options::How;
 use crate::process::child;
-use crate::server::Server;
+use crate::server::{Server, beside_server};
 
 /// Bytes of a payload.
 const PAYLOAD: &str = "500";
@@ -18,6 +18,7 @@ const PAYLOAD: &str = "500";
 pub(crate) fn hops(how: &How) -> Result<Run, Error> {
     let server = Server::postgres()?;
     let mut arguments = memory(how, 300_000, &["--payload", PAYLOAD]);
+    arguments.extend(beside_server());
     arguments.extend(["--log".to_owned(), board(&server)]);
     load::hops(&arguments)
 }

@@ -3,13 +3,21 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, TcpListener};
+use std::num::NonZero;
 use std::process::{Child, Command, Stdio};
+use std::thread::available_parallelism;
 
 use crate::error::Error;
 
 /// They say `ready` when the server is up, and stop it when their input ends.
 const POSTGRES: &str = include_str!("../../../testkit/src/servers/postgres.sh");
 const REDIS: &str = include_str!("../../../testkit/src/servers/redis.sh");
+
+/// Where the server has the same cores it is left one: a program with a thread on each would take turns with it.
+pub(crate) fn beside_server() -> Vec<String> {
+    let cores = available_parallelism().map_or(1, NonZero::get);
+    vec!["--threads".to_owned(), (cores - 1).max(1).to_string()]
+}
 
 /// A server that runs.
 #[derive(Debug)]

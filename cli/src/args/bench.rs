@@ -10,7 +10,8 @@ use crate::bench;
 #[derive(Args, Debug)]
 pub(crate) struct Bench {
     /// Where the scratch board lies: `memory:`, `sqlite:PATH` with a path that is not there yet, or
-    /// `postgres://HOST/DATABASE?board=NAME` with a board that is not there yet
+    /// `postgres://HOST/DATABASE?board=NAME` or `redis://HOST/0?board=NAME` with a board that is not
+    /// there yet
     #[arg(long, value_name = "URL", default_value = "memory:")]
     pub(crate) log: String,
     /// How many inputs are published, beside those of the warm-up (a twentieth of them)
@@ -47,6 +48,10 @@ pub(crate) struct Bench {
     /// Wait, after each publish, until its tree of work has settled
     #[arg(long)]
     pub(crate) settle: bool,
+    /// How many threads the board, its agents and the publishers have: one for each core, if not given.
+    /// Beside a server on the same machine, leave it a core
+    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=1_024))]
+    pub(crate) threads: Option<u16>,
     /// Leave the baseline out
     #[arg(long)]
     pub(crate) no_baseline: bool,

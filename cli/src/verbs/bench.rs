@@ -79,6 +79,7 @@ fn report(url: &str, args: &Bench, measured: &Measured) -> wire::Bench {
         in_flight: args.in_flight,
         many: args.many,
         rate: args.rate.to_string(),
+        threads: tokio::runtime::Handle::current().metrics().num_workers(),
         settle: args.settle,
         value,
         baseline,

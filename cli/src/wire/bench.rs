@@ -32,6 +32,8 @@ pub(crate) struct Bench {
     pub(crate) many: u32,
     /// Inputs that were to be published in a second, or `max`.
     pub(crate) rate: String,
+    /// Threads that the board, its agents and the publishers had.
+    pub(crate) threads: usize,
     /// Whether each publish was followed by a wait until its tree of work had settled.
     pub(crate) settle: bool,
     /// Whole hops a second: from the first publish until nothing was left to do.

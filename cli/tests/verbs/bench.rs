@@ -138,6 +138,18 @@ async fn one_at_a_time_settles_before_the_next() {
 }
 
 #[test]
+fn it_has_as_many_threads_as_it_may_and_as_there_are_cores() {
+    let folder = tempfile::tempdir().unwrap();
+    let args = ["--hops", "20", "--no-baseline", "--threads"];
+    for threads in ["1", "3"] {
+        let found = bench(folder.path(), &[&args[..], &[threads]].concat());
+        assert_eq!(found["threads"].to_string(), threads);
+    }
+    let cores = std::thread::available_parallelism().unwrap().get();
+    assert_eq!(bench(folder.path(), &args[..3])["threads"], cores);
+}
+
+#[test]
 fn a_rate_is_kept_to_whatever_the_board_does() {
     let folder = tempfile::tempdir().unwrap();
     let found = bench(folder.path(), &["--hops", "40", "--rate", "400", "--no-baseline"]);
@@ -170,6 +182,7 @@ fn a_wrong_value_is_refused_before_anything_is_made() {
         (["--agents", "0"], "0 is not in 1..=256"),
         (["--in-flight", "0"], "0 is not in 1..=65536"),
         (["--many", "0"], "0 is not in 1..=10000"),
+        (["--threads", "0"], "0 is not in 1..=1024"),
         (["--hops", "0"], "0 is not in 1..="),
         (["--tags", "257"], "257 is not in 0..=256"),
         (["--rate", "0"], "write `max`, or a whole number above 0"),
