@@ -55,7 +55,9 @@ impl Fence {
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(Some(ANSWER_TIMEOUT));
         let client = client(&self.target).map_err(|error| not_connected(&error))?;
-        let connection = client.get_multiplexed_async_connection_with_config(&config).await?;
+        let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
+        // Where a transaction cannot be begun, what is to be in it would be done at once.
+        pipe().cmd("MULTI").cmd("EXEC").exec_async(&mut connection).await?;
         Ok(Watched { connection, given_up })
     }
 

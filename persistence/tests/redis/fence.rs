@@ -126,3 +126,31 @@ async fn a_transaction_that_was_left_changes_nothing() {
     scribe.append(sketch(&scribe)).await;
     assert_eq!(log.head().await.unwrap().seq, scribe.seq);
 }
+
+/// REDIS-3, REDIS-11: for whom the server begins no transaction, what belongs into one is not done either.
+#[tokio::test]
+async fn who_may_begin_no_transaction_changes_nothing() {
+    let server = RedisServer::start();
+    let mut admin = connect(&server.url()).await;
+    let mut user = cmd("ACL");
+    user.arg("SETUSER")
+        .arg("artel")
+        .arg("on")
+        .arg(">secret")
+        .arg("~artel:*")
+        .arg("+@all")
+        .arg("-multi");
+    user.exec_async(&mut admin).await.unwrap();
+    let url = format!("redis://artel:secret@127.0.0.1:{}/0?board=b", server.port());
+    let log = artel_persistence::open(&url, create(NewBoard::sample())).await.unwrap();
+    let mut scribe = Scribe::own(&log).await;
+    let before: usize = cmd("DBSIZE").query_async(&mut admin).await.unwrap();
+    let error = scribe.try_append(scribe.seal(sketch(&scribe))).await.unwrap_err();
+    let source = std::error::Error::source(&error).unwrap().to_string();
+    assert!(!error.outcome_unknown() && source.contains("multi"), "{error:?}");
+    let after: usize = cmd("DBSIZE").query_async(&mut admin).await.unwrap();
+    assert_eq!(after, before);
+    // With the permission it goes on.
+    cmd("ACL").arg("SETUSER").arg("artel").arg("+multi").exec_async(&mut admin).await.unwrap();
+    scribe.publish(&[Sample::new(1)]).await;
+}
