@@ -211,3 +211,32 @@ fn words(command: &Cmd) -> impl Iterator<Item = &[u8]> {
         _ => None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use artel_testkit::servers::RedisServer;
+
+    use super::*;
+
+    /// LOG-18: only what the server says that it has taken back is.
+    #[tokio::test]
+    async fn an_end_is_in_doubt_unless_the_server_took_it_back() {
+        let server = RedisServer::start();
+        let client = redis::Client::open(server.url()).unwrap();
+        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        for (commands, in_doubt) in [
+            (&["MULTI", "SET a", "EXEC"][..], false),
+            (&["EXEC"], true),
+            (&["MULTI", "SET a 2", "XADD a * b c", "EXEC"], true),
+        ] {
+            let mut sent = pipe();
+            for command in commands {
+                let mut words = command.split(' ');
+                sent.cmd(words.next().unwrap()).arg(words.collect::<Vec<_>>());
+            }
+            let error = sent.query_async::<Vec<Value>>(&mut connection).await.unwrap_err();
+            let error = ending("here", error);
+            assert_eq!(error.outcome_unknown(), in_doubt, "{commands:?}: {error:?}");
+        }
+    }
+}

@@ -154,3 +154,57 @@ async fn who_may_begin_no_transaction_changes_nothing() {
     cmd("ACL").arg("SETUSER").arg("artel").arg("+multi").exec_async(&mut admin).await.unwrap();
     scribe.publish(&[Sample::new(1)]).await;
 }
+
+/// REDIS-3: a server whose memory is full by the time a transaction comes takes nothing of it.
+#[tokio::test]
+async fn a_transaction_for_which_there_is_no_memory_changes_nothing() {
+    let server = RedisServer::start();
+    let url = format!("{}?board=b&ownership=60s", server.url());
+    let log = artel_persistence::open(&url, create(NewBoard::sample())).await.unwrap();
+    let mut scribe = Scribe::own(&log).await;
+    scribe.publish(&[Sample::new(1)]).await;
+    let before = log.head().await.unwrap();
+    let append = scribe.seal(sketch(&scribe));
+    let mut admin = nodes(&url).await;
+    let mut pause = cmd("CLIENT");
+    pause.arg("PAUSE").arg(60_000).arg("WRITE").exec_async(&mut admin[0]).await.unwrap();
+    let full = async {
+        until_paused(&mut admin.clone(), 1).await;
+        set_memory(&mut admin[0].clone(), "1").await;
+        cmd("CLIENT").arg("UNPAUSE").exec_async(&mut admin[0].clone()).await.unwrap();
+    };
+    let (appended, ()) = tokio::join!(log.append(append.clone()), full);
+    let error = appended.unwrap_err();
+    assert!(!error.outcome_unknown(), "{error:?}");
+    set_memory(&mut admin[0], "0").await;
+    let head = log.head().await.unwrap();
+    assert_eq!((head.seq, head.hash), (before.seq, before.hash));
+    let id = append.rows.artifacts[0].envelope().id;
+    assert_eq!(log.artifact(id).await.unwrap(), None);
+    log.append(append).await.unwrap();
+    assert!(log.artifact(id).await.unwrap().is_some());
+}
+
+/// Bytes that the server's data may take; zero for as many as there are.
+async fn set_memory(connection: &mut MultiplexedConnection, max: &str) {
+    cmd("CONFIG").arg("SET").arg("maxmemory").arg(max).exec_async(connection).await.unwrap();
+}
+
+/// REDIS-6: a batch that the server does not take, because its stream goes on further than the head says, is in doubt;
+/// what is found then is named as damage.
+#[tokio::test]
+async fn a_stream_that_goes_on_behind_the_head_is_damage() {
+    let server = RedisServer::start();
+    let url = format!("{}?board=b&ownership=60s", server.url());
+    let log = artel_persistence::open(&url, create(NewBoard::sample())).await.unwrap();
+    let mut scribe = Scribe::own(&log).await;
+    scribe.publish(&[Sample::new(1)]).await;
+    let mut admin = connect(&server.url()).await;
+    let keys: Vec<String> = cmd("KEYS").arg("artel:*:log").query_async(&mut admin).await.unwrap();
+    let mut add = cmd("XADD");
+    add.arg(&keys[0]).arg("1000-0").arg("h").arg("?").exec_async(&mut admin).await.unwrap();
+    let error = scribe.try_append(scribe.seal(sketch(&scribe))).await.unwrap_err();
+    assert!(error.outcome_unknown(), "{error:?}");
+    let opened = artel_persistence::open(&url, OpenOptions::existing()).await;
+    assert!(matches!(opened, Err(Error::Damaged { .. })), "{opened:?}");
+}
