@@ -1,12 +1,17 @@
-//! A batch in the making, and what is delivered once it is durable.
+//! A batch in the making, on its way to the log, and what is delivered once it is durable.
 
+use std::pin::Pin;
 use std::sync::Arc;
+
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, MaybeDone, maybe_done};
 
 use artel_core::board::{Changes, Lease, Settled};
 use artel_core::catalogue::Catalogue;
 use artel_core::command::Answer;
 use artel_core::hash::Hash;
 use artel_core::ids::{AttemptId, Seq};
+use artel_core::log;
 use artel_core::record::Encoder;
 use artel_core::time::Timestamp;
 
@@ -38,6 +43,51 @@ impl Building {
     /// How many bytes its append would have.
     pub(super) const fn len(&self) -> usize {
         self.encoder.len() + self.content_len
+    }
+}
+
+/// A batch on its way to the log.
+pub(super) struct InFlight {
+    append: MaybeDone<BoxFuture<'static, Result<(), log::Error>>>,
+    /// What leaves when it has landed.
+    pub(super) delivery: Delivery,
+}
+
+impl InFlight {
+    pub(super) fn new(
+        append: BoxFuture<'static, Result<(), log::Error>>,
+        delivery: Delivery,
+    ) -> Self {
+        Self { append: maybe_done(append), delivery }
+    }
+
+    /// Takes the append as far as it goes without waiting, and says whether that is its end.
+    pub(super) fn set_going(&mut self) -> bool {
+        (&mut self.append).now_or_never().is_some()
+    }
+
+    /// The same, and lets others run where it is not: what carries it to the log may be among them.
+    ///
+    /// # Cancel safety
+    /// Safe to drop.
+    pub(super) async fn go_on(&mut self) {
+        if !self.set_going() {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Whether it is known to have failed.
+    pub(super) const fn has_failed(&self) -> bool {
+        matches!(self.append, MaybeDone::Done(Err(_)))
+    }
+
+    /// How it ended, once.
+    ///
+    /// # Cancel safety
+    /// Safe to drop: it goes on where it was when this is called again.
+    pub(super) async fn outcome(&mut self) -> Result<(), log::Error> {
+        (&mut self.append).await;
+        Pin::new(&mut self.append).take_output().expect("its output is taken once")
     }
 }
 

@@ -1,5 +1,5 @@
-//! Delivery: what leaves the committer once a batch is durable. It is a lot at once, so that the next append, which is
-//! under way, and whatever else runs get their turns in between.
+//! Delivery: what leaves the committer once a batch is durable. Where that is a lot it leaves in turns, so that the next
+//! append, if one is under way, goes on in between.
 
 use std::sync::Arc;
 
@@ -15,12 +15,11 @@ use artel_scheduler::{Dispatcher, Runner};
 use super::batch::Delivery;
 use super::engine::Engine;
 use super::payloads::Input;
-use super::run::InFlight;
 
 /// The inputs of a lease that the cache holds, in the order of the lease.
 pub(crate) type Cached = SmallVec<[Option<Input>; 2]>;
 
-/// How many leave in one turn.
+/// How many leases and answers leave in one turn.
 const TURN: usize = 64;
 
 /// Where things go once they are durable.
@@ -40,28 +39,35 @@ pub(crate) struct Outlets<R: Runner<Inputs = Cached>> {
 }
 
 impl<R: Runner<Inputs = Cached>> Outlets<R> {
-    /// Lets a durable batch leave, and the next append go on.
-    pub(super) async fn deliver(
-        &self,
-        engine: &mut Engine,
-        mut delivery: Delivery,
-        next: &mut Option<InFlight>,
-    ) {
+    /// Tells how far the log is durable, and of what, before anything of it leaves.
+    pub(super) fn announce(&self, delivery: &mut Delivery) {
         self.hub.advance(delivery.last);
         if let Some(catalogue) = delivery.catalogue.take() {
             self.catalogue.send_replace(catalogue);
         }
-        for (count, lease) in (1..).zip(delivery.leases.drain(..)) {
+    }
+
+    /// Lets some of a durable batch leave, leases and stops before answers, and says whether there is more.
+    pub(super) fn turn(&self, engine: &Engine, delivery: &mut Delivery) -> bool {
+        let leases = delivery.leases.len().min(TURN);
+        for lease in delivery.leases.drain(..leases) {
             self.start(engine, lease);
-            take_turns(count, next).await;
         }
-        for (count, (pending, answer)) in (1..).zip(delivery.commands.drain(..)) {
-            pending.answer(answer);
-            take_turns(count, next).await;
+        if !delivery.leases.is_empty() {
+            return true;
         }
-        for &attempt in &delivery.stops {
+        for attempt in delivery.stops.drain(..) {
             self.dispatcher.stop(attempt);
         }
+        let answers = delivery.commands.len().min(TURN - leases);
+        for (pending, answer) in delivery.commands.drain(..answers) {
+            pending.answer(answer);
+        }
+        !delivery.commands.is_empty()
+    }
+
+    /// Lets leave what comes after the last turn.
+    pub(super) fn rest(&self, engine: &mut Engine, mut delivery: Delivery) {
         for look in delivery.looks.drain(..) {
             look();
         }
@@ -84,14 +90,5 @@ impl<R: Runner<Inputs = Cached>> Outlets<R> {
     pub(super) fn start(&self, engine: &Engine, lease: Lease) {
         let inputs = lease.inputs.iter().map(|&seq| engine.payloads.get(seq).cloned()).collect();
         self.dispatcher.start(lease, inputs);
-    }
-}
-
-/// Ends a turn after so many, while an append is under way.
-async fn take_turns(count: usize, next: &mut Option<InFlight>) {
-    if count.is_multiple_of(TURN)
-        && let Some(next) = next
-    {
-        next.go_on().await;
     }
 }

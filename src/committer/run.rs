@@ -3,11 +3,9 @@
 
 use std::collections::VecDeque;
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, MaybeDone, maybe_done};
 use tokio::sync::oneshot;
 
 use artel_core::ids::Seq;
@@ -15,7 +13,7 @@ use artel_core::log::{self, Log};
 use artel_core::policy::Bounds;
 use artel_scheduler::Runner;
 
-use super::batch::Delivery;
+use super::batch::{Delivery, InFlight};
 use super::deliver::{Cached, Outlets};
 use super::engine::{Engine, Identity};
 use super::inbox::{Inbox, TAKE, Taken};
@@ -45,26 +43,13 @@ pub(super) struct Loop<R: Runner<Inputs = Cached>> {
     /// Commands that are decided again after a recovery, before anything from the inbox.
     pub(super) again: VecDeque<Box<Pending>>,
     in_flight: Option<InFlight>,
+    /// What is durable, and has not left as a whole yet.
+    leaving: Option<Delivery>,
     pub(super) inbox: Inbox,
     /// Submissions that were taken when the batch in the making had no room for them.
     pub(super) waiting: VecDeque<Submission>,
     closing: Option<oneshot::Sender<()>>,
     pub(super) trouble: Trouble,
-}
-
-pub(super) struct InFlight {
-    append: MaybeDone<BoxFuture<'static, Result<(), log::Error>>>,
-    delivery: Delivery,
-}
-
-impl InFlight {
-    /// Takes the append as far as it goes without waiting. Where it is not at its end then, others have their turn: what
-    /// carries it to the log may be among them.
-    pub(super) async fn go_on(&mut self) {
-        if (&mut self.append).now_or_never().is_none() {
-            tokio::task::yield_now().await;
-        }
-    }
 }
 
 /// Takes the board over, and returns the future that is its committer. The board answers from the
@@ -95,6 +80,7 @@ pub(crate) async fn start<R: Runner<Inputs = Cached>>(
         durable,
         again: VecDeque::new(),
         in_flight: None,
+        leaving: None,
         inbox,
         waiting: VecDeque::new(),
         closing: None,
@@ -114,7 +100,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
             self.decide_waiting();
             if self.in_flight.is_none() {
                 self.gather(&mut taken).await;
-                self.append().await;
+                self.append();
             }
             if self.finished() {
                 break;
@@ -251,22 +237,24 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
     }
 
     /// Sends the batch in the making on its way; one without events leaves at once.
-    async fn append(&mut self) {
+    fn append(&mut self) {
         while !self.engine.building.is_empty() {
             let (append, delivery) = self.engine.seal();
             if let Some(append) = append {
                 let log = self.log.clone();
-                let append = maybe_done(async move { log.append(append).await }.boxed());
-                self.in_flight = Some(InFlight { append, delivery });
+                let append = async move { log.append(append).await }.boxed();
+                self.in_flight = Some(InFlight::new(append, delivery));
                 return;
             }
             if let Err(error) = self.log.confirm(self.engine.epoch) {
                 // What it would tell may be the past by now: the truth is looked up first.
-                let refused = maybe_done(std::future::ready(Err(error)).boxed());
-                self.in_flight = Some(InFlight { append: refused, delivery });
+                let refused = std::future::ready(Err(error)).boxed();
+                self.in_flight = Some(InFlight::new(refused, delivery));
                 return;
             }
-            self.deliver(delivery).await;
+            self.leave(delivery);
+            while self.turn() {}
+            self.rest();
             // There is room again, and nothing in flight whose landing would make use of it.
             self.decide_again();
             self.decide_waiting();
@@ -280,24 +268,51 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
 
     /// Sends the next batch on its way before the one that just landed is delivered, so that the log
     /// does not wait for that: if there is one that is not small, and has events.
-    async fn append_ahead(&mut self) {
+    fn append_ahead(&mut self) {
         if self.engine.building.encoder.is_empty() || self.engine.gathers() {
             return;
         }
-        self.append().await;
+        self.append();
         if let Some(in_flight) = &mut self.in_flight {
-            in_flight.go_on().await;
+            in_flight.set_going();
         }
     }
 
-    async fn deliver(&mut self, mut delivery: Delivery) {
-        if self.log.confirm(self.engine.epoch).is_err() {
+    /// A batch is durable, and leaves from here on.
+    fn leave(&mut self, mut delivery: Delivery) {
+        self.durable = Durable { seq: delivery.last, hash: delivery.hash };
+        self.outlets.announce(&mut delivery);
+        self.leaving = Some(delivery);
+    }
+
+    /// Lets it leave in turns, between which the next append goes on.
+    ///
+    /// # Cancel safety
+    /// May be dropped: what has not left by then is answered when the board stops.
+    async fn deliver(&mut self) {
+        while self.turn() {
+            if let Some(next) = &mut self.in_flight {
+                next.go_on().await;
+            }
+        }
+        self.rest();
+    }
+
+    /// Lets some of it leave, and says whether there is more.
+    fn turn(&mut self) -> bool {
+        self.leaving.as_mut().is_some_and(|delivery| self.outlets.turn(&self.engine, delivery))
+    }
+
+    /// What comes after the last turn.
+    fn rest(&mut self) {
+        let Some(mut delivery) = self.leaving.take() else { return };
+        let lost = self.in_flight.as_ref().is_some_and(InFlight::has_failed);
+        if lost || self.log.confirm(self.engine.epoch).is_err() {
             // They look again, when it is known whose board it is.
             delivery.looks.clear();
         }
-        self.durable = Durable { seq: delivery.last, hash: delivery.hash };
         let outlets = self.outlets.clone();
-        outlets.deliver(&mut self.engine, delivery, &mut self.in_flight).await;
+        outlets.rest(&mut self.engine, delivery);
     }
 
     async fn landed(&mut self, result: Result<(), log::Error>) -> Result<(), Arc<str>> {
@@ -306,8 +321,9 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
             Ok(()) => {
                 self.came_back();
                 self.engine.stored(&in_flight.delivery.commands);
-                self.append_ahead().await;
-                self.deliver(in_flight.delivery).await;
+                self.leave(in_flight.delivery);
+                self.append_ahead();
+                self.deliver().await;
                 Ok(())
             }
             Err(error) => self.recover(error, in_flight.delivery).await,
@@ -319,6 +335,11 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
         let (why, lost) = (why.clone(), self.trouble.lost);
         self.inbox.status.send_replace(Status::Stopped { why: why.clone(), lost });
         self.inbox.close();
+        // Of what is durable nobody hears anything else.
+        for (pending, answer) in self.leaving.take().map(|left| left.commands).into_iter().flatten()
+        {
+            pending.answer(answer);
+        }
         let building = std::mem::take(&mut self.engine.building);
         let again = std::mem::take(&mut self.again);
         let waiting = building.commands.into_iter().map(|(pending, _)| pending).chain(again);
@@ -360,10 +381,7 @@ impl<R: Runner<Inputs = Cached>> Drop for Loop<R> {
 /// Safe to drop: the append goes on where it was when this is called again.
 async fn landed(in_flight: &mut Option<InFlight>) -> Result<(), log::Error> {
     match in_flight {
-        Some(InFlight { append, .. }) => {
-            (&mut *append).await;
-            Pin::new(append).take_output().expect("its output is taken once")
-        }
+        Some(in_flight) => in_flight.outcome().await,
         None => std::future::pending().await,
     }
 }

@@ -120,6 +120,53 @@ async fn nobody_looks_past_the_end_of_an_ownership() {
     end(running).await;
 }
 
+/// OWN-5, I1: a large batch leaves in turns while the next append is under way. Whoever waits for it hears of it,
+/// whatever becomes of the next one, and a look only if the board is still owned by then.
+#[tokio::test(start_paused = true)]
+async fn a_large_batch_leaves_whatever_becomes_of_the_next() {
+    for fault in [Fault::None, Fault::Lost, Fault::Landed, Fault::LandsLate] {
+        let (board, log) = memory().await;
+        board.type_of::<Order>();
+        let running = board.start().await.unwrap();
+        log.delay(SECOND);
+        log.fail([Fault::None, Fault::None, fault]);
+        let over = tokio::sync::Notify::new();
+        let large = async {
+            tokio::time::sleep(SECOND / 2).await;
+            let publishes = (1..=300).map(|size| {
+                let (publish, over) = (running.publish(order(size)), &over);
+                async move {
+                    let receipt = publish.await.unwrap();
+                    over.notify_one();
+                    receipt.seq
+                }
+            });
+            join_all(publishes).await
+        };
+        let look = async {
+            tokio::time::sleep(SECOND / 2).await;
+            let seen = running.state_hash().await.unwrap().0;
+            assert!(!log.is_over(), "{fault:?}: it was owned again first");
+            seen
+        };
+        let next = async {
+            tokio::time::sleep(SECOND * 3 / 2).await;
+            running.publish(order(301)).await.unwrap().seq
+        };
+        let end_ownership = async {
+            over.notified().await;
+            assert_eq!(running.durable(), running.log().head().await.unwrap().seq);
+            log.end_ownership();
+        };
+        let (first, seqs, seen, next, ()) =
+            tokio::join!(running.publish(order(0)), large, look, next, end_ownership);
+        let last = seqs.into_iter().max().unwrap();
+        assert!(first.unwrap().seq < last && last < next, "{fault:?}");
+        assert!(seen > last, "{fault:?}: it was owned again");
+        end(running).await;
+    }
+}
+
 /// REC-3: content that the log refuses is refused to whoever brought it, and to nobody else.
 #[tokio::test(start_paused = true)]
 async fn refused_content_is_found_out() {
