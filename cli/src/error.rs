@@ -360,15 +360,21 @@ fn log_hint(error: &log::Error) -> Option<String> {
     let hint = match error {
         log::Error::Owned { owner, .. } => {
             return Some(format!(
-                "stop `{}` and give the command again; every verb that only reads works meanwhile",
+                "stop `{}` and give the command again; if it has died the board is free by itself, and \
+                 `artel doctor` says when. Every verb that only reads works meanwhile",
                 owner.program
             ));
         }
         log::Error::Missing { place } if is_server(place) => {
             "name a board that is there, with `board=NAME` in the URL, or start its program, which makes it"
         }
-        log::Error::Missing { .. } | log::Error::Foreign { .. } | log::Error::Url { .. } => {
+        log::Error::Missing { .. } | log::Error::Foreign { .. } => {
             "name the board with --board sqlite:PATH, or in ARTEL_BOARD"
+        }
+        log::Error::Url { .. } => {
+            "name the board with --board, or in ARTEL_BOARD, as sqlite:PATH, \
+             postgres://HOST/DATABASE?board=NAME or redis://HOST/0?board=NAME; docs/specs/ lists the parameters \
+             of each"
         }
         log::Error::Moved { .. } => {
             "name the board where it goes on; verbs that only read work here too, and `artel board rm` \

@@ -326,6 +326,17 @@ async fn a_bench_writes_the_same_twice_and_leaves_none(url: &str) {
     assert!(!refused.status.success() && said.contains("bench-exists"), "{said}");
     assert!(!said.contains("secret"), "{said}");
     assert!(artel::Reader::open(url).await.is_ok(), "what was there stays");
+    assert!(!found.to_string().contains("secret"), "{found}");
+    for json in [&[][..], &["--json"]] {
+        for verb in [&["board", "show"][..], &["board", "verify"], &["board", "rm", "--yes"]] {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_artel"));
+            let ran = command.args(verb).args(["--board", url]).args(json).output().unwrap();
+            let said = [ran.stdout, ran.stderr].concat();
+            let said = String::from_utf8_lossy(&said);
+            assert!(ran.status.success() && !said.contains("secret"), "{verb:?}: {said}");
+        }
+        assert!(bench(&["--keep", "--no-baseline"]).status.success());
+    }
 }
 
 #[tokio::test]

@@ -48,7 +48,7 @@ Examples:
     Resume(Said),
     /// Moves the board to another log, where none may be yet
     ///
-    /// Between any two of a file, a PostgreSQL server and what else a build has. The board keeps its
+    /// Between any two of a file, a PostgreSQL server and a Redis server, as far as a build has them. The board keeps its
     /// identity, its seqs and everything that lies beside its log; snapshots are made anew. Nobody may
     /// own it, and nobody can meanwhile. A move that was cut off is given again, and goes on where it
     /// stopped. When all is there and the hashes are the same, the board goes on at TO, and at FROM it

@@ -71,7 +71,8 @@ pub(crate) struct Cli {
 /// What every verb takes.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Global {
-    /// The board: a URL such as sqlite:review.db, or the path of a file [env: ARTEL_BOARD]
+    /// The board: a URL such as sqlite:review.db or postgres://HOST/DATABASE?board=NAME, or the path of a file
+    /// [env: ARTEL_BOARD]
     /// [default: sqlite:artel.db]
     #[arg(long, global = true, value_name = "URL", help_heading = "Global options")]
     pub(crate) board: Option<String>,

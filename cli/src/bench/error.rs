@@ -50,18 +50,24 @@ impl Error {
     /// The next step.
     pub(crate) fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Exists { .. } => {
-                Some("name another path, or remove what is there and the files beside it")
-            }
+            Self::Exists { .. } => Some(
+                "name another place, or remove what is there: a board with `artel board rm`, and the files beside one",
+            ),
             Self::Board => Some("leave --board out; --log says where the scratch board lies"),
             Self::Open(_) if self.is_url() => {
                 Some("write --log memory: (with the colon), or --log sqlite:PATH")
             }
-            Self::Open(_) => {
+            Self::Open(_) if self.is_file() => {
                 Some("see whether the folder is there, and whether this user may write to it")
             }
             _ => None,
         }
+    }
+
+    /// Whether it is a file that cannot be opened.
+    fn is_file(&self) -> bool {
+        let Self::Open(error) = self else { return false };
+        matches!(&**error, OpenError::Log { url, .. } if url.starts_with("sqlite:"))
     }
 
     /// Whether what --log says is no place of a log.

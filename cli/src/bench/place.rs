@@ -38,9 +38,7 @@ impl Place {
             && let Ok(reader) = artel::Reader::open(url).await
         {
             reader.log().close().await;
-            // A URL may have a password, and what is asked for behind it.
-            let place = url.split('@').next_back().unwrap_or(url).to_owned();
-            return Err(Error::Exists { place });
+            return Err(Error::Exists { place: artel::without_secrets(url) });
         }
         let Self::File(path) = self else { return Ok(()) };
         for path in [path.clone(), beside(path, "-wal"), baseline(path)] {

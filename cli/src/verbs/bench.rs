@@ -63,7 +63,7 @@ fn report(url: &str, args: &Bench, measured: &Measured) -> wire::Bench {
     let baseline = measured.baseline.map(|baseline| per_second(measured.hops, baseline.took));
     let all = measured.hops + measured.warm_up;
     wire::Bench {
-        log: url.to_owned(),
+        log: artel::without_secrets(url),
         optimised: !cfg!(debug_assertions),
         hops: measured.hops,
         warm_up_hops: measured.warm_up,

@@ -216,7 +216,7 @@ async fn describe(reader: &Reader, url: &str) -> Result<wire::Board, Error> {
     let running = u64::from(state.running());
     Ok(wire::Board {
         name: head.board.to_string(),
-        url: url.to_owned(),
+        url: artel::without_secrets(url),
         incarnation: header.incarnation.unwrap_or(head.incarnation).to_string(),
         regressed: head.regressed.map(|known| known.get()),
         durability: words::durability(reader.describe().durability),

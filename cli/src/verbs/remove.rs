@@ -27,9 +27,9 @@ pub(super) async fn rm(args: &BoardRm, config: &Config, out: &mut Output) -> Res
     }
     artel::remove(&config.board).await.map_err(Error::Remove)?;
     if out.json {
-        return Ok(out.json(&wire::Removed { removed: config.board.clone() })?);
+        return Ok(out.json(&wire::Removed { removed: artel::without_secrets(&config.board) })?);
     }
-    Ok(out.line(&format!("removed {}", config.board))?)
+    Ok(out.line(&format!("removed {}", artel::without_secrets(&config.board)))?)
 }
 
 /// The board in words, for whoever is asked; a refusal when a process owns it.

@@ -43,7 +43,7 @@ pub(super) async fn verify(config: &Config, out: &mut Output) -> Result<(), Erro
     if out.json {
         return Ok(out.json(&verified)?);
     }
-    tell_verified(&verified, &config.board, out)
+    tell_verified(&verified, &artel::without_secrets(&config.board), out)
 }
 
 fn tell_verified(found: &wire::Verified, url: &str, out: &mut Output) -> Result<(), Error> {

@@ -8,7 +8,7 @@ BEGIN
     END IF;
     RAISE EXCEPTION 'what operators did is never changed: % of % is refused', TG_OP, TG_TABLE_NAME
         USING ERRCODE = 'integrity_constraint_violation',
-              HINT = 'It goes with its board: artel board remove.';
+              HINT = 'It goes with its board: artel board rm.';
 END
 $$;
 CREATE TRIGGER operation_kept BEFORE UPDATE OR DELETE ON operation

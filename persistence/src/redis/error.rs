@@ -27,11 +27,20 @@ const NOT_BEGUN: [&str; 14] = [
 /// An error of a call that only reads, or whose effect does not matter when it fails.
 pub(super) fn reading(action: &'static str, place: &str, error: RedisError) -> Error {
     let place = place.to_owned();
-    if matches!(error.kind(), ErrorKind::Parse | ErrorKind::UnexpectedReturnType) {
-        return Error::Damaged { place, problem: error.to_string() };
-    }
-    Error::Unavailable { action, place, outcome_unknown: false, source: Box::new(error) }
+    let source: Box<dyn std::error::Error + Send + Sync> = match error.kind() {
+        ErrorKind::UnexpectedReturnType => {
+            return Error::Damaged { place, problem: error.to_string() };
+        }
+        ErrorKind::Parse => Box::new(NotRedis),
+        _ => Box::new(error),
+    };
+    Error::Unavailable { action, place, outcome_unknown: false, source }
 }
+
+/// What answers is something else.
+#[derive(Debug, thiserror::Error)]
+#[error("what answers there does not speak the protocol of Redis")]
+struct NotRedis;
 
 /// An error of an append: it may have happened, unless the server says that it did not begin with it.
 pub(super) fn appending(place: &str, error: RedisError) -> Error {

@@ -4,6 +4,8 @@ use std::io::Write;
 use std::time::Duration;
 
 use redis::cmd;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
 use tokio::time::timeout;
 
 use artel_core::log::{Durability, Error};
@@ -191,6 +193,28 @@ async fn users_need_their_keys_and_commands() {
     let error = artel_persistence::open(&missing, OpenOptions::existing()).await.unwrap_err();
     let source = std::error::Error::source(&error).unwrap().to_string();
     assert!(source.contains("cannot read `/nowhere/secret`"), "{source}");
+}
+
+/// REDIS-12: something else that listens at the address is no damaged board.
+#[tokio::test]
+async fn what_is_no_redis_is_told_apart() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("redis://{}?board=b", listener.local_addr().unwrap());
+    let answers = async {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            // Whoever asked may have left.
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+        }
+    };
+    let opened = tokio::select! {
+        opened = artel_persistence::open(&url, OpenOptions::existing()) => opened,
+        () = answers => unreachable!("it answers for ever"),
+    };
+    let error = opened.unwrap_err();
+    assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
+    let source = std::error::Error::source(&error).unwrap().to_string();
+    assert!(source.contains("does not speak the protocol of Redis"), "{source}");
 }
 
 /// REDIS-8: what nobody owns is removed with all its keys; what was made in development mode is moved aside.
