@@ -113,6 +113,11 @@ impl Error {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
 
+    /// Whether the log cannot be reached for the time being.
+    pub(crate) fn is_away(&self) -> bool {
+        matches!(self.log(), Some(log::Error::Unavailable { .. }))
+    }
+
     /// What the log said, where it is what failed.
     fn log(&self) -> Option<&log::Error> {
         if let Self::Partly { source, .. } = self {

@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "test code: a failed expectation is a failed test")]
 
+use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
@@ -142,6 +143,35 @@ async fn verbs_say_the_same_of_a_board_on_a_server() {
     for url in &urls {
         artel(url, &["board", "rm", "--yes"]);
     }
+}
+
+/// Who follows a board sees what happens after its server has gone and come back.
+#[tokio::test]
+async fn a_follower_outlives_a_server() {
+    let server = RedisServer::start();
+    let url = format!("{}?board=b", server.url());
+    make(&url).await;
+    let mut follower = Command::new(env!("CARGO_BIN_EXE_artel"));
+    let args = ["event", "tail", "--from", "1", "--follow", "--every", "10ms", "--board", &url];
+    let mut follower =
+        follower.args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut told = BufReader::new(follower.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let mut said = BufReader::new(follower.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(told.any(|line| line.contains("attempt ended")), "it tells what happened");
+    server.kill();
+    let away = said.next().unwrap();
+    assert!(away.ends_with("; it is asked again every 10ms"), "{away}");
+    server.restart();
+    assert_eq!(said.next().unwrap(), "the log is back");
+    let end = artel(&url, &["board", "show"])[0]["seq"].as_u64().unwrap();
+    make(&url).await;
+    let later = told.any(|line| {
+        let seq = line.split_whitespace().next().and_then(|seq| seq.parse::<u64>().ok());
+        line.contains("attempt ended") && seq.is_some_and(|seq| seq > end)
+    });
+    assert!(later, "it goes on");
+    follower.kill().unwrap();
+    follower.wait().unwrap();
 }
 
 /// DOCTOR-1, POSTGRES-1: a server with durable settings, on the same machine, is well, and so is its clock; the

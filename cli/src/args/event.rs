@@ -38,7 +38,7 @@ pub(crate) struct EventTail {
     /// Only events of this tree of work
     #[arg(long, value_name = "ID", value_parser = correlation_id)]
     pub(crate) correlation: Option<CorrelationId>,
-    /// Go on with what happens from now on, until interrupted
+    /// Go on with what happens from now on, until interrupted, also when the log was away for a while
     #[arg(long)]
     pub(crate) follow: bool,
     /// How long to wait before looking again, with --follow

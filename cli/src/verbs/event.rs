@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io::Write;
 
 use artel::ids::Seq;
-use artel::{Entry, Reader};
+use artel::{Entry, Events, Reader};
 
 use super::happened::{self, Activations};
 use super::{line, look};
@@ -71,26 +71,59 @@ impl Telling<'_> {
         Ok(())
     }
 
-    /// Tells events from a seq on; with `--follow` for as long as somebody listens.
-    async fn on_from(&mut self, from: Seq, out: &mut Output) -> Result<(), Error> {
-        let mut tail = self.reader.tail(from);
+    /// Tells events from a seq on; with `--follow` for as long as somebody listens, also across times in which the
+    /// log cannot be reached.
+    async fn on_from(&mut self, mut next: Seq, out: &mut Output) -> Result<(), Error> {
+        let mut tail = self.reader.tail(next);
+        let mut away = false;
         loop {
-            while let Some(entry) = tail.next().await? {
-                if self.left == Some(0) {
-                    return Ok(());
-                }
-                let Some(event) = self.describe(&entry).await? else { continue };
-                tell(&event, out)?;
-                if let Some(left) = &mut self.left {
-                    *left -= 1;
-                }
-            }
+            let told = self.to_end(&mut tail, &mut next, out).await;
             if !self.args.follow || self.left == Some(0) {
-                return Ok(());
+                return told;
+            }
+            // What it says may be the past: whether what was seen is still there shows whoever asks.
+            let there = match told {
+                Ok(()) => self.reader.refresh().await.map_err(Error::from),
+                error => error,
+            };
+            match there {
+                Ok(()) if away => {
+                    writeln!(std::io::stderr(), "the log is back")?;
+                    away = false;
+                }
+                Ok(()) => {}
+                Err(error) if error.is_away() => {
+                    if !away {
+                        let (why, every) = (error.chain().join(": "), self.args.every);
+                        writeln!(std::io::stderr(), "{why}; it is asked again every {every:?}")?;
+                    }
+                    away = true;
+                    tail = self.reader.tail(next);
+                }
+                Err(error) => return Err(error),
             }
             out.flush()?;
             tokio::time::sleep(self.args.every).await;
         }
+    }
+
+    /// Tells events to the present end of the log, and counts on to the one that is not told yet.
+    async fn to_end(
+        &mut self,
+        tail: &mut Events,
+        next: &mut Seq,
+        out: &mut Output,
+    ) -> Result<(), Error> {
+        while self.left != Some(0)
+            && let Some(entry) = tail.next().await?
+        {
+            if let Some(event) = self.describe(&entry).await? {
+                tell(&event, out)?;
+                self.left = self.left.map(|left| left - 1);
+            }
+            *next = Seq(entry.seq.get() + entry.event.span());
+        }
+        Ok(())
     }
 
     /// An event as it is told; none when it is of another tree of work.
