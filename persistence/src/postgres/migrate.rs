@@ -28,7 +28,17 @@ pub(super) async fn version(
 ) -> Result<Option<u32>, Error> {
     let found = connection.fetch_one("SELECT coalesce(max(version), 0) FROM migration").await;
     match found {
-        Err(error) if code(&error) == Some(UNDEFINED_TABLE) => Ok(None),
+        Err(error) if code(&error) == Some(UNDEFINED_TABLE) => {
+            match hidden(place, connection).await? {
+                None => Ok(None),
+                Some(source) => Err(Error::Unavailable {
+                    action: "open",
+                    place: place.to_owned(),
+                    outcome_unknown: false,
+                    source: Box::new(source),
+                }),
+            }
+        }
         Err(error) => Err(reading("open", place, error)),
         Ok(row) => {
             let version: i32 = row.try_get(0).map_err(|error| reading("open", place, error))?;
@@ -44,6 +54,32 @@ pub(super) async fn version(
             }
         }
     }
+}
+
+/// The schema is there, and this user may not look into it: to them it is as if it were not.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the user `{user}` has no right to the schema `{schema}`; its owner can give it: GRANT USAGE ON \
+     SCHEMA {schema} TO {user}, and rights to its tables"
+)]
+struct Hidden {
+    user: String,
+    schema: String,
+}
+
+async fn hidden(place: &str, connection: &mut PgConnection) -> Result<Option<Hidden>, Error> {
+    let found = connection
+        .fetch_optional(
+            "SELECT quote_ident(current_user), quote_ident(nspname) FROM pg_namespace \
+             WHERE nspname = trim('\"' FROM current_setting('search_path')) \
+             AND NOT has_schema_privilege(oid, 'USAGE')",
+        )
+        .await;
+    let cannot = |error| reading("open", place, error);
+    let Some(row) = found.map_err(cannot)? else { return Ok(None) };
+    let user = row.try_get(0).map_err(cannot)?;
+    let schema = row.try_get(1).map_err(cannot)?;
+    Ok(Some(Hidden { user, schema }))
 }
 
 /// Makes the schema, or brings it up to [`VERSION`], in one transaction, and one process at a time. The

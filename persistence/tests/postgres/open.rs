@@ -177,3 +177,17 @@ async fn an_append_is_one_transaction() {
     assert_eq!(rows.len(), 1, "they were written by one transaction");
     assert_eq!(rows[0].get::<i64, _>(1), 7);
 }
+
+/// POSTGRES-2: a schema that a user may not look into is not taken for one that is not there.
+#[tokio::test]
+async fn who_has_no_right_to_a_schema_is_told_so() {
+    let place = Place::new(NewBoard::sample()).await;
+    place.open().await.unwrap().close().await;
+    let user = new_name();
+    sql(&format!("CREATE ROLE {user} LOGIN")).await;
+    let url = place.url.replace("postgres@", &format!("{user}@"));
+    let error = artel_persistence::open(&url, OpenOptions::existing()).await.unwrap_err();
+    let source = std::error::Error::source(&error).unwrap().to_string();
+    assert!(source.contains("GRANT USAGE ON SCHEMA artel TO"), "{error:?}");
+    sql(&format!("DROP ROLE {user}")).await;
+}
