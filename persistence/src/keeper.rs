@@ -265,3 +265,48 @@ async fn over(owning: &Owning, time: Duration) {
         sleep_until(until.map_or(third, |until| until.min(third))).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use artel_core::ids::{Epoch, ProcessId};
+
+    use super::*;
+
+    /// How long an answer takes.
+    const WAY: Duration = Duration::from_secs(1);
+
+    /// A server that renews everything, and whose answers are late.
+    struct Late;
+
+    #[async_trait]
+    impl Renewals for Late {
+        async fn beat(&self, beat: &Beat, _limit: Duration) -> Result<Answer, Error> {
+            tokio::time::advance(WAY).await;
+            let renewed = beat.held.iter().map(|held| held.token).collect();
+            Ok(Answer { renewed, ..Answer::default() })
+        }
+
+        async fn look(&self, _token: Uuid, _limit: Duration) -> Result<Vec<Other>, Error> {
+            Ok(Vec::new())
+        }
+
+        async fn leave(&self, _token: Uuid, _limit: Duration) -> Result<(), Error> {
+            Ok(())
+        }
+    }
+
+    /// POSTGRES-4, REDIS-4: a renewal counts from before it was asked for.
+    #[tokio::test(start_paused = true)]
+    async fn a_renewal_counts_from_before_it_was_asked_for() {
+        let keeper = Keeper::of(&Keepers::default(), "server".to_owned(), || Box::new(Late));
+        let (owning, token) = (Arc::new(Owning::default()), Uuid::from_u128(1));
+        let (time, began) = (Duration::from_secs(9), Instant::now());
+        owning.take((Epoch(1), ProcessId::new(token)), (token, began + time));
+        keeper.remember(Held { token, board: "b".into(), time }, &owning);
+        tokio::time::advance(time / PARTS).await;
+        let asked = Instant::now();
+        keeper.beat().await.unwrap();
+        assert_eq!(Instant::now(), asked + WAY);
+        assert_eq!(owning.until(), Some(asked + time));
+    }
+}

@@ -55,7 +55,6 @@ pub(crate) async fn examine(target: &Target, clock: &dyn Clock) -> Result<Vec<Fi
     let place = target.place();
     let cannot = |error| reading("open", &place, error);
     let mut connection = target.options.connect().await.map_err(cannot)?;
-    run(&mut connection, setup(&target.schema)).await.map_err(cannot)?;
     let connection = &mut connection;
     let settings = settings::read(&place, connection).await?;
     let version = format!("PostgreSQL {}", settings.version);
@@ -63,8 +62,9 @@ pub(crate) async fn examine(target: &Target, clock: &dyn Clock) -> Result<Vec<Fi
         let advice = "use PostgreSQL 13 or a later one";
         return Ok(vec![Finding::problem(Code::ServerVersion, version, advice)]);
     }
+    run(connection, setup(&target.schema)).await.map_err(cannot)?;
     let mut findings = vec![Finding::ok(Code::ServerVersion, version)];
-    let takes_writes = server(&place, connection, &mut findings).await?;
+    let takes_writes = server((&place, &settings), connection, &mut findings).await?;
     findings.push(durability(&settings, target.promise));
     match settings::pooled(target, connection).await {
         Ok(()) => findings.push(Finding::ok(
@@ -87,7 +87,7 @@ pub(crate) async fn examine(target: &Target, clock: &dyn Clock) -> Result<Vec<Fi
 
 /// What the server says of itself; whether it takes writes.
 async fn server(
-    place: &str,
+    (place, settings): (&str, &Settings),
     connection: &mut PgConnection,
     findings: &mut Vec<Finding>,
 ) -> Result<bool, Error> {
@@ -109,15 +109,7 @@ async fn server(
         ),
     });
     let stand_bys: String = get(place, &row, 2)?;
-    findings.push(Finding::ok(
-        Code::FailOver,
-        if stand_bys.is_empty() {
-            "no synchronous stand-by: what was acknowledged is lost with the server's host"
-                .to_owned()
-        } else {
-            format!("synchronous stand-bys `{stand_bys}` have what was acknowledged")
-        },
-    ));
+    findings.push(fail_over(&stand_bys, settings.commit()));
     findings.push(connections(place, &row)?);
     let (encrypted, same_host): (bool, bool) = (get(place, &row, 5)?, get(place, &row, 6)?);
     findings.push(match (encrypted, same_host) {
@@ -130,6 +122,29 @@ async fn server(
         ),
     });
     Ok(takes_writes)
+}
+
+/// What stand-bys have of what was acknowledged: a commit waits for those of `synchronous_standby_names`, and
+/// for how much of them `synchronous_commit` says.
+fn fail_over(stand_bys: &str, commit: &str) -> Finding {
+    let lost = "what was acknowledged is lost with the server's host";
+    if stand_bys.is_empty() {
+        return Finding::ok(Code::FailOver, format!("no synchronous stand-by: {lost}"));
+    }
+    let names = format!("synchronous stand-bys `{stand_bys}`");
+    let waits = format!("`synchronous_commit` is `{commit}`");
+    let found = match commit {
+        "local" | "off" => format!("{waits}, which waits for none of the {names}: {lost}"),
+        "remote_write" => format!(
+            "{names} have what was acknowledged in the memory of their hosts, and not for certain on \
+             their disks: {waits}"
+        ),
+        "remote_apply" => {
+            format!("{names} have what was acknowledged on their disks, and show it: {waits}")
+        }
+        _ => format!("{names} have what was acknowledged on their disks: {waits}"),
+    };
+    Finding::ok(Code::FailOver, found)
 }
 
 fn connections(place: &str, row: &PgRow) -> Result<Finding, Error> {
@@ -314,6 +329,28 @@ mod tests {
     use artel_core::finding::Severity;
 
     use super::*;
+
+    /// DOCTOR-1: stand-bys have of what was acknowledged as much as a commit waits for.
+    #[test]
+    fn stand_bys_have_what_a_commit_waits_for() {
+        let names = "FIRST 1 (a, b)";
+        for (stand_bys, commit, expected) in [
+            ("", "on", "no synchronous stand-by: what was acknowledged is lost with the"),
+            (names, "on", "`FIRST 1 (a, b)` have what was acknowledged on their disks: `syn"),
+            (names, "remote_apply", "have what was acknowledged on their disks, and show it: `syn"),
+            (names, "remote_write", "have what was acknowledged in the memory of their hosts"),
+            (
+                names,
+                "local",
+                "is `local`, which waits for none of the synchronous stand-bys `FIRST",
+            ),
+            (names, "off", "is `off`, which waits for none of the synchronous stand-bys `FIRST"),
+        ] {
+            let Finding { severity, found, .. } = fail_over(stand_bys, commit);
+            assert_eq!(severity, Severity::Ok);
+            assert!(found.contains(expected), "{commit}: {found}");
+        }
+    }
 
     /// DOCTOR-3, POSTGRES-1: settings are judged by what the URL promises.
     #[test]

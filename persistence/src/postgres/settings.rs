@@ -46,10 +46,35 @@ impl Settings {
         self.version_no >= VERSION_MIN
     }
 
+    /// What a commit waits for: `synchronous_commit`.
+    pub(super) fn commit(&self) -> &str {
+        let [.., (_, commit)] = &self.durability;
+        commit
+    }
+
     /// Settings with which the server may lose what it has acknowledged.
     pub(super) fn broken(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let all = self.durability.iter().map(|(setting, value)| (*setting, value.as_str()));
         all.filter(|(_, value)| *value == "off")
+    }
+
+    /// What keeps a board with this promise from such a server, and what to do.
+    fn unfit(&self, promise: Promise) -> Option<(String, String)> {
+        if !self.is_known() {
+            let problem = format!("the server is PostgreSQL {}", self.version);
+            return Some((problem, "use PostgreSQL 13 or a later one".to_owned()));
+        }
+        let (setting, value) = match promise {
+            Promise::Host => self.broken().next()?,
+            Promise::Process => return None,
+        };
+        let problem = format!(
+            "`{setting}` is `{value}` on the server, so that it may lose what it has acknowledged"
+        );
+        let instead = format!(
+            "switch `{setting}` on, or say `durability=process` in the URL, which promises less"
+        );
+        Some((problem, instead))
     }
 }
 
@@ -74,28 +99,12 @@ pub(super) async fn check(target: &Target) -> Result<(), Error> {
     let place = target.place();
     let cannot = |error| reading("open", &place, error);
     let mut connection = connect(target).await.map_err(cannot)?;
-    run(&mut connection, setup(&target.schema)).await.map_err(cannot)?;
+    // Before anything is set: an older server does not know all that is set here.
     let settings = read(&place, &mut connection).await?;
-    if !settings.is_known() {
-        return Err(Error::Unfit {
-            place,
-            problem: format!("the server is PostgreSQL {}", settings.version),
-            instead: "use PostgreSQL 13 or a later one".to_owned(),
-        });
+    if let Some((problem, instead)) = settings.unfit(target.promise) {
+        return Err(Error::Unfit { place, problem, instead });
     }
-    if let Some((setting, value)) = settings.broken().next()
-        && target.promise == Promise::Host
-    {
-        return Err(Error::Unfit {
-            place,
-            problem: format!(
-                "`{setting}` is `{value}` on the server, so that it may lose what it has acknowledged"
-            ),
-            instead: format!(
-                "switch `{setting}` on, or say `durability=process` in the URL, which promises less"
-            ),
-        });
-    }
+    run(&mut connection, setup(&target.schema)).await.map_err(cannot)?;
     pooled(target, &mut connection).await?;
     connection.close().await.map_err(cannot)
 }
@@ -131,4 +140,36 @@ pub(super) async fn pooled(target: &Target, connection: &mut PgConnection) -> Re
         return Err(unfit());
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// POSTGRES-1: with `host` no setting may be off, with `process` each may; an old server will do for neither.
+    #[test]
+    fn servers_are_judged_by_version_settings_and_promise() {
+        let unfit = |settings: [&str; 3], promise| Settings::of(settings).unfit(promise);
+        for commit in ["on", "remote_apply", "remote_write", "local"] {
+            assert_eq!(unfit(["on", "on", commit], Promise::Host), None, "{commit}");
+        }
+        for (settings, setting) in [
+            (["off", "on", "on"], "`fsync`"),
+            (["on", "off", "on"], "`full_page_writes`"),
+            (["on", "on", "off"], "`synchronous_commit`"),
+            (["off", "off", "off"], "`fsync`"),
+        ] {
+            let (problem, instead) = unfit(settings, Promise::Host).unwrap();
+            assert!(problem.contains(&format!("{setting} is `off`")), "{problem}");
+            assert!(instead.contains(setting), "{instead}");
+            assert!(instead.contains("durability=process"), "{instead}");
+            assert_eq!(unfit(settings, Promise::Process), None, "{setting}");
+        }
+        for (version_no, is_fit) in [(129_999, false), (130_000, true), (180_001, true)] {
+            for promise in [Promise::Host, Promise::Process] {
+                let settings = Settings { version_no, ..Settings::of(["on"; 3]) };
+                assert_eq!(settings.unfit(promise).is_none(), is_fit, "{version_no}");
+            }
+        }
+    }
 }

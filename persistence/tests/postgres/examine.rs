@@ -1,12 +1,13 @@
 //! What there is to say of a server, and of a board on it.
 
-use sqlx::Row;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Executor, Row};
 
 use artel_core::finding::{Code, Finding, Severity};
 use artel_core::log::Error;
 use artel_testkit::VirtualClock;
 use artel_testkit::conformance::{LogPlace, NewBoard, Sample, Scribe};
-use artel_testkit::servers::PgBouncer;
+use artel_testkit::servers::{PgBouncer, PostgresServer};
 
 use crate::place::{Place, SERVER, create, new_name, sql};
 
@@ -99,6 +100,30 @@ async fn what_is_wrong_with_a_place_is_told() {
     let clocks = found(&findings, Code::ClockDifference);
     assert_eq!(clocks.severity, Severity::Warning);
     assert!(clocks.found.contains("ms ahead of this machine's"), "{clocks:?}");
+}
+
+/// DOCTOR-1: a stand-by that no commit waits for has nothing for certain, whatever the server calls it.
+#[tokio::test]
+async fn stand_bys_have_what_a_commit_waits_for() {
+    let server = PostgresServer::start_with(&["synchronous_standby_names=nobody"]);
+    let options: PgConnectOptions = server.url().parse().unwrap();
+    let mut connection = options.connect().await.unwrap();
+    for (commit, expected) in [
+        ("on", "have what was acknowledged on their disks"),
+        ("local", "waits for none of the synchronous stand-bys `nobody`"),
+    ] {
+        // No commit of its own waits for a stand-by that is not there.
+        let role = format!(
+            "SET synchronous_commit = local; CREATE ROLE who_{commit} LOGIN; \
+             ALTER ROLE who_{commit} SET synchronous_commit = '{commit}'; \
+             ALTER ROLE who_{commit} SET default_transaction_read_only = on"
+        );
+        connection.execute(AssertSqlSafe(role)).await.unwrap();
+        let url = server.url().replace("postgres@", &format!("who_{commit}@"));
+        let findings = examine(&url).await;
+        let found = &found(&findings, Code::FailOver).found;
+        assert!(found.contains(expected), "{found}");
+    }
 }
 
 /// DOCTOR-4: what keeps the rest from being looked at comes last: a pool, tables of a later release, a board

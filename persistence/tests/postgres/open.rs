@@ -2,11 +2,13 @@
 
 use sqlx::Row;
 
+use artel_core::finding::{Code, Severity};
 use artel_core::log::{Durability, Error};
 use artel_core::record::genesis;
 use artel_persistence::{OpenOptions, move_aside, remove};
+use artel_testkit::VirtualClock;
 use artel_testkit::conformance::{LogPlace, NewBoard, Sample, Scribe};
-use artel_testkit::servers::PgBouncer;
+use artel_testkit::servers::{PgBouncer, PostgresServer};
 
 use crate::place::{Place, SERVER, create, new_name, sql};
 
@@ -91,6 +93,48 @@ async fn settings_that_break_the_promise_are_refused() {
     let weaker = url("&durability=process");
     let log = artel_persistence::open(&weaker, create(NewBoard::sample())).await.unwrap();
     assert_eq!(log.describe().durability, Durability::Process);
+}
+
+/// POSTGRES-1: so is one whose settings no session can change.
+#[tokio::test]
+async fn servers_that_do_not_write_through_are_refused() {
+    for setting in ["fsync", "full_page_writes"] {
+        let server = PostgresServer::start_with(&[&format!("{setting}=off")]);
+        let url = server.url();
+        let error = artel_persistence::open(&url, create(NewBoard::sample())).await.unwrap_err();
+        assert_eq!((error.code(), error.retryable()), ("log-unfit", false));
+        assert!(error.to_string().contains(&format!("`{setting}` is `off`")), "{error}");
+        let weaker = format!("{url}?durability=process");
+        let log = artel_persistence::open(&weaker, create(NewBoard::sample())).await.unwrap();
+        assert_eq!(log.describe().durability, Durability::Process);
+    }
+}
+
+/// POSTGRES-1, DOCTOR-4: a server older than 13 is refused as such, whatever is promised, before anything is set that
+/// it does not know.
+#[tokio::test]
+async fn an_older_server_is_refused() {
+    let user = new_name();
+    // For who looks there first, the server is as old as it says.
+    sql(&format!(
+        "CREATE ROLE {user} LOGIN SUPERUSER; CREATE SCHEMA {user}; \
+         CREATE FUNCTION {user}.current_setting(name text) RETURNS text LANGUAGE sql AS $$ \
+             SELECT CASE name WHEN 'server_version_num' THEN '110022' WHEN 'server_version' THEN '11.22' \
+                 ELSE pg_catalog.current_setting(name) END $$; \
+         ALTER ROLE {user} SET search_path = {user}, pg_catalog"
+    ))
+    .await;
+    let url = SERVER.url().replace("postgres@", &format!("{user}@"));
+    for more in ["", "&durability=process"] {
+        let url = format!("{url}?board={user}{more}");
+        let error = artel_persistence::open(&url, create(NewBoard::sample())).await.unwrap_err();
+        assert_eq!(error.code(), "log-unfit");
+        assert!(error.to_string().contains("PostgreSQL 11.22"), "{error}");
+    }
+    let findings = artel_persistence::examine(&url, &VirtualClock::default()).await.unwrap();
+    let codes: Vec<Code> = findings.iter().map(|finding| finding.code).collect();
+    assert_eq!(codes, [Code::ServerVersion]);
+    assert_eq!(findings[0].severity, Severity::Problem);
 }
 
 /// POSTGRES-9: through a pool that gives each session a connection, a log is as it is without; one that

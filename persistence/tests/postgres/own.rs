@@ -55,6 +55,30 @@ async fn an_ownership_lasts_while_it_is_renewed() {
     assert!(matches!(log.confirm(epoch).unwrap_err(), Error::NotOwned { .. }));
 }
 
+/// POSTGRES-4: the time of an ownership is counted from before it was asked for: however late the answer came, it is
+/// over when another one can have the board.
+#[tokio::test]
+async fn an_ownership_is_counted_from_before_it_was_asked_for() {
+    let proxy = Proxy::before(SERVER.port());
+    let schema = new_name();
+    let url = |way: &str| format!("{way}?schema={schema}&board=b0&ownership=4s");
+    let log = url(&PostgresServer::url_at(proxy.port()));
+    let log = artel_persistence::open(&log, create(NewBoard::sample())).await.unwrap();
+    let other = url(&SERVER.url());
+    let other = artel_persistence::open(&other, create(NewBoard::sample())).await.unwrap();
+    // Connections are there before anything is late.
+    let first = log.own(claim(1, "first")).await.unwrap();
+    proxy.delay(Duration::from_millis(250));
+    let again = log.own(claim(1, "first")).await.unwrap();
+    assert!(again.epoch > first.epoch);
+    log.confirm(again.epoch).unwrap();
+    while let Err(error) = other.own(claim(2, "second")).await {
+        assert!(matches!(error, Error::Owned { .. }), "{error:?}");
+    }
+    assert!(matches!(log.confirm(again.epoch).unwrap_err(), Error::NotOwned { .. }));
+    proxy.heal();
+}
+
 /// POSTGRES-5: whoever was taken over is told by the next renewal, and its appends are refused.
 #[tokio::test]
 async fn whoever_was_taken_over_is_told() {

@@ -206,3 +206,27 @@ async fn a_log_that_went_back_is_noticed() {
     let error = scribe.try_append(scribe.seal(sketch)).await.unwrap_err();
     assert_eq!(error.code(), "log-regressed", "{error:?}");
 }
+
+/// REDIS-4: the time of an ownership is counted from before it was asked for: however late the answer came, it is over
+/// when another one can have the board.
+#[tokio::test]
+async fn an_ownership_is_counted_from_before_it_was_asked_for() {
+    let server = RedisServer::start();
+    let proxy = Proxy::before(server.port());
+    let url = |server: String| format!("{server}?board=b&ownership=4s");
+    let other = url(server.url());
+    let other = artel_persistence::open(&other, create(NewBoard::sample())).await.unwrap();
+    let log = url(RedisServer::url_at(proxy.port()));
+    let log = artel_persistence::open(&log, OpenOptions::existing()).await.unwrap();
+    // Connections are there before anything is late.
+    let first = log.own(claim(1, "first")).await.unwrap();
+    proxy.delay(Duration::from_millis(250));
+    let again = log.own(claim(1, "first")).await.unwrap();
+    assert!(again.epoch > first.epoch);
+    log.confirm(again.epoch).unwrap();
+    while let Err(error) = other.own(claim(2, "second")).await {
+        assert!(matches!(error, Error::Owned { .. }), "{error:?}");
+    }
+    assert!(matches!(log.confirm(again.epoch).unwrap_err(), Error::NotOwned { .. }));
+    proxy.heal();
+}

@@ -1,20 +1,30 @@
-//! A PostgreSQL server of its own for a test, with the settings that it comes with, which are durable.
+//! A PostgreSQL server of its own for a test, with the settings that it comes with, which are durable, unless the
+//! test says others.
 
 use super::supervised::Supervised;
 
-/// A PostgreSQL server with durable settings, on a free port of this machine.
+/// A PostgreSQL server, on a free port of this machine.
 #[derive(Debug)]
 pub struct PostgresServer(Supervised);
 
 impl PostgresServer {
-    /// Starts one, which takes about a second. Blocks meanwhile.
+    /// Starts one with durable settings, which takes about a second. Blocks meanwhile.
     ///
     /// # Panics
     /// When there is no PostgreSQL on this machine, or it does not start: a test that needs it fails.
     #[must_use]
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same with settings, each as `NAME=VALUE`, which it has again after [`restart`](Self::restart).
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    #[must_use]
+    pub fn start_with(settings: &[&str]) -> Self {
         let script = include_str!("postgres.sh");
-        Self(Supervised::start("the PostgreSQL server", script, (1, &[])))
+        Self(Supervised::start("the PostgreSQL server", script, (1, settings)))
     }
 
     /// Kills all of its processes, as if its machine had lost power, but for what that had written to its

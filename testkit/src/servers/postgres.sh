@@ -1,8 +1,11 @@
-# Starts a PostgreSQL server on a port, says `ready`, and stops it when standard input ends. Until then each
-# line there is a word: `kill` kills all of its processes at once, `start` starts it again; `done` is the
-# answer, or what went wrong.
+# Starts a PostgreSQL server on a port, with settings that are arguments (NAME=VALUE), says `ready`, and stops it
+# when standard input ends. Until then each line there is a word: `kill` kills all of its processes at once,
+# `start` starts it again; `done` is the answer, or what went wrong.
 set -eu
 port=$1
+shift
+more=
+for setting; do more="$more -c $setting"; done
 bin=
 for folder in /usr/lib/postgresql/*/bin /usr/local/pgsql/bin; do
     if [ -x "$folder/initdb" ]; then bin=$folder; fi
@@ -29,7 +32,7 @@ $as "$bin/initdb" -D "$folder/data" -U postgres -A trust --no-sync -E UTF8 --loc
     >"$folder/initdb.log" 2>&1 || { cat "$folder/initdb.log" >&2; exit 1; }
 start_server() {
     $as "$bin/pg_ctl" -D "$folder/data" -w -l "$folder/data/server.log" start -o "-p $port \
-        -c listen_addresses=127.0.0.1 -c unix_socket_directories='$folder' -c max_connections=300" \
+        -c listen_addresses=127.0.0.1 -c unix_socket_directories='$folder' -c max_connections=300 $more" \
         >/dev/null 2>&1 </dev/null
 }
 # Stopped first, it starts nothing in place of what dies; were one of its children left, it would keep the
