@@ -3,17 +3,20 @@
 
 use std::collections::BTreeMap;
 
-use redis::{Value, cmd};
+use redis::{RedisError, cmd};
 
 use artel_core::log::Error;
 
 use super::connect::Line;
-use super::format::Answers;
+use super::error::reading;
 use super::target::Target;
 use crate::server::Promise;
 
 /// The oldest server that has all that is used here.
 const MAJOR_MIN: u32 = 7;
+
+/// What a server is set to, by name.
+type Settings = BTreeMap<String, String>;
 
 /// What has to be so for the promise of a log, and is not: what the server says, and what to do.
 struct Broken {
@@ -26,21 +29,31 @@ pub(super) fn facts(about: &str) -> BTreeMap<&str, &str> {
     about.lines().filter_map(|line| line.trim_end().split_once(':')).collect()
 }
 
-/// Looks whether the server keeps what the log promises.
+/// Looks whether the server keeps what the log promises; of a cluster each node, because a board may lie on any.
 pub(super) async fn check(target: &Target, link: &Line, about: &str) -> Result<(), Error> {
-    let settings = settings(target, link).await;
-    match broken(target, &facts(about), settings.as_ref()) {
-        None => Ok(()),
-        Some(Broken { problem, instead }) => {
-            Err(Error::Unfit { place: target.place(), problem, instead: instead.to_owned() })
-        }
+    let place = target.place();
+    let cannot = |error| reading("open", &place, error);
+    let mut settings = settings(link).await.map_err(cannot)?;
+    let told = if link.is_cluster() {
+        let answers = link.ask_each(&cmd("INFO")).await.map_err(cannot)?.into_iter();
+        let told = answers.map(|(node, about)| Ok((node, redis::from_redis_value(about)?)));
+        told.collect::<Result<_, RedisError>>().map_err(cannot)?
+    } else {
+        vec![(String::new(), about.to_owned())]
+    };
+    for (node, about) in told {
+        let found = broken(target.promise, &facts(&about), settings.remove(&node).as_ref());
+        let Some(Broken { problem, instead }) = found else { continue };
+        let problem = if node.is_empty() { problem } else { format!("at `{node}`: {problem}") };
+        return Err(Error::Unfit { place, problem, instead: instead.to_owned() });
     }
+    Ok(())
 }
 
 fn broken(
-    target: &Target,
+    promise: Promise,
     said: &BTreeMap<&str, &str>,
-    settings: Option<&BTreeMap<String, String>>,
+    settings: Option<&Settings>,
 ) -> Option<Broken> {
     let version = said.get("redis_version").copied().unwrap_or("of an unknown version");
     let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
@@ -66,7 +79,7 @@ fn broken(
         );
         return Some(Broken { problem, instead: "set `maxmemory-policy` to `noeviction`" });
     }
-    if target.promise == Promise::Process {
+    if promise == Promise::Process {
         return None;
     }
     let Some(settings) = settings else {
@@ -103,19 +116,14 @@ fn broken(
     None
 }
 
-/// The server's settings; none where this user may not ask for them.
-async fn settings(target: &Target, link: &Line) -> Option<BTreeMap<String, String>> {
+/// The settings of each node that says them: none where this user may not ask for them.
+async fn settings(link: &Line) -> Result<BTreeMap<String, Settings>, RedisError> {
     let mut ask = cmd("CONFIG");
     ask.arg("GET").arg("*fsync*");
-    let answer = link.send(&ask).await.ok()?;
-    let place = target.place();
-    let answers = Answers { place: &place };
-    let flat = match answer {
-        Value::Map(pairs) => pairs.into_iter().flat_map(|(name, value)| [name, value]).collect(),
-        other => answers.list(other).ok()?,
+    let answers = match link.ask_each(&ask).await {
+        Ok(answers) => answers.into_iter(),
+        Err(error) if error.clone().into_server_errors().is_some() => return Ok(BTreeMap::new()),
+        Err(error) => return Err(error),
     };
-    let texts: Vec<String> =
-        flat.into_iter().map(|value| answers.string(value)).collect::<Result<_, _>>().ok()?;
-    let pairs = texts.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone()));
-    Some(pairs.collect())
+    answers.map(|(node, settings)| Ok((node, redis::from_redis_value(settings)?))).collect()
 }
