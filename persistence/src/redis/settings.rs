@@ -19,9 +19,9 @@ const MAJOR_MIN: u32 = 7;
 type Settings = BTreeMap<String, String>;
 
 /// What has to be so for the promise of a log, and is not: what the server says, and what to do.
-struct Broken {
-    problem: String,
-    instead: &'static str,
+pub(super) struct Broken {
+    pub(super) problem: String,
+    pub(super) instead: &'static str,
 }
 
 /// What a server says of itself.
@@ -50,16 +50,24 @@ pub(super) async fn check(target: &Target, link: &Line, about: &str) -> Result<(
     Ok(())
 }
 
+/// The server's release, if it has all that is used here.
+pub(super) fn release<'a>(said: &BTreeMap<&str, &'a str>) -> Result<&'a str, Broken> {
+    let version = said.get("redis_version").copied().unwrap_or("of an unknown version");
+    let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
+    if major.is_some_and(|major| major >= MAJOR_MIN) {
+        return Ok(version);
+    }
+    let problem = format!("the server is Redis {version}");
+    Err(Broken { problem, instead: "use Redis 7.0 or a later one" })
+}
+
 fn broken(
     promise: Promise,
     said: &BTreeMap<&str, &str>,
     settings: Option<&Settings>,
 ) -> Option<Broken> {
-    let version = said.get("redis_version").copied().unwrap_or("of an unknown version");
-    let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
-    if major.is_none_or(|major| major < MAJOR_MIN) {
-        let problem = format!("the server is Redis {version}");
-        return Some(Broken { problem, instead: "use Redis 7.0 or a later one" });
+    if let Err(broken) = release(said) {
+        return Some(broken);
     }
     if said.get("role").is_some_and(|role| *role != "master") {
         let problem = "the server is a replica, which takes no writes".to_owned();
