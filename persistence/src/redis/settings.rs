@@ -135,3 +135,73 @@ async fn settings(link: &Line) -> Result<BTreeMap<String, Settings>, RedisError>
     };
     answers.map(|(node, settings)| Ok((node, redis::from_redis_value(settings)?))).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WELL: &str = "redis_version:7.0.15\r\nrole:master\r\naof_enabled:1\r\nmaxmemory:0\r\n";
+    const DURABLE: [(&str, &str); 2] =
+        [("appendfsync", "always"), ("no-appendfsync-on-rewrite", "no")];
+
+    /// What is found to be wrong with a server like this one, with what is other than well.
+    fn found(promise: Promise, said: &[(&str, &str)], settings: Option<&[(&str, &str)]>) -> String {
+        let mut about = facts(WELL);
+        about.extend(said.iter().copied());
+        let settings = settings.map(|other| {
+            let all = DURABLE.iter().chain(other);
+            all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        });
+        broken(promise, &about, settings.as_ref()).map_or_else(String::new, |broken| {
+            assert!(!broken.instead.is_empty());
+            broken.problem
+        })
+    }
+
+    /// REDIS-1: whatever is promised, a server has to be one that is known, that takes writes, and that keeps them.
+    #[test]
+    fn what_breaks_any_promise_is_found() {
+        for (said, problem) in [
+            (&[("redis_version", "7.0.0")][..], ""),
+            (&[("redis_version", "10.1.0")], ""),
+            (&[("redis_version", "6.2.14")], "the server is Redis 6.2.14"),
+            (&[("redis_version", "next")], "the server is Redis next"),
+            (&[("role", "slave")], "the server is a replica"),
+            (&[("aof_enabled", "0")], "`appendonly` is `no`"),
+            (&[("maxmemory_policy", "allkeys-lru")], ""),
+            (&[("maxmemory", "9"), ("maxmemory_policy", "noeviction")], ""),
+            (&[("maxmemory", "9"), ("maxmemory_policy", "allkeys-lru")], "`allkeys-lru`"),
+            (&[("maxmemory", "9"), ("maxmemory_policy", "volatile-ttl")], "`volatile-ttl`"),
+        ] {
+            for promise in [Promise::Host, Promise::Process] {
+                let found = found(promise, said, Some(&[]));
+                assert!(found.contains(problem), "{said:?}: {found}");
+                assert_eq!(found.is_empty(), problem.is_empty(), "{said:?}: {found}");
+            }
+        }
+        for about in ["", "role:master\r\naof_enabled:1\r\n", "redis_version:7.0.15\r\nrole:master"]
+        {
+            assert!(broken(Promise::Process, &facts(about), None).is_some(), "{about}");
+        }
+    }
+
+    /// REDIS-1: what is acknowledged is on the disk, unless less was asked for.
+    #[test]
+    fn what_breaks_the_promise_of_the_host_is_found() {
+        for (settings, problem) in [
+            (Some(&[][..]), ""),
+            (None, "does not tell its `appendfsync`"),
+            (Some(&[("appendfsync", "everysec")]), "`appendfsync` is `everysec`"),
+            (Some(&[("appendfsync", "no")]), "`appendfsync` is `no`"),
+            (Some(&[("no-appendfsync-on-rewrite", "yes")]), "`no-appendfsync-on-rewrite` is `yes`"),
+        ] {
+            let strict = found(Promise::Host, &[], settings);
+            assert!(strict.contains(problem), "{settings:?}: {strict}");
+            assert_eq!(strict.is_empty(), problem.is_empty(), "{settings:?}: {strict}");
+            assert_eq!(found(Promise::Process, &[], settings), "", "{settings:?}");
+        }
+        // A server that does not know the name of a setting has not said that it is well.
+        let nothing = Settings::new();
+        assert!(broken(Promise::Host, &facts(WELL), Some(&nothing)).is_some());
+    }
+}
