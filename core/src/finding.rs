@@ -193,7 +193,12 @@ const DESCRIBED: [Described; Code::ALL.len()] = [
         Some("less than 1 GiB"),
         Some("less than 64 MiB"),
     ),
-    ("server-version", "the release of the server", None, Some("older than PostgreSQL 13")),
+    (
+        "server-version",
+        "the release of the server",
+        None,
+        Some("older than PostgreSQL 13 or Redis 7.0"),
+    ),
     (
         "server-role",
         "whether the server takes writes",

@@ -7,6 +7,7 @@ use std::time::Duration;
 use redis::aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig};
 use redis::cluster::ClusterClientBuilder;
 use redis::cluster_async::ClusterConnection;
+use redis::cluster_routing::{MultipleNodeRoutingInfo, RoutingInfo};
 use redis::{
     Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, Pipeline, RedisConnectionInfo,
     RedisError, ServerErrorKind, TlsCertificates, Value,
@@ -80,6 +81,20 @@ impl Link {
         }
     }
 
+    async fn ask_each(self, command: &Cmd) -> Result<Vec<(String, Value)>, RedisError> {
+        let Self::Cluster(mut cluster) = self else {
+            return self.send(command).await.map(|answer| vec![(String::new(), answer)]);
+        };
+        let all = RoutingInfo::MultiNode((MultipleNodeRoutingInfo::AllMasters, None));
+        let Value::Map(answers) = cluster.route_command(command.clone(), all).await? else {
+            return Err((ErrorKind::UnexpectedReturnType, "the nodes have no answer each").into());
+        };
+        let answers = answers
+            .into_iter()
+            .map(|(node, answer)| Ok((redis::from_redis_value(node)?, answer.extract_error()?)));
+        answers.collect()
+    }
+
     async fn wait(self, wait: &Cmd) -> Result<Value, RedisError> {
         match self {
             Self::Server(mut server) => self::wait(&mut server, wait).await,
@@ -126,6 +141,13 @@ impl Line {
     pub(super) async fn send_all(&self, commands: &Pipeline) -> Result<Vec<Value>, RedisError> {
         let (number, link) = self.link().await?;
         self.watched(number, link.send_all(commands)).await
+    }
+
+    /// Asks the server, or each node of a cluster that takes writes. Each answer has the node's address with it, on
+    /// a server none.
+    pub(super) async fn ask_each(&self, command: &Cmd) -> Result<Vec<(String, Value)>, RedisError> {
+        let (number, link) = self.link().await?;
+        self.watched(number, link.ask_each(command)).await
     }
 
     /// Waits until replicas have what was written so far; how many of them have it.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use redis::{ConnectionAddr, Value, cmd};
 use tokio::time::Instant;
 
-use artel_core::finding::{Code, Finding};
+use artel_core::finding::{Code, Finding, Severity};
 use artel_core::log::Error;
 use artel_core::time::Clock;
 
@@ -32,10 +32,13 @@ const KEY_KEPT: u32 = 1_000;
 pub(crate) async fn examine(target: &Target, clock: &dyn Clock) -> Result<Vec<Finding>, Error> {
     let (line, about) = Line::open(target).await?;
     let facts = facts(&about);
-    let version = facts.get("redis_version").copied().unwrap_or("of an unknown version");
-    let mut findings = vec![Finding::ok(Code::ServerVersion, format!("Redis {version}"))];
-    let is_primary = facts.get("role") == Some(&"master");
-    findings.push(if is_primary {
+    let mut findings = vec![release(&facts)];
+    if findings[0].severity == Severity::Problem {
+        return Ok(findings);
+    }
+    // Of a cluster, whoever takes writes is found by its replicas too.
+    let takes_writes = line.is_cluster() || facts.get("role") == Some(&"master");
+    findings.push(if takes_writes {
         Finding::ok(Code::ServerRole, "the server is the primary, and takes writes")
     } else {
         let advice = "name the primary in the URL";
@@ -43,18 +46,27 @@ pub(crate) async fn examine(target: &Target, clock: &dyn Clock) -> Result<Vec<Fi
     });
     findings.push(connections(&facts));
     findings.push(encryption(target));
-    findings.push(match settings::check(target, &line, &about).await {
-        Ok(()) => kept(target),
-        Err(Error::Unfit { problem, instead, .. }) => {
-            Finding::problem(Code::Durability, problem, instead)
-        }
-        Err(error) => return Err(error),
-    });
+    if takes_writes {
+        findings.push(match settings::check(target, &line, &about).await {
+            Ok(()) => kept(target),
+            Err(Error::Unfit { problem, instead, .. }) => {
+                Finding::problem(Code::Durability, problem, instead)
+            }
+            Err(error) => return Err(error),
+        });
+    }
     findings.push(fail_over(target, &facts));
     findings.push(clock_difference(target, &line, clock).await?);
     findings.push(commit_latency(target, &line).await);
     board(target, &line, &facts, &mut findings).await?;
     Ok(findings)
+}
+
+fn release(facts: &BTreeMap<&str, &str>) -> Finding {
+    match settings::release(facts) {
+        Ok(release) => Finding::ok(Code::ServerVersion, format!("Redis {release}")),
+        Err(broken) => Finding::problem(Code::ServerVersion, broken.problem, broken.instead),
+    }
 }
 
 fn connections(facts: &BTreeMap<&str, &str>) -> Finding {
@@ -251,4 +263,36 @@ fn ownership(answers: Answers<'_>, owner: Value, left: Value) -> Result<Finding,
             "`{program}` (process {pid} on its machine) owns the board, for {left:.1} s if it is not renewed{at}"
         ),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// DOCTOR-1: what a server says of itself is judged.
+    #[test]
+    fn what_a_server_says_is_judged() {
+        for (version, severity) in [
+            ("7.0.15", Severity::Ok),
+            ("8.2.0", Severity::Ok),
+            ("6.2.14", Severity::Problem),
+            ("", Severity::Problem),
+        ] {
+            let about = format!("redis_version:{version}\r\n");
+            assert_eq!(release(&facts(&about)).severity, severity, "{version}");
+        }
+        for (now, severity) in
+            [(97, Severity::Ok), (98, Severity::Warning), (100, Severity::Warning)]
+        {
+            let about = format!("connected_clients:{now}\r\nmaxclients:100\r\n");
+            assert_eq!(connections(&facts(&about)).severity, severity, "{now}");
+        }
+        for (url, severity) in [
+            ("redis://127.0.0.1/0", Severity::Ok),
+            ("redis://elsewhere/0", Severity::Warning),
+            ("rediss://elsewhere/0", Severity::Ok),
+        ] {
+            assert_eq!(encryption(&Target::parse(url).unwrap()).severity, severity, "{url}");
+        }
+    }
 }

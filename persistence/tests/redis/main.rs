@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod damage;
 #[cfg(test)]
+mod examine;
+#[cfg(test)]
 mod fence;
 #[cfg(test)]
 mod open;

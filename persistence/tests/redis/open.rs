@@ -84,6 +84,58 @@ async fn settings_that_break_the_promise_are_refused() {
     assert!(error.to_string().contains("`appendonly` is `no`"), "{error}");
 }
 
+/// REDIS-1: a board may lie on any node of a cluster, so the settings of each are looked at; that of the URL may be
+/// a replica.
+#[tokio::test]
+async fn each_node_of_a_cluster_has_to_keep_the_promise() {
+    let cluster = RedisCluster::replicated(1);
+    let mut connection = connect(&cluster.url()).await;
+    let nodes: String = cmd("CLUSTER").arg("NODES").query_async(&mut connection).await.unwrap();
+    let addresses = |role: &'static str| {
+        let those = nodes.lines().filter(move |line| line.contains(role));
+        those.map(|line| line.split([' ', '@']).nth(1).unwrap())
+    };
+    let replica = format!("redis://{}", addresses("slave").next().unwrap());
+    let open = async |server: &str, more: &str| {
+        let url = format!("{server}?board=b{more}");
+        artel_persistence::open(&url, create(NewBoard::sample())).await
+    };
+    let log = open(&replica, "").await.unwrap();
+    Scribe::own(&log).await.publish(&[Sample::new(1)]).await;
+    log.close().await;
+
+    let others: Vec<&str> = addresses("master").filter(|at| !cluster.url().ends_with(at)).collect();
+    assert_eq!(others.len(), 2);
+    for node in others {
+        let mut connection = connect(&format!("redis://{node}")).await;
+        let mut change = async |name: &str, value: &str| {
+            let mut set = cmd("CONFIG");
+            set.arg("SET").arg(name).arg(value);
+            let () = set.query_async(&mut connection).await.unwrap();
+        };
+        for (name, value, well) in [
+            ("appendfsync", "everysec", "always"),
+            ("no-appendfsync-on-rewrite", "yes", "no"),
+            ("appendonly", "no", "yes"),
+            ("maxmemory-policy", "allkeys-lru", "noeviction"),
+        ] {
+            change("maxmemory", "100mb").await;
+            change(name, value).await;
+            for server in [&cluster.url(), &replica] {
+                let Err(error) = open(server, "").await else { panic!("{name} of {node}") };
+                assert!(matches!(error, Error::Unfit { .. }), "{error:?}");
+                let said = error.to_string();
+                assert!(said.contains(&format!("`{name}` is `{value}`")), "{said}");
+                assert!(said.contains(node), "{said}");
+            }
+            let weaker = open(&cluster.url(), "&durability=process").await;
+            assert_eq!(weaker.is_ok(), name.contains("fsync"), "{name}");
+            change(name, well).await;
+        }
+    }
+    open(&cluster.url(), "").await.unwrap().close().await;
+}
+
 /// REDIS-1, REDIS-12: a replica is refused; an append is acknowledged only when as many replicas have it as were
 /// asked for.
 #[tokio::test]
