@@ -44,6 +44,22 @@ impl PostgresServer {
         self.0.tell("start");
     }
 
+    /// Stops all of it (`SIGSTOP`), until it goes on or is killed: it answers nobody, and keeps what it is asked.
+    ///
+    /// # Panics
+    /// When it cannot be stopped: it has to run.
+    pub fn stop(&self) {
+        self.0.tell("stop");
+    }
+
+    /// Lets it go on after it was stopped (`SIGCONT`).
+    ///
+    /// # Panics
+    /// When it cannot: it has to be there.
+    pub fn go_on(&self) {
+        self.0.tell("go-on");
+    }
+
     /// Its port on 127.0.0.1.
     #[must_use]
     pub fn port(&self) -> u16 {

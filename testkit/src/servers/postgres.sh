@@ -1,6 +1,7 @@
 # Starts a PostgreSQL server on a port, with settings that are arguments (NAME=VALUE), says `ready`, and stops it
 # when standard input ends. Until then each line there is a word: `kill` kills all of its processes at once,
-# `start` starts it again; `done` is the answer, or what went wrong.
+# `start` starts it again, `stop` stops them all where they are and `go-on` lets them go on; `done` is the answer,
+# or what went wrong.
 set -eu
 port=$1
 shift
@@ -22,7 +23,14 @@ if [ "$(id -u)" = 0 ]; then
     chown postgres "$folder"
     as="runuser -u postgres --"
 fi
+# To the server first, so that it starts no further child meanwhile.
+signal_all() {
+    server=$(head -n 1 "$folder/data/postmaster.pid" 2>/dev/null) || return 1
+    kill "-$1" "$server" 2>/dev/null || return 1
+    for child in $(ps -o pid= --ppid "$server"); do kill "-$1" "$child" 2>/dev/null || true; done
+}
 clear_away() {
+    signal_all CONT || true
     $as "$bin/pg_ctl" -D "$folder/data" stop -m immediate >/dev/null 2>&1 || true
     rm -rf "$folder"
 }
@@ -49,6 +57,8 @@ echo ready
 while read -r word; do
     case $word in
         kill) kill_server && echo "done" || echo "cannot kill it" ;;
+        stop) signal_all STOP && echo "done" || echo "cannot stop it" ;;
+        go-on) signal_all CONT && echo "done" || echo "cannot let it go on" ;;
         start) start_server && echo "done" || tail -n 1 "$folder/data/server.log" ;;
     esac
 done

@@ -1,6 +1,6 @@
 # Starts a Redis server on a port with some settings of its own behind it, says `ready`, and stops it when
-# standard input ends. Until then each line there is a word: `kill` kills it at once, `start` starts it again;
-# `done` is the answer, or what went wrong.
+# standard input ends. Until then each line there is a word: `kill` kills it at once, `start` starts it again,
+# `stop` stops it where it is and `go-on` lets it go on; `done` is the answer, or what went wrong.
 set -eu
 port=$1
 shift
@@ -36,6 +36,8 @@ echo ready
 while read -r word; do
     case $word in
         kill) kill_server && echo done ;;
+        stop) kill -STOP "$server" && echo done ;;
+        go-on) kill -CONT "$server" && echo done ;;
         start) start_server "$@" && echo done || tail -n 1 "$folder/log" ;;
     esac
 done

@@ -67,6 +67,28 @@ impl Server {
         }
     }
 
+    /// Stops all of it (`SIGSTOP`), until it goes on or is killed: it answers nobody, and keeps what it is asked.
+    ///
+    /// # Panics
+    /// When it cannot be stopped: it has to run.
+    pub fn stop(&self) {
+        match self {
+            Self::Postgres(server) => server.stop(),
+            Self::Redis(server) => server.stop(),
+        }
+    }
+
+    /// Lets it go on after it was stopped (`SIGCONT`).
+    ///
+    /// # Panics
+    /// When it cannot: it has to be there.
+    pub fn go_on(&self) {
+        match self {
+            Self::Postgres(server) => server.go_on(),
+            Self::Redis(server) => server.go_on(),
+        }
+    }
+
     /// Its port on 127.0.0.1.
     #[must_use]
     pub fn port(&self) -> u16 {

@@ -144,6 +144,12 @@ async fn act(stage: &mut Stage<'_>, fault: Fault) -> Result<(), Error> {
             stage.server.restart();
             Ok(())
         }
+        Fault::StopServer(time) => {
+            stage.server.stop();
+            sleep(time).await;
+            stage.server.go_on();
+            Ok(())
+        }
         Fault::StopOwner(time, killed) => {
             let owner = stage.owner().await?;
             stage.stop(owner, time).await?;

@@ -17,6 +17,8 @@ pub(super) enum Fault {
     KillOther,
     /// The server is killed, and started again.
     KillServer,
+    /// All of the server is stopped for a time, and goes on with what it was asked meanwhile.
+    StopServer(Duration),
     /// The owner is stopped for a time, and then goes on or is killed.
     StopOwner(Duration, bool),
     /// Whoever stands by is stopped for a time, and goes on.
@@ -43,7 +45,8 @@ impl Fault {
             0..32 => Self::KillOwner,
             32..44 => Self::KillOther,
             44..50 => Self::KillServer,
-            50..63 => Self::StopOwner(long, dice.percent(40)),
+            50..53 => Self::StopServer(long),
+            53..63 => Self::StopOwner(long, dice.percent(40)),
             63..67 => Self::StopOther(long),
             67..75 => Self::Drop,
             75..80 => Self::Delay(dice.up_to(400), long),
@@ -60,6 +63,7 @@ impl Fault {
         match self {
             Self::KillOwner | Self::KillOther | Self::KillServer | Self::StopOwner(_, true) => 1,
             Self::StopOwner(_, false)
+            | Self::StopServer(_)
             | Self::StopOther(_)
             | Self::Drop
             | Self::Delay(..)
@@ -78,6 +82,7 @@ impl Fault {
             Self::KillServer => "servers killed",
             Self::StopOwner(_, true) => "owners stopped and killed",
             Self::StopOwner(_, false) => "owners stopped that went on",
+            Self::StopServer(_) => "servers stopped that went on",
             Self::StopOther(_) => "stand-bys stopped that went on",
             Self::Drop => "times all connections dropped",
             Self::Delay(..) => "times bytes were held up",
@@ -103,7 +108,7 @@ mod tests {
         for fault in &faults {
             *drawn.entry(fault.name()).or_default() += 1;
         }
-        assert_eq!(drawn.len(), 12, "{drawn:?}");
+        assert_eq!(drawn.len(), 13, "{drawn:?}");
         assert!(drawn.values().all(|times| *times >= 10), "{drawn:?}");
         let kills: u64 = faults.iter().map(|fault| fault.kills()).sum();
         assert!((450..650).contains(&kills), "{kills}");
