@@ -229,7 +229,12 @@ const DESCRIBED: [Described; Code::ALL.len()] = [
         Some("the URL asks for a weaker mode than the host's death"),
         Some("a setting breaks what the URL promises"),
     ),
-    ("fail-over", "whether a synchronous stand-by has what was acknowledged", None, None),
+    (
+        "fail-over",
+        "whether a synchronous stand-by, or as many replicas as were asked for, have what was acknowledged",
+        None,
+        Some("fewer replicas are in step than were asked for"),
+    ),
     (
         "clock-difference",
         "how far the clocks of the server and of this machine differ",

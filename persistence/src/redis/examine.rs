@@ -119,6 +119,19 @@ fn kept(target: &Target) -> Finding {
 
 fn fail_over(target: &Target, facts: &BTreeMap<&str, &str>) -> Finding {
     let replicas = facts.get("connected_slaves").copied().unwrap_or("0");
+    let in_step = facts.iter().filter(|(name, said)| {
+        let number = name.strip_prefix("slave").and_then(|number| number.parse::<u32>().ok());
+        number.is_some() && said.contains("state=online")
+    });
+    let in_step = in_step.count();
+    if facts.get("role") == Some(&"master") && in_step < target.replicas as usize {
+        let problem = format!(
+            "{in_step} replicas are in step, and {} have to have what is acknowledged: nothing is",
+            target.replicas
+        );
+        let advice = "see why the others are not, or ask for fewer by `replicas` in the URL";
+        return Finding::problem(Code::FailOver, problem, advice);
+    }
     let found = match target.replicas {
         0 => format!(
             "{replicas} replicas, and nobody waits for them: a fail-over may lose what was acknowledged"

@@ -205,6 +205,10 @@ async fn a_replica_is_told() {
     let of_primary = examine(&format!("{url}&replicas=1")).await;
     let fail_over = &found(&of_primary, Code::FailOver).found;
     assert!(fail_over.starts_with("1 replicas, and 1 have what is acknowledged"), "{fail_over}");
+    let findings = examine(&format!("{url}&replicas=2")).await;
+    let fail_over = found(&findings, Code::FailOver);
+    assert_eq!(fail_over.severity, Severity::Problem, "{fail_over:?}");
+    assert!(fail_over.found.starts_with("1 replicas are in step, and 2 have to"), "{fail_over:?}");
 }
 
 /// DOCTOR-3: of a cluster each node is judged, whichever is in the URL.
