@@ -12,6 +12,8 @@ mod postgres {
 
 #[path = "server/board.rs"]
 mod board;
+#[path = "server/policies.rs"]
+mod policies;
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -61,4 +63,10 @@ async fn a_board_has_one_owner() {
 #[tokio::test]
 async fn a_stale_owner_steps_down() {
     board::steps_down_when_stale(&url(), age).await;
+}
+
+/// I2, I3, REST-1: what policies decide is stored, and goes on with the next owner.
+#[tokio::test]
+async fn policies_are_kept() {
+    Box::pin(policies::are_kept(&url())).await;
 }

@@ -7,6 +7,8 @@
 
 #[path = "server/board.rs"]
 mod board;
+#[path = "server/policies.rs"]
+mod policies;
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -95,4 +97,10 @@ async fn a_server_that_went_back_stops_the_board() {
     assert!(error.to_string().contains("log regressed"), "{error}");
     let refused = first.publish(Order { size: 2 }).await.unwrap_err();
     assert!(refused.to_string().contains("log regressed"), "{refused}");
+}
+
+/// I2, I3, REST-1: what policies decide is stored, and goes on with the next owner.
+#[tokio::test]
+async fn policies_are_kept() {
+    Box::pin(policies::are_kept(&url())).await;
 }

@@ -138,6 +138,7 @@ fn tell(report: &wire::Bench, out: &mut Output) -> Result<(), Error> {
         ("hops", format!("{}, after {} to warm up", report.hops, report.warm_up_hops)),
         ("whole hops", format!("{:.0} a second", report.value)),
         ("baseline", baseline),
+        ("threads", report.threads.to_string()),
         ("appends", format!("{}, {:.1} hops each", report.appends, report.hops_per_append)),
         (
             "memory",
