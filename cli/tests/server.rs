@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "test code: a failed expectation is a failed test")]
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use artel::{Artifact, Board, Context, Error, Retry};
+use artel::{Artifact, Board, Breaker, Context, Error, Retry};
 use artel_testkit::servers::{PostgresServer, RedisServer};
 
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema, Artifact)]
@@ -32,12 +33,13 @@ async fn judge(_: Context, package: Arc<Package>) -> Result<Verdict, Error> {
     }
 }
 
-/// Makes a board on which a package went well and one did not.
+/// Makes a board on which a package went well and two did not.
 async fn make(url: &str) {
     let board = Board::builder(url).name("packages").program("review").open().await.unwrap();
-    board.agent("judge").on::<Package>().retry(Retry::never()).run(judge);
+    let judging = board.agent("judge").on::<Package>().retry(Retry::never());
+    judging.breaker(Breaker::consecutive(9)).run(judge);
     let running = board.start().await.unwrap();
-    for size in [1, 13] {
+    for size in [1, 13, 13] {
         let receipt = running.publish(Package { size }).await.unwrap();
         running.settled(receipt.correlation).await.unwrap();
     }
@@ -99,6 +101,65 @@ fn shape(value: &Value) -> Value {
     }
 }
 
+/// What is said of a board with two dead letters, and done to it, in this order.
+const VERBS: [&str; 32] = [
+    "board show",
+    "board verify",
+    "board hash",
+    "event tail",
+    "artifact ls",
+    "artifact show ARTIFACT",
+    "activation ls",
+    "activation show DEAD",
+    "dlq ls",
+    "dlq groups",
+    "dlq show DEAD",
+    "dlq alerts",
+    "types ls",
+    "types check",
+    "breaker open --agent judge BY",
+    "breaker ls",
+    "breaker close --agent judge BY",
+    "board pause BY",
+    "board show",
+    "board resume BY",
+    "agent pause judge BY",
+    "dlq redrive DEAD BY",
+    "activation ls --open",
+    "correlation show TREE",
+    "correlation pause TREE BY",
+    "correlation resume TREE BY",
+    "activation cancel DEAD BY",
+    "agent resume judge BY",
+    "dlq drop OTHER BY",
+    "activation ls",
+    "event tail --limit 100",
+    "board adopt --above 5000 BY",
+];
+
+/// Verbs that are run on servers by tests of their own: here, in `testkit/tests` and in `tests/regressed.rs`. What a step
+/// in doubt needs is a process that died: `tests/deaths.rs` and `dev/crash` have those.
+const ELSEWHERE: [&str; 3] = ["board move", "board rm", "step settle"];
+
+/// Every noun with each of its verbs, as the help lists them.
+fn all_verbs() -> BTreeSet<String> {
+    let listed = |words: &[&str]| {
+        let mut help = Command::new(env!("CARGO_BIN_EXE_artel"));
+        let said = help.args(words).arg("--help").output().unwrap();
+        let said = String::from_utf8(said.stdout).unwrap();
+        let lines = said.lines().skip_while(|line| *line != "Commands:").skip(1);
+        let lines = lines.take_while(|line| !line.is_empty());
+        lines.map(|line| line.split_whitespace().next().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    // These two have none.
+    let nouns = listed(&[]).into_iter().filter(|noun| !["doctor", "bench"].contains(&&**noun));
+    let verbs = nouns.flat_map(|noun| {
+        let verbs = listed(&[&noun]);
+        verbs.into_iter().map(move |verb| format!("{noun} {verb}"))
+    });
+    verbs.collect()
+}
+
 /// POSTGRES-1, POSTGRES-7, REDIS-7: each verb says of a board on a server what it says of the same one in a file.
 #[tokio::test]
 async fn verbs_say_the_same_of_a_board_on_a_server() {
@@ -113,33 +174,30 @@ async fn verbs_say_the_same_of_a_board_on_a_server() {
         make(url).await;
     }
     let dead = artel(&urls[1], &["dlq", "ls"]);
-    let dead = dead[0]["dead_letters"][0]["id"].to_string();
-    let by = ["--reason", "looked at it", "--by", "ann"];
-    let with = |verb: &[&'static str]| [verb, &by[..]].concat();
-    let redrive = [&["dlq", "redrive", dead.as_str()][..], &by[..]].concat();
-    let verbs: Vec<Vec<&str>> = vec![
-        vec!["board", "show"],
-        vec!["board", "verify"],
-        vec!["event", "tail"],
-        vec!["artifact", "ls"],
-        vec!["activation", "ls"],
-        vec!["activation", "show", &dead],
-        vec!["dlq", "ls"],
-        vec!["dlq", "groups"],
-        vec!["types", "ls"],
-        vec!["breaker", "ls"],
-        with(&["board", "pause"]),
-        with(&["board", "resume"]),
-        with(&["agent", "pause", "judge"]),
-        redrive,
-        vec!["activation", "ls", "--open"],
-        vec!["event", "tail"],
-    ];
-    for verb in verbs {
-        let [file, tables, keys] = urls.each_ref().map(|url| shape(&artel(url, &verb)));
+    let dead = |index: usize| dead[0]["dead_letters"][index]["id"].to_string();
+    let artifact = artel(&urls[1], &["artifact", "ls"])[0]["artifacts"][0]["seq"].to_string();
+    let places = urls.each_ref().map(|url| {
+        let dead = artel(url, &["dlq", "ls"]);
+        (url, dead[0]["dead_letters"][0]["correlation"].as_str().unwrap().to_owned())
+    });
+    let by = "--reason looked-at-it --by ann";
+    let mut run = BTreeSet::new();
+    for verb in VERBS {
+        let [file, tables, keys] = places.each_ref().map(|(url, tree)| {
+            let words = verb
+                .replace("ARTIFACT", &artifact)
+                .replace("DEAD", &dead(0))
+                .replace("OTHER", &dead(1))
+                .replace("TREE", tree)
+                .replace("BY", by);
+            shape(&artel(url, &words.split(' ').collect::<Vec<_>>()))
+        });
         assert_eq!(file, tables, "{verb:?}");
         assert_eq!(file, keys, "{verb:?}");
+        run.insert(verb.split(' ').take(2).collect::<Vec<_>>().join(" "));
     }
+    run.extend(ELSEWHERE.map(str::to_owned));
+    assert_eq!(run, all_verbs(), "every verb is run, here or elsewhere");
     for url in &urls {
         artel(url, &["board", "rm", "--yes"]);
     }
