@@ -109,8 +109,9 @@ fn kept(target: &Target) -> Finding {
         ),
         Promise::Process => Finding::warning(
             Code::Durability,
-            "what is acknowledged survives the death of the program and of the server's process, and may be \
-             lost with the server's host, as the URL asks for",
+            "what is acknowledged survives the death of the program that gave it, and of nothing else, as the URL \
+             asks for: with `everysec` the last two seconds may be lost with the server's process too, which \
+             keeps in its memory what it is to write while its disk is busy",
             "set `appendfsync` to `always`, and take `durability=process` out of the URL, where that is not \
              enough",
         ),
