@@ -109,8 +109,9 @@ fn kept(target: &Target) -> Finding {
         ),
         Promise::Process => Finding::warning(
             Code::Durability,
-            "what is acknowledged survives the death of the program and of the server's process, and may be \
-             lost with the server's host, as the URL asks for",
+            "what is acknowledged survives the death of the program that gave it, and of nothing else, as the URL \
+             asks for: with `everysec` the last two seconds may be lost with the server's process too, which \
+             keeps in its memory what it is to write while its disk is busy",
             "set `appendfsync` to `always`, and take `durability=process` out of the URL, where that is not \
              enough",
         ),
@@ -300,12 +301,13 @@ mod tests {
             let about = format!("connected_clients:{now}\r\nmaxclients:100\r\n");
             assert_eq!(connections(&facts(&about)).severity, severity, "{now}");
         }
-        for (url, severity) in [
-            ("redis://127.0.0.1/0", Severity::Ok),
-            ("redis://elsewhere/0", Severity::Warning),
-            ("rediss://elsewhere/0", Severity::Ok),
+        for (url, severity, said) in [
+            ("redis://127.0.0.1/0", Severity::Ok, "on this machine"),
+            ("redis://elsewhere/0", Severity::Warning, "not encrypted"),
+            ("rediss://elsewhere/0", Severity::Ok, "is encrypted"),
         ] {
-            assert_eq!(encryption(&Target::parse(url).unwrap()).severity, severity, "{url}");
+            let finding = encryption(&Target::parse(url).unwrap());
+            assert!(finding.severity == severity && finding.found.contains(said), "{finding:?}");
         }
     }
 }

@@ -13,7 +13,7 @@ use artel_testkit::VirtualClock;
 use artel_testkit::conformance::{NewBoard, Sample, Scribe};
 use artel_testkit::servers::{RedisCluster, RedisServer};
 
-use crate::place::{Place, SERVER, connect, create, new_name, run};
+use crate::place::{Place, SERVER, connect, create, new_name, run, with_replica};
 
 async fn examine(url: &str) -> Vec<Finding> {
     artel_persistence::examine(url, &VirtualClock::default()).await.unwrap()
@@ -166,32 +166,26 @@ async fn a_user_who_may_not_ask_for_the_settings_is_told() {
     let mut acl = cmd("ACL");
     acl.arg("SETUSER").arg(&user).arg("on").arg(">secret").arg("~artel:*").arg("+@all");
     let () = run(acl.arg("-config")).await;
-    let url = place.url.replace("redis://", &format!("redis://{user}:secret@"));
+    let url = place.url.replace("artel:secret@", &format!("{user}:secret@"));
+    assert_ne!(url, place.url);
     let findings = examine(&url).await;
     let durability = found(&findings, Code::Durability);
     assert_eq!(durability.severity, Severity::Problem);
     assert!(durability.advice.as_ref().unwrap().contains("`CONFIG GET`"), "{durability:?}");
     let findings = examine(&format!("{url}&durability=process")).await;
-    assert_eq!(found(&findings, Code::Durability).severity, Severity::Warning);
+    let durability = found(&findings, Code::Durability);
+    assert_eq!(durability.severity, Severity::Warning);
+    assert!(durability.found.contains("and of nothing else"), "{durability:?}");
 }
 
 /// DOCTOR-1: a replica takes no writes; what its own settings are is not the question.
 #[tokio::test]
 async fn a_replica_is_told() {
-    let primary = RedisServer::with(&["--repl-diskless-sync-delay", "0"]);
-    let port = primary.port().to_string();
-    let url = format!("{}?board=b", primary.url());
-    artel_persistence::open(&url, create(NewBoard::sample())).await.unwrap().close().await;
-    let replica = RedisServer::with(&["--replicaof", &format!("127.0.0.1 {port}")]);
-    let mut connection = connect(&replica.url()).await;
-    loop {
-        let mut info = cmd("INFO");
-        info.arg("replication");
-        let told: String = info.query_async(&mut connection).await.unwrap();
-        if told.contains("master_link_status:up") {
-            break;
-        }
-    }
+    let (primary, replica) = with_replica().await;
+    let url = format!("{}?board=b&replicas=1", primary.url());
+    let log = artel_persistence::open(&url, create(NewBoard::sample())).await.unwrap();
+    Scribe::own(&log).await.publish(&[Sample::new(1)]).await;
+    log.close().await;
     let findings = examine(&format!("{}?board=b", replica.url())).await;
     let problems: Vec<_> =
         findings.iter().filter(|finding| finding.severity == Severity::Problem).collect();
@@ -201,8 +195,8 @@ async fn a_replica_is_told() {
     assert!(findings.iter().all(|finding| finding.code != Code::Durability), "{findings:?}");
     let commits = found(&findings, Code::CommitLatency);
     assert!(commits.found.contains("could not be timed"), "{commits:?}");
-    assert!(found(&findings, Code::BoardSize).found.starts_with("0 events; "));
-    let of_primary = examine(&format!("{url}&replicas=1")).await;
+    assert!(found(&findings, Code::BoardSize).found.starts_with("1 events; "));
+    let of_primary = examine(&url).await;
     let fail_over = &found(&of_primary, Code::FailOver).found;
     assert!(fail_over.starts_with("1 replicas, and 1 have what is acknowledged"), "{fail_over}");
     let findings = examine(&format!("{url}&replicas=2")).await;

@@ -8,14 +8,16 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 
+use artel_core::finding::{Code, Severity};
 use artel_core::log::{Durability, Error};
 use artel_core::names::ProgramName;
-use artel_persistence::{OpenOptions, move_aside, remove};
+use artel_persistence::{Mark, OpenOptions, examine, mark, marked, move_aside, remove};
+use artel_testkit::VirtualClock;
 use artel_testkit::conformance::factory::claim;
 use artel_testkit::conformance::{LogPlace, NewBoard, Sample, Scribe};
 use artel_testkit::servers::{RedisCluster, RedisServer};
 
-use crate::place::{Place, SERVER, connect, create, new_name, run};
+use crate::place::{Place, SERVER, as_user, connect, create, new_name, run, with_replica};
 
 /// REDIS-2: a board is made by one of several who ask at once, and not where it was only to be opened.
 #[tokio::test]
@@ -140,18 +142,7 @@ async fn each_node_of_a_cluster_has_to_keep_the_promise() {
 /// asked for.
 #[tokio::test]
 async fn replicas_have_what_is_acknowledged() {
-    let primary = RedisServer::with(&["--repl-diskless-sync-delay", "0"]);
-    let port = primary.port().to_string();
-    let replica = RedisServer::with(&["--replicaof", &format!("127.0.0.1 {port}")]);
-    let mut connection = connect(&primary.url()).await;
-    loop {
-        let mut info = cmd("INFO");
-        info.arg("replication");
-        let told: String = info.query_async(&mut connection).await.unwrap();
-        if told.contains("state=online") {
-            break;
-        }
-    }
+    let (primary, replica) = with_replica().await;
     let url = |server: &RedisServer, count: u32| format!("{}?replicas={count}", server.url());
     let log = artel_persistence::open(&url(&primary, 1), create(NewBoard::sample())).await.unwrap();
     let mut scribe = Scribe::own(&log).await;
@@ -203,20 +194,9 @@ async fn replicas_on_a_cluster_have_what_is_acknowledged() {
     assert!(error.outcome_unknown(), "{error:?}");
 }
 
-/// REDIS-11: users of an access list; passwords in the URL and in a file; none of them in an error.
-#[tokio::test]
-async fn users_need_their_keys_and_commands() {
-    let server = RedisServer::with(&["--requirepass", "master"]);
-    let mut connection = connect(&format!("redis://:master@127.0.0.1:{}/0", server.port())).await;
-    let mut user = cmd("ACL");
-    user.arg("SETUSER").arg("artel").arg("on").arg(">secret").arg("~artel:*").arg("+@all");
-    user.arg("-@admin").arg("-@dangerous").arg("+info").arg("+config|get");
-    let () = user.query_async(&mut connection).await.unwrap();
-    let url = |login: &str, more: &str| {
-        format!("redis://{login}127.0.0.1:{}/0?board=b{more}", server.port())
-    };
-    let log = artel_persistence::open(&url("artel:secret@", ""), create(NewBoard::sample())).await;
-    let log = log.unwrap();
+/// All that is done to a board, on a server or a cluster that has replicas as well.
+async fn use_all(url: &str) {
+    let log = artel_persistence::open(url, create(NewBoard::sample())).await.unwrap();
     let mut scribe = Scribe::own(&log).await;
     scribe.publish(&[Sample::new(1)]).await;
     log.disown(scribe.epoch).await.unwrap();
@@ -224,6 +204,40 @@ async fn users_need_their_keys_and_commands() {
     let share = log.share(&ProgramName::new("test").unwrap()).unwrap();
     timeout(Duration::from_secs(30), share.turn()).await.unwrap();
     log.close().await;
+    for finding in examine(url, &VirtualClock::default()).await.unwrap() {
+        let timed = finding.code != Code::CommitLatency || finding.found.contains(", of 20");
+        assert!(finding.severity < Severity::Problem && timed, "{finding:?}");
+    }
+    let to = Mark::Moved { to: "redis://elsewhere".to_owned() };
+    for of in [Some(to), None] {
+        mark(url, scribe.epoch, of.clone()).await.unwrap();
+        assert_eq!(marked(url).await.unwrap(), of);
+    }
+    remove(url).await.unwrap();
+}
+
+/// REDIS-11: with the rights of the documentation, which those of the conformance suite have, there is nothing that
+/// a user of a server or of a cluster with replicas may not do.
+#[tokio::test]
+async fn users_need_the_rights_of_the_documentation() {
+    let (primary, _replica) = with_replica().await;
+    let url = as_user(&primary.url());
+    use_all(&format!("{url}?replicas=1")).await;
+    use_all(&format!("{}?replicas=1", url.replace("/0", "/3"))).await;
+    let cluster = RedisCluster::replicated(1);
+    use_all(&format!("{}?replicas=1", as_user(&cluster.url()))).await;
+}
+
+/// REDIS-11: users of an access list; passwords in the URL and in a file; none of them in an error.
+#[tokio::test]
+async fn users_need_their_keys_and_commands() {
+    let server = RedisServer::with(&["--requirepass", "master"]);
+    as_user(&format!("redis://:master@127.0.0.1:{}/0", server.port()));
+    let url = |login: &str, more: &str| {
+        format!("redis://{login}127.0.0.1:{}/0?board=b{more}", server.port())
+    };
+    let log = artel_persistence::open(&url("artel:secret@", ""), create(NewBoard::sample())).await;
+    log.unwrap().close().await;
 
     let mut file = tempfile::NamedTempFile::new().unwrap();
     writeln!(file, "secret").unwrap();

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock};
 
 use redis::aio::MultiplexedConnection;
-use redis::{Cmd, FromRedisValue};
+use redis::{Client, Cmd, Connection, FromRedisValue, RedisResult, cmd};
 
 use artel_core::log::{Error, Log};
 use artel_persistence::{CreateBoard, OpenOptions};
@@ -13,6 +13,10 @@ use artel_testkit::servers::{RedisCluster, RedisServer};
 
 pub(crate) static SERVER: LazyLock<RedisServer> = LazyLock::new(RedisServer::start);
 pub(crate) static CLUSTER: LazyLock<RedisCluster> = LazyLock::new(RedisCluster::start);
+/// Both as a user with the rights that the documentation names, and no others.
+static USER: LazyLock<String> = LazyLock::new(|| as_user(&SERVER.url()));
+static CLUSTER_USER: LazyLock<String> = LazyLock::new(|| as_user(&CLUSTER.url()));
+static DOCUMENTATION: &str = include_str!("../../../docs/specs/redis.md");
 static NAMES: AtomicU32 = AtomicU32::new(0);
 
 /// A name that nobody else has.
@@ -20,9 +24,49 @@ pub(crate) fn new_name() -> String {
     format!("test-{}", NAMES.fetch_add(1, Ordering::SeqCst))
 }
 
+/// Makes the user of the documentation on a server or on each node of a cluster, and says the URL for that user.
+/// Blocks meanwhile.
+pub(crate) fn as_user(url: &str) -> String {
+    let mut connection = Client::open(url).unwrap().get_connection().unwrap();
+    let nodes: RedisResult<String> = cmd("CLUSTER").arg("NODES").query(&mut connection);
+    admit(&mut connection);
+    for node in nodes.unwrap_or_default().lines() {
+        let address = node.split([' ', '@']).nth(1).unwrap();
+        let client = Client::open(format!("redis://{address}")).unwrap();
+        admit(&mut client.get_connection().unwrap());
+    }
+    let (_, address) = url.rsplit_once('@').unwrap_or_else(|| url.split_once("//").unwrap());
+    format!("redis://artel:secret@{address}")
+}
+
+fn admit(connection: &mut Connection) {
+    let lines = DOCUMENTATION.lines().filter_map(|line| line.strip_prefix("ACL SETUSER "));
+    for line in lines {
+        let words = line.replace("PASSWORD", "secret");
+        let words: Vec<&str> = words.split(' ').collect();
+        cmd("ACL").arg("SETUSER").arg(words).exec(connection).unwrap();
+    }
+}
+
+/// A server and a replica of it, which is there.
+pub(crate) async fn with_replica() -> (RedisServer, RedisServer) {
+    let primary = RedisServer::with(&["--repl-diskless-sync-delay", "0"]);
+    let of = format!("127.0.0.1 {}", primary.port());
+    let replica = RedisServer::with(&["--replicaof", &of]);
+    let mut connection = connect(&primary.url()).await;
+    loop {
+        let mut info = cmd("INFO");
+        info.arg("replication");
+        let told: String = info.query_async(&mut connection).await.unwrap();
+        if told.contains("state=online") {
+            return (primary, replica);
+        }
+    }
+}
+
 /// A connection for whoever does what a log does not.
 pub(crate) async fn connect(url: &str) -> MultiplexedConnection {
-    let client = redis::Client::open(url).unwrap();
+    let client = Client::open(url).unwrap();
     client.get_multiplexed_async_connection().await.unwrap()
 }
 
@@ -45,11 +89,11 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) async fn new(board: NewBoard) -> Self {
-        Self::at(&SERVER.url(), board).await
+        Self::at(&USER, board).await
     }
 
     pub(crate) async fn on_cluster(board: NewBoard) -> Self {
-        Self::at(&CLUSTER.url(), board).await
+        Self::at(&CLUSTER_USER, board).await
     }
 
     pub(crate) async fn at(server: &str, board: NewBoard) -> Self {
@@ -73,7 +117,7 @@ impl Place {
 
     /// One of the board's keys.
     pub(crate) async fn key(&self, name: &str) -> String {
-        let tag: String = run(redis::cmd("GET").arg(format!("artel:board:{}", self.key))).await;
+        let tag: String = run(cmd("GET").arg(format!("artel:board:{}", self.key))).await;
         format!("artel:{{{tag}}}:{name}")
     }
 }
