@@ -99,7 +99,7 @@ async fn settings_that_break_the_promise_are_refused() {
 #[tokio::test]
 async fn servers_that_do_not_write_through_are_refused() {
     for setting in ["fsync", "full_page_writes"] {
-        let server = PostgresServer::start_with(&[&format!("{setting}=off")]);
+        let server = PostgresServer::with(&[&format!("{setting}=off")]);
         let url = server.url();
         let error = artel_persistence::open(&url, create(NewBoard::sample())).await.unwrap_err();
         assert_eq!((error.code(), error.retryable()), ("log-unfit", false));
