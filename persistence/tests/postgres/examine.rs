@@ -105,7 +105,7 @@ async fn what_is_wrong_with_a_place_is_told() {
 /// DOCTOR-1: a stand-by that no commit waits for has nothing for certain, whatever the server calls it.
 #[tokio::test]
 async fn stand_bys_have_what_a_commit_waits_for() {
-    let server = PostgresServer::start_with(&["synchronous_standby_names=nobody"]);
+    let server = PostgresServer::with(&["synchronous_standby_names=nobody"]);
     let options: PgConnectOptions = server.url().parse().unwrap();
     let mut connection = options.connect().await.unwrap();
     for (commit, expected) in [

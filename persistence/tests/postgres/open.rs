@@ -99,7 +99,7 @@ async fn settings_that_break_the_promise_are_refused() {
 #[tokio::test]
 async fn servers_that_do_not_write_through_are_refused() {
     for setting in ["fsync", "full_page_writes"] {
-        let server = PostgresServer::start_with(&[&format!("{setting}=off")]);
+        let server = PostgresServer::with(&[&format!("{setting}=off")]);
         let url = server.url();
         let error = artel_persistence::open(&url, create(NewBoard::sample())).await.unwrap_err();
         assert_eq!((error.code(), error.retryable()), ("log-unfit", false));
@@ -234,4 +234,44 @@ async fn who_has_no_right_to_a_schema_is_told_so() {
     let source = std::error::Error::source(&error).unwrap().to_string();
     assert!(source.contains("GRANT USAGE ON SCHEMA artel TO"), "{error:?}");
     sql(&format!("DROP ROLE {user}")).await;
+}
+
+/// The server gives up what takes too long, on every connection of a log: those that own and append, that renew, and
+/// that read.
+#[tokio::test]
+async fn every_connection_has_a_time_for_a_statement() {
+    let schema = new_name();
+    let url = format!("{}?schema={schema}&ownership=1s", SERVER.url());
+    let log = artel_persistence::open(&url, create(NewBoard::sample())).await.unwrap();
+    // What is done on the server notes how the connection is set on which it is done.
+    sql(&format!(
+        "SET search_path TO {schema}; CREATE TABLE noted (what text, time text); \
+         CREATE FUNCTION note(what text) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN \
+             INSERT INTO noted VALUES (what, current_setting('statement_timeout')); \
+             RETURN true; END $$; \
+         CREATE FUNCTION note_row() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+             PERFORM note(TG_OP || ' ' || TG_TABLE_NAME); RETURN NEW; END $$; \
+         CREATE TRIGGER note BEFORE INSERT OR UPDATE ON owner \
+             FOR EACH ROW EXECUTE FUNCTION note_row(); \
+         CREATE TRIGGER note BEFORE INSERT ON batch FOR EACH ROW EXECUTE FUNCTION note_row();"
+    ))
+    .await;
+    let noted = format!("SELECT DISTINCT what, time FROM {schema}.noted ORDER BY what");
+    let mut scribe = Scribe::own(&log).await;
+    scribe.publish(&[Sample::new(1)]).await;
+    let renewed = async { while sql(&noted).await.len() < 3 {} };
+    tokio::select! {
+        () = renewed => {}
+        () = log.keep() => panic!("it was lost"),
+    }
+    sql(&format!(
+        "SET search_path TO {schema}; ALTER TABLE board RENAME TO boards; \
+         CREATE VIEW board AS SELECT * FROM boards WHERE note('SELECT board');"
+    ))
+    .await;
+    log.head().await.unwrap();
+    let noted = sql(&noted).await;
+    let noted: Vec<(&str, &str)> = noted.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let expected = ["INSERT batch", "INSERT owner", "SELECT board", "UPDATE owner"];
+    assert_eq!(noted, expected.map(|what| (what, "30s")));
 }

@@ -103,6 +103,24 @@ async fn whoever_was_taken_over_is_told() {
     next.publish(&[Sample::new(2)]).await;
 }
 
+/// POSTGRES-3, POSTGRES-4: an append of an owner that does not know yet that it was taken over is refused by the server,
+/// and nothing of it is there.
+#[tokio::test]
+async fn whoever_was_taken_over_appends_nothing() {
+    let (place, _) = Place::with_batches(0).await;
+    let (log, other) = (place.open().await.unwrap(), place.open().await.unwrap());
+    let mut scribe = Scribe::own(&log).await;
+    // As if its time were over by the server's clock, and not yet by its own.
+    place.sql("DELETE FROM artel.owner WHERE board_no = BOARD").await;
+    let next = Scribe::own(&other).await;
+    log.confirm(scribe.epoch).unwrap();
+    let mut sketch = scribe.sketch();
+    sketch.artifact(&Sample::new(1));
+    let error = scribe.try_append(scribe.seal(sketch)).await.unwrap_err();
+    assert!(matches!(error, Error::Fenced { newest, .. } if newest == next.epoch), "{error:?}");
+    assert_eq!(other.head().await.unwrap().seq.get(), 0);
+}
+
 /// POSTGRES-22, LOG-20: an ownership that was asked for and given up, and comes to the server after the next one, takes
 /// nothing from that.
 #[tokio::test]

@@ -14,15 +14,15 @@ impl PostgresServer {
     /// When there is no PostgreSQL on this machine, or it does not start: a test that needs it fails.
     #[must_use]
     pub fn start() -> Self {
-        Self::start_with(&[])
+        Self::with(&[])
     }
 
-    /// The same with settings, each as `NAME=VALUE`, which it has again after [`restart`](Self::restart).
+    /// Starts one with settings, each as `NAME=VALUE`, which it has again after [`restart`](Self::restart).
     ///
     /// # Panics
     /// As [`start`](Self::start).
     #[must_use]
-    pub fn start_with(settings: &[&str]) -> Self {
+    pub fn with(settings: &[&str]) -> Self {
         let script = include_str!("postgres.sh");
         Self(Supervised::start("the PostgreSQL server", script, (1, settings)))
     }
