@@ -36,6 +36,11 @@ fn url_of(board: String) -> String {
     if is_scheme { board } else { format!("sqlite:{board}") }
 }
 
+/// Where others find this process, as its operator says: its owner row tells it to whoever asks who owns a board.
+pub(crate) fn advertised() -> Option<String> {
+    variable("ARTEL_ADVERTISE")
+}
+
 /// Whether boards are made in development mode, in which a changed schema may move a board of that
 /// mode aside.
 pub(crate) fn dev() -> bool {

@@ -169,7 +169,7 @@ async fn wire(
         // A log keeps the name that it was made with, whatever it is opened by.
         board: head.board.clone(),
         session,
-        endpoint: None,
+        endpoint: crate::config::advertised(),
     };
     let start = Start {
         log: setup.log.clone(),

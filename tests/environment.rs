@@ -46,6 +46,8 @@ mod environment {
         match board.start().await {
             Ok(running) => {
                 println!("started at {}", running.durable());
+                let owner = running.log().owner().await.unwrap().unwrap();
+                println!("found at {:?}", owner.endpoint);
                 running.shutdown().await;
             }
             Err(error) => println!("refused: {error}"),
@@ -73,6 +75,15 @@ mod environment {
         assert!(folder.path().join("other.db").exists());
         run(folder.path(), &[("ARTEL_BOARD", "bare.db")]);
         assert!(folder.path().join("bare.db").exists(), "a path without a scheme is a file");
+    }
+
+    /// OWN-10: `ARTEL_ADVERTISE` says where the owner of a board is found; without it nobody is told.
+    #[test]
+    fn artel_advertise_is_where_an_owner_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(run(folder.path(), &[]).contains("found at None"));
+        let told = run(folder.path(), &[("ARTEL_ADVERTISE", "shop-3:7070")]);
+        assert!(told.contains("found at Some(\"shop-3:7070\")"), "{told}");
     }
 
     /// TYPE-1: who cannot move a changed board aside is told both what was changed and why not.

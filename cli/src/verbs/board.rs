@@ -202,8 +202,13 @@ fn survives(board: &wire::Board) -> &'static str {
 }
 
 fn owner_text(owner: &wire::Owner) -> String {
-    let pid = owner.pid.map_or_else(String::new, |pid| format!(" (process {pid})"));
-    format!("{}{pid}", owner.program)
+    let pid = owner.pid.map(|pid| format!("process {pid}"));
+    let at = owner.endpoint.as_ref().map(|at| format!("at {at}"));
+    let found: Vec<String> = pid.into_iter().chain(at).collect();
+    if found.is_empty() {
+        return owner.program.clone();
+    }
+    format!("{} ({})", owner.program, found.join(" "))
 }
 
 async fn describe(reader: &Reader, url: &str) -> Result<wire::Board, Error> {

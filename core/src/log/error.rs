@@ -182,7 +182,12 @@ pub enum Error {
 }
 
 fn pid_text(owner: &Owner) -> String {
-    owner.pid.map_or_else(String::new, |pid| format!(" (process {pid})"))
+    match (owner.pid, &owner.endpoint) {
+        (Some(pid), Some(at)) => format!(" (process {pid} at {at})"),
+        (Some(pid), None) => format!(" (process {pid})"),
+        (None, Some(at)) => format!(" (at {at})"),
+        (None, None) => String::new(),
+    }
 }
 
 impl Error {
