@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{ConnectOptions, Executor, Row};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use artel_core::finding::{Code, Finding};
 use artel_core::log::Error;
@@ -33,6 +33,9 @@ const SERVER: &str = "SELECT pg_is_in_recovery(), current_setting('default_trans
 
 /// Commits something that is in no table, and waits for the disk as an append does.
 const COMMIT: &str = "SELECT pg_logical_emit_message(true, 'artel doctor', '')";
+
+/// How long the commits that are timed may take together.
+const COMMITS_TIMEOUT: Duration = Duration::from_secs(5);
 
 const NOW: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 /// How often the server's clock is read: the quickest answer is the nearest.
@@ -79,7 +82,7 @@ pub(crate) async fn examine(target: &Target, clock: &dyn Clock) -> Result<Vec<Fi
     }
     findings.push(clock_difference(&place, connection, clock).await?);
     if takes_writes {
-        findings.push(commit_latency(connection).await);
+        findings.push(commit_latency(target, connection).await.map_err(cannot)?);
     }
     tables(target, connection, &mut findings).await?;
     Ok(findings)
@@ -220,17 +223,33 @@ async fn clock_difference(
     Ok(measured::differs(ahead, way))
 }
 
-async fn commit_latency(connection: &mut PgConnection) -> Finding {
+/// Times commits on a connection of their own: one that waits for a stand-by that is away does not come back.
+async fn commit_latency(target: &Target, other: &mut PgConnection) -> Result<Finding, sqlx::Error> {
+    let mut connection = target.options.connect().await?;
+    let pid: i32 = connection.fetch_one("SELECT pg_backend_pid()").await?.try_get(0)?;
     let mut took = Vec::new();
-    // The first one warms up.
-    for _ in 0..=measured::COMMITS {
-        let began = Instant::now();
-        if let Err(error) = connection.execute(COMMIT).await {
-            return measured::unmeasured(&error);
+    let timed = async {
+        // The first one warms up.
+        for _ in 0..=measured::COMMITS {
+            let began = Instant::now();
+            connection.execute(COMMIT).await?;
+            took.push(began.elapsed());
         }
-        took.push(began.elapsed());
+        Ok::<(), sqlx::Error>(())
+    };
+    match timeout(COMMITS_TIMEOUT, timed).await {
+        Ok(Ok(())) => Ok(latency(&mut took[1..], "the way to the server and its disk")),
+        Ok(Err(error)) => Ok(measured::unmeasured(&error)),
+        Err(_) => {
+            sqlx::query("SELECT pg_cancel_backend($1)").bind(pid).execute(other).await?;
+            Ok(Finding::warning(
+                Code::CommitLatency,
+                format!("commits did not come back within {COMMITS_TIMEOUT:?}"),
+                "see whether a stand-by in `synchronous_standby_names` is away, for which each commit waits, \
+                 or the server's disk does not answer",
+            ))
+        }
     }
-    latency(&mut took[1..], "the way to the server and its disk")
 }
 
 /// What lies in the tables, if they are there.

@@ -124,6 +124,11 @@ async fn stand_bys_have_what_a_commit_waits_for() {
         let found = &found(&findings, Code::FailOver).found;
         assert!(found.contains(expected), "{found}");
     }
+    // A commit that waits for one that is away does not keep the rest from being told.
+    let findings = examine(&server.url()).await;
+    let commits = found(&findings, Code::CommitLatency);
+    assert!(commits.found.contains("did not come back within 5s"), "{commits:?}");
+    assert_eq!(findings.last().unwrap().code, Code::Board, "{findings:?}");
 }
 
 /// DOCTOR-4: what keeps the rest from being looked at comes last: a pool, tables of a later release, a board
