@@ -47,11 +47,29 @@ impl Telling<'_> {
     /// Tells the last events that are meant.
     async fn last(&mut self, end: Seq, out: &mut Output) -> Result<(), Error> {
         let limit = self.args.limit.unwrap_or(LAST) as usize;
-        // Those of one tree of work may lie anywhere.
-        let from = match self.args.correlation {
-            Some(_) => Seq(1),
-            None => Seq(end.get().saturating_sub(limit as u64) + 1),
+        // Those of one tree of work may lie anywhere; of others, one may take many seqs, and one may not be shown.
+        let mut stretch = if self.args.correlation.is_some() { u64::MAX } else { limit as u64 };
+        let last = loop {
+            let from = Seq(end.get().saturating_sub(stretch.saturating_sub(1)).max(1));
+            let last = self.last_from(from, end, limit).await?;
+            if last.len() == limit || from == Seq(1) {
+                break last;
+            }
+            stretch = stretch.saturating_mul(8);
         };
+        for event in &last {
+            tell(event, out)?;
+        }
+        Ok(())
+    }
+
+    /// The last events that are meant, of those from a seq on.
+    async fn last_from(
+        &mut self,
+        from: Seq,
+        end: Seq,
+        limit: usize,
+    ) -> Result<VecDeque<wire::Event>, Error> {
         let mut last = VecDeque::new();
         let mut tail = self.reader.tail(from);
         while let Some(entry) = tail.next().await? {
@@ -65,10 +83,7 @@ impl Telling<'_> {
                 last.push_back(event);
             }
         }
-        for event in &last {
-            tell(event, out)?;
-        }
-        Ok(())
+        Ok(last)
     }
 
     /// Tells events from a seq on; with `--follow` for as long as somebody listens, also across times in which the

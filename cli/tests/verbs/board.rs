@@ -334,6 +334,10 @@ async fn adopt_lets_a_board_go_on_that_lost_its_end() {
     assert!(board["regressed"].is_null() && board["seq"].as_u64().unwrap() > 1_000_000, "{board}");
     let tail = fixture.text(&["event", "tail", "--from", &(known.get() - 1).to_string()]);
     assert!(tail.contains("log adopted") && tail.contains("ann"), "{tail}");
+    // The last events are those before it too, although it takes a million seqs.
+    let last = fixture.text(&["event", "tail", "--limit", "3"]);
+    assert_eq!(last.lines().count(), 3, "{last}");
+    assert!(last.lines().last().unwrap().contains("log adopted"), "{last}");
     fixture.text(&["board", "verify"]);
     let seen = (board["seq"].as_u64().unwrap() + 7).to_string();
     let adopted = fixture.json(&[&adopt[..], &["--above", &seen]].concat());
