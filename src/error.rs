@@ -329,6 +329,7 @@ impl ReadError {
             Self::OtherType { .. } => "other-type",
             Self::Tail(source) => match source {
                 artel_eventbus::TailError::Read { source, .. } => source.code(),
+                artel_eventbus::TailError::Regressed { .. } => "log-regressed",
                 _ => "damaged",
             },
             Self::Unavailable(_) => "unavailable",

@@ -73,7 +73,7 @@ pub use artel_core::{
 pub use artel_eventbus::{Entry, Tail, TailError};
 pub use artel_macros::{Artifact, Outputs};
 pub use artel_persistence::memory::Store as MemoryStore;
-pub use artel_persistence::{CreateBoard, remove, without_secrets};
+pub use artel_persistence::{BoardThere, CreateBoard, Mark, boards, remove, without_secrets};
 
 pub use adopting::{AdoptError, Adopted, adopt_board};
 pub use agent::{AgentBuilder, Subscribed};

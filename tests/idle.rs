@@ -1,7 +1,8 @@
 //! What a board that nobody does anything with costs its server: the renewals of its ownership, and nothing
 //! else.
 //!
-//! Not in dev/test --quick: it starts servers, and watches them for a quarter of a minute.
+//! Not in dev/test --quick: it starts servers, and watches them for a quarter of a minute. dev/nightly gives it
+//! `ARTEL_IDLE_SECONDS`, for which it watches boards with the default ownership.
 
 #![expect(clippy::unwrap_used, reason = "test code: a failed expectation is a failed test")]
 
@@ -18,10 +19,24 @@ struct Order {
     size: u32,
 }
 
-/// How long boards are owned without being renewed: renewals come after a third of it.
-const OWNERSHIP: Duration = Duration::from_secs(1);
-/// How long a server is watched at least.
-const WATCHED: Duration = Duration::from_secs(5);
+/// How long a server is watched at least, and the time for which boards are owned without being renewed:
+/// renewals come after a third of it.
+#[derive(Clone, Copy)]
+struct Length {
+    watched: Duration,
+    ownership: Duration,
+}
+
+/// A few seconds of a short ownership; or as many as the environment says, of the ownership that boards have by
+/// default.
+fn length() -> Length {
+    let seconds = |seconds| Duration::from_secs(seconds);
+    let Ok(watched) = std::env::var("ARTEL_IDLE_SECONDS") else {
+        return Length { watched: seconds(5), ownership: seconds(1) };
+    };
+    Length { watched: seconds(watched.parse().unwrap()), ownership: seconds(10) }
+}
+
 /// What an idle board may cost beside its renewals.
 const BESIDE: u64 = 2;
 
@@ -32,8 +47,10 @@ async fn work(_: Context, _: Arc<Order>) -> Result<(), Error> {
 /// So many boards at a place, each of which has done something.
 async fn boards(place: &str, count: u32) -> Vec<Running> {
     let mut all = Vec::new();
+    let ownership = length().ownership.as_secs();
     for number in 0..count {
-        let board = Board::open(format!("{place}?board=b{number}&ownership=1s")).await.unwrap();
+        let url = format!("{place}?board=b{number}&ownership={ownership}s");
+        let board = Board::open(url).await.unwrap();
         board.agent("work").on::<Order>().run(work);
         let running = board.start().await.unwrap();
         let receipt = running.publish(Order { size: number }).await.unwrap();
@@ -45,7 +62,7 @@ async fn boards(place: &str, count: u32) -> Vec<Running> {
 
 /// What renewals there may be in a time: one after each third of an ownership.
 fn renewals(time: Duration) -> u64 {
-    (time.as_secs_f64() / (OWNERSHIP / 3).as_secs_f64()).ceil() as u64
+    (time.as_secs_f64() / (length().ownership / 3).as_secs_f64()).ceil() as u64
 }
 
 #[cfg(test)]
@@ -58,7 +75,7 @@ mod postgres {
     use artel::Running;
     use artel_testkit::servers::PostgresServer;
 
-    use super::{BESIDE, WATCHED, renewals};
+    use super::{BESIDE, length, renewals};
 
     /// After this time a connection of the server's has told what it did, however idle it is.
     const TOLD: Duration = Duration::from_secs(12);
@@ -112,7 +129,7 @@ mod postgres {
     async fn watch(server: &PostgresServer, idle: Duration, which: usize) -> u64 {
         let mut connection = connect(server).await;
         let (began, before) = rise(&mut connection, idle + TOLD, which).await;
-        let (ended, after) = rise(&mut connection, began + WATCHED, which).await;
+        let (ended, after) = rise(&mut connection, began + length().watched, which).await;
         let (made, time) = (after - before, ended - began);
         let renewals = renewals(time);
         let told =
@@ -152,7 +169,7 @@ mod redis {
 
     use artel_testkit::servers::RedisServer;
 
-    use super::{BESIDE, WATCHED, renewals};
+    use super::{BESIDE, length, renewals};
 
     /// For how long a board that has done something may do the rest of it.
     const SETTLES: Duration = Duration::from_secs(3);
@@ -204,7 +221,7 @@ mod redis {
         let mut connection = client.get_multiplexed_async_connection().await.unwrap();
         let boards = super::boards(&server.url(), count).await;
         let (began, before) = look_after(SETTLES, &mut connection).await;
-        let (ended, mut after) = look_after(WATCHED, &mut connection).await;
+        let (ended, mut after) = look_after(length().watched, &mut connection).await;
         for (name, calls) in before {
             *after.get_mut(&name).unwrap() -= calls;
         }

@@ -188,9 +188,13 @@ async fn stops_until_it_is_adopted(kind: Kind) {
     let kept = owner.durable();
     let known = touch(&owner).await;
     let mut reader = Reader::open(&url).await.unwrap();
+    let mut follows = reader.tail(Seq(1));
+    while follows.next().await.unwrap().is_some() {}
     let waiting = board(&url).await;
     place.go_back().await;
 
+    let error = follows.next().await.unwrap_err();
+    assert_eq!(error.code(), "log-regressed", "{error}");
     let error = reader.refresh().await.unwrap_err();
     assert!(error.to_string().starts_with("log regressed: it was folded up to"), "{error}");
     let refused = owner.publish(Order { size: 2 }).await.unwrap_err();
@@ -221,6 +225,8 @@ async fn stops_until_it_is_adopted(kind: Kind) {
     let error = adopt(&url, None).await.unwrap_err();
     assert_eq!(error.code(), "adopt-whole", "{error}");
     goes_on(&url, &adopted).await;
+    let error = follows.next().await.unwrap_err();
+    assert_eq!(error.code(), "log-regressed", "{error}");
     let error = reader.refresh().await.unwrap_err();
     assert!(error.to_string().starts_with("log regressed: it was folded up to"), "{error}");
 }

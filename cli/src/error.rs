@@ -28,6 +28,8 @@ pub(crate) enum Error {
     Caretake(Box<CaretakeError>),
     #[error(transparent)]
     Operate(#[from] OperateError),
+    #[error("cannot list the boards")]
+    List(#[source] log::Error),
     #[error("cannot remove the board")]
     Remove(#[source] log::Error),
     /// The check of a board found something.
@@ -180,6 +182,7 @@ impl Error {
             | Self::Tail(_)
             | Self::Caretake(_)
             | Self::Operate(_)
+            | Self::List(_)
             | Self::Remove(_)
             | Self::Examine(_)
             | Self::Unsound(_)
@@ -208,10 +211,11 @@ impl Error {
             Self::Output(_) => "output",
             Self::Runtime(_) => "runtime",
             Self::Open(error) if matches!(**error, OpenError::Name { .. }) => "name",
+            Self::Tail(TailError::Regressed { .. }) => "log-regressed",
             Self::Open(_) | Self::Load(_) | Self::Tail(_) | Self::Unsound(_) => {
                 self.log().map_or("log-damaged", log::Error::code)
             }
-            Self::Caretake(_) | Self::Remove(_) | Self::Examine(_) => {
+            Self::Caretake(_) | Self::List(_) | Self::Remove(_) | Self::Examine(_) => {
                 self.log().map_or("start", log::Error::code)
             }
         }
@@ -393,6 +397,7 @@ fn log_hint(error: &log::Error) -> Option<String> {
             "`artel board move FROM TO` with both places goes on where it stopped, and `artel board rm` \
              removes what has arrived"
         }
+        log::Error::Unfit { .. } => "`artel doctor` holds all settings against what the URL asks for",
         log::Error::Newer { .. } => {
             "read it with the release of artel that wrote it, or a later one"
         }

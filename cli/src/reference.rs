@@ -67,7 +67,8 @@ A reader that leaves early, such as `head`, is no error.
 ";
 
 /// Each verb, and what it answers.
-const ANSWERS: [(&str, &str); 33] = [
+const ANSWERS: [(&str, &str); 34] = [
+    ("board ls", "boards"),
     ("board show", "board"),
     ("board verify", "verified"),
     ("board hash", "board hash"),
@@ -115,6 +116,8 @@ fn types() -> Vec<(&'static str, Schema)> {
         ("agent", of::<wire::Agent>()),
         ("failing", of::<wire::Failing>()),
         ("open correlation", of::<wire::OpenCorrelation>()),
+        ("boards", of::<wire::Boards>()),
+        ("board there", of::<wire::BoardThere>()),
         ("verified", of::<wire::Verified>()),
         ("board hash", of::<wire::BoardHash>()),
         ("adopted", of::<wire::Adopted>()),

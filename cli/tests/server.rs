@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use artel::{Artifact, Board, Breaker, Context, Error, Retry};
-use artel_testkit::servers::{PostgresServer, RedisServer};
+use artel_testkit::servers::{PostgresServer, RedisCluster, RedisServer};
 
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema, Artifact)]
 struct Package {
@@ -102,7 +102,8 @@ fn shape(value: &Value) -> Value {
 }
 
 /// What is said of a board with two dead letters, and done to it, in this order.
-const VERBS: [&str; 32] = [
+const VERBS: [&str; 33] = [
+    "board ls",
     "board show",
     "board verify",
     "board hash",
@@ -365,15 +366,24 @@ mod postgres {
 mod redis {
     use super::*;
 
-    /// MOVE-1, MOVE-4: a board is moved from a file to Redis, from there to PostgreSQL, and back into a file.
+    /// MOVE-1, MOVE-4: a board is moved from a file to Redis, to another board there, to a cluster, to PostgreSQL, and
+    /// back into a file.
     #[tokio::test]
     async fn a_board_is_moved_to_a_server_and_back() {
-        let (redis, postgres) = (RedisServer::start(), PostgresServer::start());
+        let (redis, cluster) = (RedisServer::start(), RedisCluster::start());
+        let postgres = PostgresServer::start();
         let folder = tempfile::tempdir().unwrap();
         let file = |name: &str| format!("sqlite:{}", folder.path().join(name).display());
-        let on_server = |url: String| format!("{url}?board=a&ownership=1s");
-        let (redis, postgres) = (on_server(redis.url()), on_server(postgres.url()));
-        is_moved_along(&[file("a.db"), redis, postgres, file("b.db")]).await;
+        let place = |url: String, board: &str| format!("{url}?board={board}&ownership=1s");
+        is_moved_along(&[
+            file("a.db"),
+            place(redis.url(), "a"),
+            place(redis.url(), "b"),
+            place(cluster.url(), "a"),
+            place(postgres.url(), "a"),
+            file("b.db"),
+        ])
+        .await;
     }
 
     /// MOVE-3: moves that are killed while they write to Redis, and while they read from there.
@@ -389,14 +399,18 @@ mod redis {
     }
 }
 
+/// What a program is told that makes a board in the weaker mode that its URL names.
+const WEAKER: &str = "survives the death of this program, and of nothing else, as its URL asks for";
+
 /// The load generator on a server: a bare loop writes the same rows or entries, which the server compares, and
 /// nothing is left. A board that is there is not touched, and the password of a URL is not told.
 async fn a_bench_writes_the_same_twice_and_leaves_none(url: &str) {
-    let bench = |more: &[&str]| {
+    let bench_at = |url: &str, more: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_artel"));
         let known = ["bench", "--json", "--hops", "300", "--tags", "2", "--log", url];
         command.args(known).args(more).output().unwrap()
     };
+    let bench = |more: &[&str]| bench_at(url, more);
     // Two agents work on each input: what worked on it grows from batch to batch.
     let ran = bench(&["--agents", "2"]);
     let said = String::from_utf8_lossy(&ran.stderr).into_owned();
@@ -408,7 +422,12 @@ async fn a_bench_writes_the_same_twice_and_leaves_none(url: &str) {
     let rows = found["baseline_rows"].as_u64().unwrap();
     assert!(rows > 315 * 5 + found["appends"].as_u64().unwrap(), "{found}");
     assert!(artel::Reader::open(url).await.is_err(), "the board is gone");
-    assert!(bench(&["--keep", "--no-baseline"]).status.success());
+    assert!(!said.contains(WEAKER), "the server keeps what it acknowledges: {said}");
+    let weaker = format!("{url}&durability=process");
+    let kept = bench_at(&weaker, &["--keep", "--no-baseline"]);
+    let said = String::from_utf8_lossy(&kept.stderr).into_owned();
+    assert!(kept.status.success() && said.matches(WEAKER).count() == 1, "{said}");
+    assert!(said.contains("durability=process") && !said.contains("secret"), "{said}");
     let refused = bench(&[]);
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(!refused.status.success() && said.contains("bench-exists"), "{said}");

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use artel_core::envelope::Actor;
 use artel_core::event::Event;
+use artel_core::hash::Hash;
 use artel_core::ids::{CommandId, CorrelationId, Seq};
 use artel_core::log::{self, Log};
 use artel_core::record;
@@ -59,6 +60,14 @@ pub enum TailError {
         #[source]
         source: record::Error,
     },
+    /// The log does not have any more what was read of it: it lost its end, or another log took its place.
+    #[error(
+        "log regressed: what was read up to seq {read} is not in the log any more; open the board anew"
+    )]
+    Regressed {
+        /// How far it was read.
+        read: Seq,
+    },
 }
 
 /// The events of a log from some seq on. Reads the log itself, so a slow reader costs nobody.
@@ -68,26 +77,33 @@ pub struct Tail {
     extent: Option<watch::Receiver<Extent>>,
     next: Seq,
     ready: VecDeque<Entry>,
+    /// The last batch that was read: what comes next has to follow it.
+    last: Option<(Seq, Hash)>,
 }
 
 impl Tail {
     /// Follows a log from the event `from` on, until the hub ends.
     #[must_use]
     pub fn follow(log: Arc<dyn Log>, extent: watch::Receiver<Extent>, from: Seq) -> Self {
-        Self { log, extent: Some(extent), next: from.max(Seq(1)), ready: VecDeque::new() }
+        Self::new(log, Some(extent), from)
     }
 
     /// Reads a log from the event `from` to its present end.
     #[must_use]
     pub fn read(log: Arc<dyn Log>, from: Seq) -> Self {
-        Self { log, extent: None, next: from.max(Seq(1)), ready: VecDeque::new() }
+        Self::new(log, None, from)
+    }
+
+    fn new(log: Arc<dyn Log>, extent: Option<watch::Receiver<Extent>>, from: Seq) -> Self {
+        Self { log, extent, next: from.max(Seq(1)), ready: VecDeque::new(), last: None }
     }
 
     /// The next event; none at the end of a log that is only read, or of one whose owner
     /// is gone.
     ///
     /// # Errors
-    /// When the log cannot be read or is damaged. The next call tries the same seq again.
+    /// When the log cannot be read or is damaged: the next call tries the same seq again. When it does not have any
+    /// more what was read of it, and at its end when it ends before that.
     ///
     /// # Cancel safety
     /// Safe to drop: no event is lost.
@@ -121,11 +137,19 @@ impl Tail {
         let from = self.next;
         let read = self.log.read(from, READ_LEN).await;
         let batches = read.map_err(|source| TailError::Read { from, source })?;
+        if batches.is_empty() {
+            return self.look_back().await;
+        }
         let mut entries = VecDeque::new();
+        let mut last = self.last;
         for batch in batches {
             if bound.is_some_and(|bound| batch.header.first > bound) {
                 break;
             }
+            if let Some((read, _)) = last.filter(|(_, hash)| *hash != batch.header.previous) {
+                return Err(TailError::Regressed { read });
+            }
+            last = Some((batch.header.last, batch.header.hash));
             let decisions =
                 batch.decisions().map_err(|source| TailError::Damaged { from, source })?;
             let mut seq = batch.header.first;
@@ -150,6 +174,18 @@ impl Tail {
             }
         }
         self.ready = entries;
+        self.last = last;
+        Ok(())
+    }
+
+    /// There is nothing more. Whether that is because what was read is not there either: an owner knows by itself.
+    async fn look_back(&self) -> Result<(), TailError> {
+        let (None, Some((read, hash))) = (&self.extent, self.last) else { return Ok(()) };
+        let head = self.log.head().await;
+        let head = head.map_err(|source| TailError::Read { from: self.next, source })?;
+        if head.seq < read || (head.seq == read && head.hash != hash) {
+            return Err(TailError::Regressed { read });
+        }
         Ok(())
     }
 }

@@ -229,8 +229,8 @@ impl Keeper {
                 if let Some((_, owning)) = owned.get(&token) {
                     owning.renewed(token, asked + time);
                 }
-            } else if let Some((_, owning)) = owned.remove(&token) {
-                owning.lost(token);
+            } else if owned.get(&token).is_some_and(|(_, owning)| owning.lost(token, asked)) {
+                owned.remove(&token);
             }
         }
     }
@@ -275,14 +275,21 @@ mod tests {
     /// How long an answer takes.
     const WAY: Duration = Duration::from_secs(1);
 
-    /// A server that renews everything, and whose answers are late.
-    struct Late;
+    /// A server that renews everything or nothing, and whose answers are late.
+    struct Late {
+        renews: bool,
+        /// Who owns a board anew before the answer comes, and until when.
+        owns_anew: Option<(Arc<Owning>, Uuid, Instant)>,
+    }
 
     #[async_trait]
     impl Renewals for Late {
         async fn beat(&self, beat: &Beat, _limit: Duration) -> Result<Answer, Error> {
             tokio::time::advance(WAY).await;
-            let renewed = beat.held.iter().map(|held| held.token).collect();
+            if let Some((owning, token, until)) = &self.owns_anew {
+                owning.take((Epoch(2), ProcessId::new(*token)), (*token, *until));
+            }
+            let renewed = beat.held.iter().filter(|_| self.renews).map(|held| held.token).collect();
             Ok(Answer { renewed, ..Answer::default() })
         }
 
@@ -298,8 +305,10 @@ mod tests {
     /// POSTGRES-4, REDIS-4: a renewal counts from before it was asked for.
     #[tokio::test(start_paused = true)]
     async fn a_renewal_counts_from_before_it_was_asked_for() {
-        let keeper = Keeper::of(&Keepers::default(), "server".to_owned(), || Box::new(Late));
-        let (owning, token) = (Arc::new(Owning::default()), Uuid::from_u128(1));
+        let owning = Arc::new(Owning::default());
+        let late = Late { renews: true, owns_anew: None };
+        let keeper = Keeper::of(&Keepers::default(), "server".to_owned(), || Box::new(late));
+        let token = Uuid::from_u128(1);
         let (time, began) = (Duration::from_secs(9), Instant::now());
         owning.take((Epoch(1), ProcessId::new(token)), (token, began + time));
         keeper.remember(Held { token, board: "b".into(), time }, &owning);
@@ -308,5 +317,25 @@ mod tests {
         keeper.beat().await.unwrap();
         assert_eq!(Instant::now(), asked + WAY);
         assert_eq!(owning.until(), Some(asked + time));
+    }
+
+    /// POSTGRES-4, REDIS-4: who is not renewed any more has lost the board; but not where it was owned anew while that
+    /// answer was on its way.
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_from_before_a_board_was_owned_anew_counts_for_nothing() {
+        for owned_anew in [false, true] {
+            let (owning, token) = (Arc::new(Owning::default()), Uuid::from_u128(1));
+            let (time, began) = (Duration::from_secs(9), Instant::now());
+            let owns_anew = owned_anew.then(|| (owning.clone(), token, began + time * 2));
+            let late = Late { renews: false, owns_anew };
+            let keeper = Keeper::of(&Keepers::default(), "server".to_owned(), || Box::new(late));
+            owning.take((Epoch(1), ProcessId::new(token)), (token, began + time));
+            keeper.remember(Held { token, board: "b".into(), time }, &owning);
+            tokio::time::advance(time / PARTS).await;
+            keeper.beat().await.unwrap();
+            assert_eq!(owning.owns(Epoch(2)), owned_anew);
+            assert_eq!(owning.is_over(), !owned_anew);
+            assert_eq!(keeper.due().is_some(), owned_anew, "it goes on to be renewed");
+        }
     }
 }

@@ -6,6 +6,7 @@
 //! suite. Nothing here decides what an event means, starts a task, reads the environment or asks
 //! for the time.
 
+mod boards;
 mod check;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod connections;
@@ -41,6 +42,7 @@ mod spreading;
 mod sqlite;
 mod url;
 
+pub use boards::BoardThere;
 pub use mark::Mark;
-pub use open::{CreateBoard, OpenOptions, examine, mark, marked, move_aside, open, remove};
+pub use open::{CreateBoard, OpenOptions, boards, examine, mark, marked, move_aside, open, remove};
 pub use url::without_secrets;

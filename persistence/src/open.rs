@@ -8,6 +8,7 @@ use artel_core::log::{Error, Log};
 use artel_core::names::BoardName;
 use artel_core::time::Clock;
 
+use crate::boards::BoardThere;
 use crate::mark::Mark;
 use crate::memory;
 #[cfg(feature = "postgres")]
@@ -248,6 +249,25 @@ pub async fn marked(url: &str) -> Result<Option<Mark>, Error> {
         Location::Postgres(target) => postgres::marked(&target).await,
         #[cfg(feature = "redis")]
         Location::Redis(target) => redis::marked(&target).await,
+    }
+}
+
+/// Lists the boards at a place, by name: those of a server's schema, or under its prefix, whichever of them the URL
+/// names; in a file, the one that is there. Nobody is disturbed. On Redis every key of the server is looked at, some at
+/// a time.
+///
+/// # Errors
+/// [`Error::Url`] when the URL names no backend of this build, or a log in memory; [`Error::Missing`] when there is
+/// no file; [`Error::Unavailable`] when the place cannot be reached.
+pub async fn boards(url: &str) -> Result<Vec<BoardThere>, Error> {
+    match url::parse(url)? {
+        Location::Memory => Err(nothing_stays(url)),
+        #[cfg(feature = "sqlite")]
+        Location::Sqlite(file) => sqlite::boards(file).await,
+        #[cfg(feature = "postgres")]
+        Location::Postgres(target) => postgres::boards(&target).await,
+        #[cfg(feature = "redis")]
+        Location::Redis(target) => redis::boards(&target).await,
     }
 }
 

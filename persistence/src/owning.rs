@@ -22,6 +22,10 @@ struct State {
     process: Option<ProcessId>,
     /// What the row of the owner holds while it is this object.
     token: Option<Uuid>,
+    /// What the row may hold, because this object asked for it and was not told what became of that.
+    tried: Option<Uuid>,
+    /// Since when this object knows that it owns the board.
+    since: Option<Instant>,
     /// The epoch of the ownership; none when there is none.
     newest: Option<Epoch>,
     /// The epoch that appends may use; none while the outcome of one is unknown.
@@ -94,16 +98,30 @@ impl Owning {
         }
     }
 
-    /// A process is about to own: its token, where it owns already. An error when another process of
-    /// this object does, whose time is not over.
-    pub(crate) fn prepare(&self, process: ProcessId) -> Result<Option<Uuid>, ()> {
+    /// A process is about to own: its token, and whether it owns already. However often it asks before it is
+    /// told, the token is the same, so that it never waits for an ownership of its own. An error when another
+    /// process of this object owns, whose time is not over.
+    pub(crate) fn prepare(
+        &self,
+        process: ProcessId,
+        make: impl FnOnce() -> Uuid,
+    ) -> Result<(Uuid, bool), ()> {
         let mut state = self.state();
         let over = state.until.is_none_or(|until| until <= Instant::now());
         if state.process.is_some_and(|owner| owner != process) && !over {
             return Err(());
         }
         state.usable = None;
-        Ok(state.token)
+        match state.token {
+            Some(token) => Ok((token, true)),
+            None => Ok((*state.tried.get_or_insert_with(make), false)),
+        }
+    }
+
+    /// What was asked for is not there, or was given back: the next one who asks has another token, which nothing
+    /// that is still under way knows.
+    pub(crate) fn not_taken(&self) {
+        self.state().tried = None;
     }
 
     /// Owns the board from here on. False when the object was closed meanwhile.
@@ -118,7 +136,7 @@ impl Owning {
         }
         state.lost = false;
         state.process = Some(process);
-        state.token = Some(token);
+        (state.token, state.tried, state.since) = (Some(token), None, Some(Instant::now()));
         state.newest = Some(epoch);
         state.usable = Some(epoch);
         state.until = Some(until);
@@ -133,13 +151,16 @@ impl Owning {
         }
     }
 
-    /// The row is gone, or somebody else's.
-    pub(crate) fn lost(&self, token: Uuid) {
+    /// The row was gone, or somebody else's, when it was looked at after this moment. Whether that still counts: it
+    /// does not where the board was owned anew since.
+    pub(crate) fn lost(&self, token: Uuid, asked: Instant) -> bool {
         let mut state = self.state();
-        if state.token == Some(token) {
+        let counts = state.token == Some(token) && state.since.is_none_or(|since| since <= asked);
+        if counts {
             state.lose();
             state.lost = true;
         }
+        counts
     }
 
     /// Gives up the ownership under this epoch; the token that its row has.
@@ -161,7 +182,7 @@ impl Owning {
     /// Gives up whatever is owned, for good; the token of its row.
     pub(crate) fn close(&self) -> Option<Uuid> {
         let mut state = self.state();
-        let token = state.token;
+        let token = state.token.or(state.tried);
         *state = State { closed: true, ..State::default() };
         token
     }

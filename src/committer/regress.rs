@@ -18,8 +18,11 @@ use super::run::Loop;
 
 /// How often a log is asked that does not answer.
 const TRIES: u32 = 6;
-/// How long until it is asked again, at first; twice as long each time.
+/// How often the same is tried where it is to be written down that the log regressed: for about a minute.
+const MARK_TRIES: u32 = 32;
+/// How long until it is asked again, at first, and at most; twice as long each time.
 const PAUSE: Duration = Duration::from_millis(50);
+const PAUSE_MAX: Duration = Duration::from_secs(2);
 
 /// What a log has of what is known as durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,7 +129,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
     /// Writes down that the log regressed, if it is still so. Says what it found last.
     async fn mark_regressed(&mut self) -> Option<Since> {
         let mut pause = PAUSE;
-        for _ in 0..TRIES {
+        for _ in 0..MARK_TRIES {
             match mark_if_lost(&*self.log, self.durable).await {
                 Ok(since) => return Some(since),
                 Err(MarkError::Mark(error @ log::Error::Fenced { .. })) => {
@@ -140,7 +143,7 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
             if self.is_abandoned_within(pause).await {
                 break;
             }
-            pause *= 2;
+            pause = PAUSE_MAX.min(pause * 2);
         }
         None
     }

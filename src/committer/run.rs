@@ -300,7 +300,12 @@ impl<R: Runner<Inputs = Cached>> Loop<R> {
 
     /// Lets some of it leave, and says whether there is more.
     fn turn(&mut self) -> bool {
-        self.leaving.as_mut().is_some_and(|delivery| self.outlets.turn(&self.engine, delivery))
+        let Some(delivery) = &mut self.leaving else { return false };
+        if !delivery.leases.is_empty() && self.log.confirm(self.engine.epoch).is_err() {
+            // Another process may have them by now. They begin when the board is owned anew, if it is by this one.
+            delivery.leases.clear();
+        }
+        self.outlets.turn(&self.engine, delivery)
     }
 
     /// What comes after the last turn.

@@ -3,6 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::timeout;
+
+use artel::log::Log;
 use artel::{Board, Context, CreateBoard, Error, MemoryStore, StartError};
 use artel_testkit::{FaultyLog, SeededEntropy};
 
@@ -15,7 +18,11 @@ pub(crate) fn store() -> MemoryStore {
 }
 
 pub(crate) async fn board(store: &MemoryStore, process: u64) -> (Board, Arc<FaultyLog>) {
-    let log = Arc::new(FaultyLog::new(store.open()));
+    board_on(store.open(), process).await
+}
+
+async fn board_on(log: Arc<dyn Log>, process: u64) -> (Board, Arc<FaultyLog>) {
+    let log = Arc::new(FaultyLog::new(log));
     let entropy = Arc::new(SeededEntropy::new(process));
     let board = Board::builder("memory:").log(log.clone()).entropy(entropy).open().await.unwrap();
     board.type_of::<Order>();
@@ -66,4 +73,33 @@ async fn a_log_that_is_away_is_waited_for() {
     third.agent("nothing").on::<Order>().concurrency(0).run(nothing);
     let error = third.stand_by().await.unwrap_err();
     assert!(matches!(error, StartError::Agents { .. }), "{error:?}");
+}
+
+/// OWN-6: whoever loses the board to another process while it starts is told so; who stands by waits for it once more.
+#[tokio::test(start_paused = true)]
+async fn a_board_that_is_lost_while_it_starts_is_waited_for() {
+    for stands_by in [false, true] {
+        let store = store();
+        let inner = store.open();
+        let (first, log) = board_on(inner.clone(), 1).await;
+        log.delay(SECOND * 10);
+        let mut starting = Box::pin(async {
+            if stands_by { first.stand_by().await } else { first.start().await }
+        });
+        let early = timeout(SECOND * 5, &mut starting).await;
+        assert!(early.is_err(), "what it registers is on its way");
+        // Its time is over, and it does not know.
+        inner.disown(inner.head().await.unwrap().epoch).await.unwrap();
+        let second = board(&store, 2).await.0.start().await.unwrap();
+        if stands_by {
+            let early = timeout(SECOND * 3600, &mut starting).await;
+            assert!(early.is_err(), "the other one has it");
+            end(second).await;
+            end(starting.await.unwrap()).await;
+        } else {
+            let error = starting.await.unwrap_err();
+            assert!(matches!(error, StartError::Lost(_)), "{error:?}");
+            end(second).await;
+        }
+    }
 }

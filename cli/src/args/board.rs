@@ -6,6 +6,16 @@ use super::turn::Said;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum BoardVerb {
+    /// Lists the boards at a place
+    ///
+    /// Those of a server's schema, or under its prefix, whichever of them the URL names; in a file, the one that
+    /// is there. With the last event of each, who owns it, and whether it was moved or has lost its end. On Redis
+    /// every key of the server is looked at, some at a time.
+    #[command(after_help = "\
+Examples:
+  artel board ls --board 'postgres://me@db.example/shop'
+  artel board ls --board 'redis://me@cache.example?prefix=shop' --json | jq '.boards[] | select(.owner == null)'")]
+    Ls,
     /// Says what the board is, who owns it, and how its agents stand
     #[command(after_help = "\
 Examples:

@@ -201,7 +201,7 @@ fn survives(board: &wire::Board) -> &'static str {
     }
 }
 
-fn owner_text(owner: &wire::Owner) -> String {
+pub(super) fn owner_text(owner: &wire::Owner) -> String {
     let pid = owner.pid.map(|pid| format!("process {pid}"));
     let at = owner.endpoint.as_ref().map(|at| format!("at {at}"));
     let found: Vec<String> = pid.into_iter().chain(at).collect();
@@ -226,11 +226,7 @@ async fn describe(reader: &Reader, url: &str) -> Result<wire::Board, Error> {
         regressed: head.regressed.map(|known| known.get()),
         durability: words::durability(reader.describe().durability),
         dev: head.dev,
-        owner: owner.map(|owner| wire::Owner {
-            program: owner.program,
-            pid: owner.pid,
-            endpoint: owner.endpoint,
-        }),
+        owner: owner.map(wire::Owner::from),
         epoch: header.epoch.get(),
         program: header.program.as_ref().map(ToString::to_string),
         runs_with: last_program(reader).await?,

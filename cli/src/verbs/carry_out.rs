@@ -3,7 +3,7 @@
 use artel::TypeDescriptor;
 
 use super::{
-    activation, adopt, alerts, artifact, bench, board, correlation, dlq, doctor, event, moving,
+    activation, adopt, alerts, artifact, bench, board, boards, correlation, dlq, doctor, event, moving,
     operate, remove, settle, turn, types, verify,
 };
 use crate::args::{
@@ -22,6 +22,7 @@ pub(crate) async fn carry_out(
     out: &mut Output,
 ) -> Result<(), Error> {
     match noun {
+        Noun::Board(BoardVerb::Ls) => boards::ls(config, out).await,
         Noun::Board(BoardVerb::Show) => board::show(config, out).await,
         Noun::Board(BoardVerb::Verify) => verify::verify(config, out).await,
         Noun::Board(BoardVerb::Hash) => board::hash(config, out).await,

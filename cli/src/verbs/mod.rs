@@ -6,6 +6,7 @@ mod alerts;
 mod artifact;
 mod bench;
 mod board;
+mod boards;
 mod carry_out;
 mod correlation;
 mod dead;

@@ -38,22 +38,23 @@ async fn what_is_lost(config: &Config) -> Result<String, Error> {
         Ok(reader) => reader,
         // A damaged board may be removed, too.
         Err(OpenError::Load { .. }) => {
-            return Ok(format!("what is left of {}", config.board));
+            return Ok(format!("what is left of {}", artel::without_secrets(&config.board)));
         }
         Err(OpenError::Log { source: log::Error::Damaged { .. }, .. }) => {
-            return Ok(format!("what is left of {}", config.board));
+            return Ok(format!("what is left of {}", artel::without_secrets(&config.board)));
         }
         Err(error) => return Err(error.into()),
     };
     if let Some(owner) = reader.owner().await? {
-        return Err(Error::Remove(log::Error::Owned { place: config.board.clone(), owner }));
+        return Err(Error::Remove(log::Error::Owned { place: artel::without_secrets(&config.board), owner }));
     }
     let name = reader.head().await?.board;
     let (artifacts, seq) = (reader.state().artifacts(), reader.state().seq().get());
     reader.close().await;
     let artifacts = count(artifacts, "artifact", "artifacts");
     let events = count(seq, "event", "events");
-    Ok(format!("the board `{name}` at {} with {artifacts} and {events}", config.board))
+    let place = artel::without_secrets(&config.board);
+    Ok(format!("the board `{name}` at {place} with {artifacts} and {events}"))
 }
 
 fn is_yes(answer: &str) -> bool {

@@ -69,6 +69,42 @@ pub(crate) struct Owner {
     pub(crate) endpoint: Option<String>,
 }
 
+impl From<artel::log::Owner> for Owner {
+    fn from(owner: artel::log::Owner) -> Self {
+        Self { program: owner.program, pid: owner.pid, endpoint: owner.endpoint }
+    }
+}
+
+/// The answer of `board ls`.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Boards {
+    /// Where they are.
+    pub(crate) place: String,
+    /// The boards, by name.
+    pub(crate) boards: Vec<BoardThere>,
+}
+
+/// A board of a place.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct BoardThere {
+    /// What it is found by: on a server the parameter `board` of its URL, else the path of its file.
+    pub(crate) board: String,
+    /// The seq of the last event.
+    pub(crate) seq: u64,
+    /// When that was committed; null before the first.
+    pub(crate) committed_at: Option<String>,
+    /// The process that owns it now.
+    pub(crate) owner: Option<Owner>,
+    /// Where it goes on, where it was moved away.
+    pub(crate) moved_to: Option<String>,
+    /// Where it comes from, where it is on its way here and not whole.
+    pub(crate) comes_from: Option<String>,
+    /// The seq up to which the log went before it lost its end, where it has and was not adopted since.
+    pub(crate) regressed: Option<u64>,
+}
+
 /// A registered type.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

@@ -28,6 +28,11 @@ const ASKED_AFTER: (Duration, Duration) = (Duration::from_secs(1), Duration::fro
 /// far apart, before it gives us up: what a lost connection holds there is free again.
 const KEEPALIVE: (u32, u32, u32) = (10, 3, 5);
 
+/// A statement that waits for a lock is given up soon after its connection was closed here, and does not keep one of
+/// the connections that a user may have. Servers before version 14, and those on some systems, cannot.
+const NOTICES_OUR_END: &str = "DO $$ BEGIN SET client_connection_check_interval = '2s'; \
+     EXCEPTION WHEN OTHERS THEN NULL; END $$";
+
 /// A query with what is bound to it.
 pub(super) type Query = sqlx::query::Query<'static, sqlx::Postgres, sqlx::postgres::PgArguments>;
 
@@ -43,7 +48,8 @@ pub(super) fn setup(schema: &str) -> String {
          SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; \
          SET enable_sort = off; SET jit = off; \
          SET client_min_messages = warning; SET tcp_keepalives_idle = {idle}; \
-         SET tcp_keepalives_count = {count}; SET tcp_keepalives_interval = {interval}",
+         SET tcp_keepalives_count = {count}; SET tcp_keepalives_interval = {interval}; \
+         {NOTICES_OUR_END}",
         STATEMENT_TIMEOUT.as_millis(),
         ANSWER_TIMEOUT.as_millis()
     )
@@ -66,6 +72,25 @@ fn unopened(place: &str, error: sqlx::Error) -> Error {
 pub(super) async fn connect(target: &Target) -> Result<PgConnection, sqlx::Error> {
     let connected = timeout(OPENING_TIMEOUT, target.options.connect()).await;
     connected.unwrap_or_else(|_| Err(unanswered(OPENING_TIMEOUT)))
+}
+
+/// The same, set up as those of a log are.
+pub(super) async fn ready(target: &Target) -> Result<PgConnection, Error> {
+    let place = target.place();
+    let cannot = |error| reading("open", &place, error);
+    let mut connection = connect(target).await.map_err(cannot)?;
+    run(&mut connection, setup(&target.schema)).await.map_err(cannot)?;
+    Ok(connection)
+}
+
+/// Waits for what is done once, on a connection of its own, for as long as for any answer.
+pub(super) async fn in_time<T>(
+    (action, place): (&'static str, &str),
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    let limit = ANSWER_TIMEOUT;
+    let done = timeout(limit, work).await;
+    done.unwrap_or_else(|_| Err(TimedOut { limit }.error(action, place, false)))
 }
 
 /// What connections are for.

@@ -72,8 +72,20 @@ fn classify(action: &'static str, place: &str, error: sqlx::Error, outcome_unkno
     Error::Unavailable { action, place, outcome_unknown, source: cause(error) }
 }
 
+/// What the server said, without the place in its own source that said it.
+#[derive(Debug, thiserror::Error)]
+#[error("{message} ({code})")]
+struct Said {
+    message: String,
+    /// The SQLSTATE.
+    code: String,
+}
+
 /// What is told as the cause: not the wrapping of sqlx, which repeats what it wraps.
 fn cause(error: sqlx::Error) -> Box<dyn std::error::Error + Send + Sync> {
+    if let Some(said) = said(&error) {
+        return Box::new(Said { message: said.message().to_owned(), code: said.code().to_owned() });
+    }
     match error {
         sqlx::Error::Database(error) => error,
         sqlx::Error::Io(error) => Box::new(error),

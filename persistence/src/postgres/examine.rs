@@ -4,14 +4,14 @@
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnection, PgRow};
-use sqlx::{ConnectOptions, Executor, Row};
+use sqlx::{Executor, Row};
 use tokio::time::{Instant, timeout};
 
 use artel_core::finding::{Code, Finding};
 use artel_core::log::Error;
 use artel_core::time::Clock;
 
-use super::connect::{run, setup};
+use super::connect::{connect, in_time, run, setup};
 use super::error::reading;
 use super::format::get;
 use super::migrate;
@@ -55,9 +55,13 @@ const SHARERS: &str = "SELECT program, pid, cardinality(owns)::bigint, cardinali
 
 /// Examines a server and a board on it. What keeps the rest from being looked at comes last.
 pub(crate) async fn examine(target: &Target, clock: &dyn Clock) -> Result<Vec<Finding>, Error> {
+    in_time(("examine", &target.place()), look(target, clock)).await
+}
+
+async fn look(target: &Target, clock: &dyn Clock) -> Result<Vec<Finding>, Error> {
     let place = target.place();
     let cannot = |error| reading("open", &place, error);
-    let mut connection = target.options.connect().await.map_err(cannot)?;
+    let mut connection = connect(target).await.map_err(cannot)?;
     let connection = &mut connection;
     let settings = settings::read(&place, connection).await?;
     let version = format!("PostgreSQL {}", settings.version);
@@ -225,7 +229,7 @@ async fn clock_difference(
 
 /// Times commits on a connection of their own: one that waits for a stand-by that is away does not come back.
 async fn commit_latency(target: &Target, other: &mut PgConnection) -> Result<Finding, sqlx::Error> {
-    let mut connection = target.options.connect().await?;
+    let mut connection = connect(target).await?;
     let pid: i32 = connection.fetch_one("SELECT pg_backend_pid()").await?.try_get(0)?;
     let mut took = Vec::new();
     let timed = async {

@@ -1,12 +1,11 @@
 //! The mark of a board that is moved, or whose log has lost its end.
 
-use sqlx::postgres::PgConnection;
-use sqlx::{ConnectOptions, Connection};
+use sqlx::Connection;
 
 use artel_core::ids::{Epoch, Seq};
 use artel_core::log::Error;
 
-use super::connect::{fetch, fetch_writing, run, setup, soon};
+use super::connect::{fetch, fetch_writing, in_time, ready, soon};
 use super::error::reading;
 use super::format::get;
 use super::handle::PostgresLog;
@@ -28,9 +27,13 @@ const SET: &str = "UPDATE board SET mark = $1 WHERE key = $2 AND epoch = $3";
 
 /// Marks a board, if it still has this epoch. What was appended before is on the disk when this is.
 pub(crate) async fn mark(target: &Target, epoch: Epoch, mark: Option<Mark>) -> Result<(), Error> {
+    in_time(("mark", &target.place()), set(target, epoch, mark)).await
+}
+
+async fn set(target: &Target, epoch: Epoch, mark: Option<Mark>) -> Result<(), Error> {
     let place = target.place();
     let cannot = |error| reading("mark", &place, error);
-    let mut connection = connect(target).await?;
+    let mut connection = ready(target).await?;
     let set = sqlx::query(SET)
         .bind(mark.map(|mark| mark.text()))
         .bind(&target.board)
@@ -48,9 +51,13 @@ pub(crate) async fn mark(target: &Target, epoch: Epoch, mark: Option<Mark>) -> R
 
 /// The mark of a board.
 pub(crate) async fn marked(target: &Target) -> Result<Option<Mark>, Error> {
+    in_time(("read", &target.place()), found(target)).await
+}
+
+async fn found(target: &Target) -> Result<Option<Mark>, Error> {
     let place = target.place();
     let cannot = |error| reading("read", &place, error);
-    let mut connection = connect(target).await?;
+    let mut connection = ready(target).await?;
     if migrate::version(&place, &mut connection).await?.is_none() {
         return Err(Error::Missing { place });
     }
@@ -103,12 +110,4 @@ pub(super) async fn regress(log: &PostgresLog, known: Seq, seen: Epoch) -> Resul
             return Ok(());
         }
     }
-}
-
-async fn connect(target: &Target) -> Result<PgConnection, Error> {
-    let place = target.place();
-    let cannot = |error| reading("open", &place, error);
-    let mut connection = target.options.connect().await.map_err(cannot)?;
-    run(&mut connection, setup(&target.schema)).await.map_err(cannot)?;
-    Ok(connection)
 }

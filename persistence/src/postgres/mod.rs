@@ -12,6 +12,7 @@
 //! against its recorded hash.
 
 mod append;
+mod boards;
 mod connect;
 mod error;
 mod examine;
@@ -35,6 +36,7 @@ mod snapshot;
 mod target;
 mod told;
 
+pub(crate) use boards::boards;
 pub(crate) use examine::examine;
 pub(crate) use mark::{mark, marked};
 pub(crate) use open::open;

@@ -17,6 +17,7 @@ use super::format::{get, seq};
 use super::handle::PostgresLog;
 use super::{mark, read};
 use crate::keeper::{Held, wait_for};
+use crate::server::random;
 
 /// Takes the row, unless somebody else's time is not over, and raises the epoch. What is still under way
 /// on another connection has the head row locked: it is done before this statement goes on, or finds the
@@ -24,15 +25,15 @@ use crate::keeper::{Held, wait_for};
 /// comes late, changes nothing. What is marked is owned by whoever the mark is for alone.
 const OWN: &str = "WITH mine AS ( \
          INSERT INTO owner AS o (board_no, token, pid, program, endpoint, until) \
-         SELECT $1, coalesce($2, gen_random_uuid()), $3, $4, $5, \
+         SELECT $1, $2, $3, $4, $5, \
              clock_timestamp() + $6 * interval '1 millisecond' \
          FROM board b WHERE b.no = $1 AND b.epoch = $7 AND (b.mark IS NULL OR left(b.mark, length($9)) = nullif($9, '')) \
          ON CONFLICT (board_no) DO UPDATE SET token = excluded.token, pid = excluded.pid, \
              program = excluded.program, endpoint = excluded.endpoint, until = excluded.until \
          WHERE o.token = excluded.token OR o.until < clock_timestamp() \
-         RETURNING o.token) \
+         RETURNING o.board_no) \
      UPDATE board SET epoch = epoch + $8 FROM mine WHERE no = $1 AND epoch = $7 \
-     RETURNING mine.token, epoch";
+     RETURNING epoch";
 
 const EPOCH: &str = "SELECT epoch FROM board WHERE no = $1";
 
@@ -44,13 +45,20 @@ const LEFT: &str = "SELECT extract(epoch FROM until - clock_timestamp())::double
      FROM owner WHERE board_no = $1 AND until >= clock_timestamp()";
 
 pub(super) async fn own(log: &PostgresLog, claim: Claim) -> Result<Ownership, Error> {
+    let owned = own_once(log, claim).await;
+    if matches!(owned, Err(Error::Owned { .. })) {
+        log.owning.not_taken();
+    }
+    owned
+}
+
+async fn own_once(log: &PostgresLog, claim: Claim) -> Result<Ownership, Error> {
     log.writable("own")?;
-    let token = match log.owning.prepare(claim.process) {
-        Ok(token) => token,
-        Err(()) => return Err(owned(log).await),
+    let Ok((token, owns)) = log.owning.prepare(claim.process, random) else {
+        return Err(owned(log).await);
     };
     let asked = Instant::now();
-    let Some((token, epoch)) = take(log, &claim, token).await? else {
+    let Some(epoch) = take(log, &claim, (token, owns)).await? else {
         if let Err(error) = mark::check(log).await {
             if !error.retryable() {
                 // Nobody is to own the board, whoever did.
@@ -81,8 +89,8 @@ pub(super) async fn own(log: &PostgresLog, claim: Claim) -> Result<Ownership, Er
 async fn take(
     log: &PostgresLog,
     claim: &Claim,
-    token: Option<Uuid>,
-) -> Result<Option<(Uuid, Epoch)>, Error> {
+    (token, owns): (Uuid, bool),
+) -> Result<Option<Epoch>, Error> {
     let call = ("own", soon(log));
     let mut before = None;
     loop {
@@ -100,12 +108,11 @@ async fn take(
             .bind(claim.endpoint.clone())
             .bind(log.ownership.as_millis() as f64)
             .bind(epoch)
-            .bind(i64::from(log.moving.step(token.is_some())))
+            .bind(i64::from(log.moving.step(owns)))
             .bind(log.moving.bears());
         let rows = fetch_writing(log, call, query).await?;
         if let Some(row) = rows.first() {
-            let epoch = Epoch(seq(&log.place, row, 1)?.get());
-            return Ok(Some((get(&log.place, row, 0)?, epoch)));
+            return Ok(Some(Epoch(seq(&log.place, row, 0)?.get())));
         }
         // Somebody has it, or had it in between: then the epoch is another one by now.
         before = Some(epoch);

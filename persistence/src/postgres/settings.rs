@@ -133,13 +133,14 @@ pub(super) async fn pooled(target: &Target, connection: &mut PgConnection) -> Re
     }
     let seen = other.fetch_one(look).await.map_err(cannot)?;
     let seen: Option<String> = seen.try_get(0).map_err(cannot)?;
+    if seen.as_deref() == Some(&mark) {
+        // The first one may get none while the other one has it.
+        return Err(unfit());
+    }
     let kept = connection.fetch_one(look).await.map_err(cannot)?;
     let kept: Option<String> = kept.try_get(0).map_err(cannot)?;
     other.close().await.map_err(cannot)?;
-    if seen.as_deref() == Some(&mark) || kept.as_deref() != Some(&mark) {
-        return Err(unfit());
-    }
-    Ok(())
+    if kept.as_deref() == Some(&mark) { Ok(()) } else { Err(unfit()) }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::postgres::PgConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
 use crate::server::{BOARD, OWNERSHIP, Promise, board_name, ownership_time, promise_of};
 
@@ -76,7 +76,10 @@ impl Target {
                          PGPASSWORD, a password file (PGPASSFILE), or `postgres://user:password@host`"
                         .to_owned());
                 }
-                name if OF_LIBPQ.contains(&name) => theirs.push(parameter),
+                name if OF_LIBPQ.contains(&name) => {
+                    of_libpq(name, value)?;
+                    theirs.push(parameter);
+                }
                 name => {
                     return Err(format!(
                         "it has the parameter `{name}`; there are board, schema, ownership, durability, \
@@ -146,6 +149,19 @@ fn schema_name(value: &str) -> Result<String, String> {
     Ok(value.to_owned())
 }
 
+/// Those of which only some values can be meant; what is wrong with others is said when it is connected.
+fn of_libpq(name: &str, value: &str) -> Result<(), String> {
+    let (fits, may_be) = match name {
+        "sslmode" => (
+            value.parse::<PgSslMode>().is_ok(),
+            "disable, allow, prefer, require, verify-ca or verify-full",
+        ),
+        "port" => (value.parse::<u16>().is_ok(), "from 0 to 65535"),
+        _ => return Ok(()),
+    };
+    if fits { Ok(()) } else { Err(format!("`{name}` is `{value}`; it may be {may_be}")) }
+}
+
 fn count(value: &str) -> Result<u32, String> {
     match value.parse() {
         Ok(count @ 2..=100) => Ok(count),
@@ -165,8 +181,10 @@ mod tests {
     fn a_url_says_which_board_and_what_is_asked_of_it() {
         let target = Target::parse("postgres://me:secret@host:5433/db").unwrap();
         assert_eq!(target.place(), "postgres://host:5433/db?board=main");
-        assert_eq!((target.ownership, target.promise), (OWNERSHIP, Promise::Host));
+        assert_eq!((target.ownership, target.promise), (Duration::from_secs(10), Promise::Host));
+        assert_eq!((target.connections, &*target.schema), (10, "artel"));
         assert!(!format!("{target:?}").contains("secret"));
+        assert!(Target::parse("postgres://me@host:port/db").unwrap_err().contains("write for example"));
         let target = Target::parse(
             "postgres://me@host/db?board=orders&schema=shop&ownership=1500ms&durability=process\
              &connections=3&sslmode=require",
@@ -191,7 +209,8 @@ mod tests {
             ("password=secret", "PGPASSWORD"),
             ("pool=3", "there are board, schema"),
             ("board=a&board=b", "twice"),
-            ("sslmode=perhaps", "write for example"),
+            ("sslmode=perhaps", "`sslmode` is `perhaps`; it may be disable, allow"),
+            ("port=65536", "from 0 to 65535"),
         ] {
             let said = problem(parameters);
             assert!(said.contains(part) && !said.contains("secret"), "{parameters}: {said}");

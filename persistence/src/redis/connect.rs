@@ -7,7 +7,7 @@ use std::time::Duration;
 use redis::aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig};
 use redis::cluster::ClusterClientBuilder;
 use redis::cluster_async::ClusterConnection;
-use redis::cluster_routing::{MultipleNodeRoutingInfo, RoutingInfo};
+use redis::cluster_routing::{MultipleNodeRoutingInfo, RoutingInfo, SingleNodeRoutingInfo};
 use redis::{
     Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, Pipeline, RedisConnectionInfo,
     RedisError, ServerErrorKind, TlsCertificates, Value,
@@ -95,6 +95,16 @@ impl Link {
         answers.collect()
     }
 
+    async fn ask_at(self, node: &str, command: &Cmd) -> Result<Value, RedisError> {
+        let address = node.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
+        let (Self::Cluster(mut cluster), Some((host, port))) = (self.clone(), address) else {
+            return self.send(command).await;
+        };
+        let host = host.to_owned();
+        let node = RoutingInfo::SingleNode(SingleNodeRoutingInfo::ByAddress { host, port });
+        cluster.route_command(command.clone(), node).await
+    }
+
     async fn wait(self, wait: &Cmd) -> Result<Value, RedisError> {
         match self {
             Self::Server(mut server) => self::wait(&mut server, wait).await,
@@ -148,6 +158,12 @@ impl Line {
     pub(super) async fn ask_each(&self, command: &Cmd) -> Result<Vec<(String, Value)>, RedisError> {
         let (number, link) = self.link().await?;
         self.watched(number, link.ask_each(command)).await
+    }
+
+    /// Asks one of the nodes that [`ask_each`](Self::ask_each) has asked.
+    pub(super) async fn ask_at(&self, node: &str, command: &Cmd) -> Result<Value, RedisError> {
+        let (number, link) = self.link().await?;
+        self.watched(number, link.ask_at(node, command)).await
     }
 
     /// Waits until replicas have what was written so far; how many of them have it.

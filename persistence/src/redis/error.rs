@@ -32,10 +32,15 @@ pub(super) fn reading(action: &'static str, place: &str, error: RedisError) -> E
             return Error::Damaged { place, problem: error.to_string() };
         }
         ErrorKind::Parse => Box::new(NotRedis),
-        _ => Box::new(error),
+        _ => Box::new(Said(error)),
     };
     Error::Unavailable { action, place, outcome_unknown: false, source }
 }
+
+/// What the server said, or what was met on the way to it. The error that it is repeats its own cause.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Said(pub(super) RedisError);
 
 /// What answers is something else.
 #[derive(Debug, thiserror::Error)]
@@ -49,7 +54,7 @@ pub(super) fn appending(place: &str, error: RedisError) -> Error {
         action: "append to",
         place: place.to_owned(),
         outcome_unknown: !not_begun,
-        source: Box::new(error),
+        source: Box::new(Said(error)),
     }
 }
 

@@ -17,7 +17,7 @@ use artel_core::log::Error;
 use super::append::{enough, replicated, wait_for};
 use super::before::{Before, Found, Question};
 use super::connect::{ANSWER_TIMEOUT, CONNECT_TIMEOUT, client, not_connected, wait};
-use super::error::{appending, reading};
+use super::error::{Said, appending, reading};
 use super::handle::RedisLog;
 use super::rows::{brought, finished};
 use super::scripts::{APPEND, Arguments};
@@ -165,7 +165,7 @@ fn ending(place: &str, error: RedisError) -> Error {
     let said = error.clone().into_server_errors();
     let last = said.as_deref().and_then(<[_]>::last);
     let outcome_unknown = last.is_none_or(|(_, said)| said.code() != "EXECABORT");
-    let (place, source) = (place.to_owned(), Box::new(error));
+    let (place, source) = (place.to_owned(), Box::new(Said(error)));
     Error::Unavailable { action: "append to", place, outcome_unknown, source }
 }
 
@@ -210,33 +210,4 @@ fn words(command: &Cmd) -> impl Iterator<Item = &[u8]> {
         // Of a scan, which no append does.
         _ => None,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use artel_testkit::servers::RedisServer;
-
-    use super::*;
-
-    /// LOG-18: only what the server says that it has taken back is.
-    #[tokio::test]
-    async fn an_end_is_in_doubt_unless_the_server_took_it_back() {
-        let server = RedisServer::start();
-        let client = redis::Client::open(server.url()).unwrap();
-        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
-        for (commands, in_doubt) in [
-            (&["MULTI", "SET a", "EXEC"][..], false),
-            (&["EXEC"], true),
-            (&["MULTI", "SET a 2", "XADD a * b c", "EXEC"], true),
-        ] {
-            let mut sent = pipe();
-            for command in commands {
-                let mut words = command.split(' ');
-                sent.cmd(words.next().unwrap()).arg(words.collect::<Vec<_>>());
-            }
-            let error = sent.query_async::<Vec<Value>>(&mut connection).await.unwrap_err();
-            let error = ending("here", error);
-            assert_eq!(error.outcome_unknown(), in_doubt, "{commands:?}: {error:?}");
-        }
-    }
 }

@@ -9,6 +9,7 @@
 
 mod append;
 mod before;
+mod boards;
 mod closed;
 mod connect;
 mod error;
@@ -30,6 +31,7 @@ mod settings;
 mod snapshot;
 mod target;
 
+pub(crate) use boards::boards;
 pub(crate) use examine::examine;
 pub(crate) use mark::{mark, marked};
 pub(crate) use open::open;

@@ -113,7 +113,8 @@ pub(super) async fn version(target: &Target, link: &Line, keys: &str) -> Result<
     get.arg(format!("{keys}head")).arg("version");
     let found = link.send(&get).await.map_err(|error| reading("open", &place, error))?;
     if found == Value::Nil {
-        return Err(Error::Damaged { place, problem: "its name leads to no head".to_owned() });
+        let problem = "its name leads to no head: where it was being removed, remove it again";
+        return Err(Error::Damaged { place, problem: problem.to_owned() });
     }
     let found = Answers { place: &place }.integer(found)?;
     match u32::try_from(found) {

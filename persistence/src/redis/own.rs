@@ -14,7 +14,7 @@ use artel_core::ids::Epoch;
 use artel_core::log::{Claim, Error, Owner, Ownership};
 
 use super::append::replicated;
-use super::connect::ANSWER_TIMEOUT;
+use super::connect::{ANSWER_TIMEOUT, Line};
 use super::error::{TimedOut, reading};
 use super::format::Answers;
 use super::handle::RedisLog;
@@ -29,14 +29,19 @@ use crate::server::random;
 const ANSWER_MIN: Duration = Duration::from_secs(5);
 
 pub(super) async fn own(log: &RedisLog, claim: Claim) -> Result<Ownership, Error> {
+    let owned = own_once(log, claim).await;
+    if matches!(owned, Err(Error::Owned { .. })) {
+        log.owning.not_taken();
+    }
+    owned
+}
+
+async fn own_once(log: &RedisLog, claim: Claim) -> Result<Ownership, Error> {
     log.writable("own")?;
-    let token = match log.owning.prepare(claim.process) {
-        Ok(token) => token,
-        Err(()) => return Err(owned(log, owner(log).await?)),
+    let Ok((token, owns)) = log.owning.prepare(claim.process, random) else {
+        return Err(owned(log, owner(log).await?));
     };
-    let step = u64::from(log.moving.step(token.is_some()));
-    let is_new = token.is_none();
-    let token = token.unwrap_or_else(random);
+    let step = u64::from(log.moving.step(owns));
     let asked = Instant::now();
     let limit = soon(log);
     let taken = async {
@@ -45,8 +50,9 @@ pub(super) async fn own(log: &RedisLog, claim: Claim) -> Result<Ownership, Error
         let head = read::end(log, "own").await?;
         if head.epoch == epoch {
             if let Err(error) = replicated(log, "own").await {
-                if is_new {
+                if !owns {
                     // Whoever tries next is not to wait for somebody who is not there.
+                    log.owning.not_taken();
                     free(log, token).await?;
                 }
                 return Err(error);
@@ -139,10 +145,15 @@ pub(super) async fn owned_for(log: &RedisLog) -> Result<Option<Duration>, Error>
 
 pub(super) async fn owner(log: &RedisLog) -> Result<Option<Owner>, Error> {
     log.usable()?;
+    owner_at(&log.place, &log.reader, &log.keys).await
+}
+
+/// Who owns the board whose keys begin so.
+pub(super) async fn owner_at(place: &str, line: &Line, keys: &str) -> Result<Option<Owner>, Error> {
     let mut ask = redis::cmd("HMGET");
-    ask.arg(log.key("owner")).arg("pid").arg("program").arg("endpoint");
-    let answer = log.reader.send(&ask).await.map_err(|error| reading("read", &log.place, error))?;
-    owner_of(log.answers(), Some(answer))
+    ask.arg(format!("{keys}owner")).arg("pid").arg("program").arg("endpoint");
+    let answer = line.send(&ask).await.map_err(|error| reading("read", place, error))?;
+    owner_of(Answers { place }, Some(answer))
 }
 
 /// The owner out of three fields; none when the key is gone.

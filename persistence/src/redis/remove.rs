@@ -6,7 +6,9 @@ use artel_core::ids::ProcessId;
 use artel_core::log::{Claim, Error, Log};
 use artel_core::names::ProgramName;
 
+use super::connect::Line;
 use super::error::reading;
+use super::format::Answers;
 use super::handle::RedisLog;
 use super::open::{open, tag};
 use super::read;
@@ -18,16 +20,25 @@ use crate::server::random;
 /// How many names are tried for a board that is moved aside.
 const TRIES_MAX: u32 = 1_000;
 
-/// Removes a board with everything in it, and says where it lay. Its name goes first: what is left behind if
-/// this is interrupted belongs to no board.
+/// Removes a board with everything in it, and says where it lay. Its head goes first: nobody owns it from then on, and
+/// nothing is appended. Its name goes last, so that a removal which is interrupted can be given again.
 pub(crate) async fn remove(target: &Target) -> Result<String, Error> {
     let place = target.place();
     let cannot = |error| reading("remove", &place, error);
-    let log = owned(target, "remove").await?;
+    let (line, _) = Line::open(target).await?;
+    let tag = tag(target, &line, &target.board).await?;
+    let tag = tag.ok_or_else(|| Error::Missing { place: place.clone() })?;
+    let keys = target.keys(&tag);
+    let head = format!("{keys}head");
+    if line.send(cmd("EXISTS").arg(&head)).await.map_err(cannot)? == Value::Int(1) {
+        let log = owned(target, "remove").await?;
+        line.send(cmd("UNLINK").arg(&head)).await.map_err(cannot)?;
+        drop(log);
+    }
+    clear(&place, &line, &keys).await?;
     let mut del = cmd("DEL");
     del.arg(target.name_key(&target.board));
-    log.writer.send(&del).await.map_err(cannot)?;
-    clear(&log).await?;
+    line.send(&del).await.map_err(cannot)?;
     Ok(place)
 }
 
@@ -78,14 +89,15 @@ async fn owned(target: &Target, action: &'static str) -> Result<RedisLog, Error>
 }
 
 /// Unlinks all keys of a board, a bounded number at a time.
-async fn clear(log: &RedisLog) -> Result<(), Error> {
+async fn clear(place: &str, line: &Line, keys: &str) -> Result<(), Error> {
     let mut cursor = "0".to_owned();
     loop {
         let mut arguments = Arguments::default();
-        arguments.push(format!("{}*", log.keys));
+        arguments.push(format!("{keys}*"));
         arguments.push(cursor);
-        let next = log.tell("remove", &CLEAR, &arguments).await?;
-        cursor = log.answers().string(next)?;
+        let next = line.run(&CLEAR, &[format!("{keys}head").into_bytes()], &arguments).await;
+        let next = next.map_err(|error| reading("remove", place, error))?;
+        cursor = Answers { place }.string(next)?;
         if cursor == "0" {
             return Ok(());
         }

@@ -165,7 +165,8 @@ mod tests {
     fn a_url_says_which_board_and_what_is_asked_of_it() {
         let target = Target::parse("redis://:secret@host/2").unwrap();
         assert_eq!(target.place(), "redis://host:6379/2?board=main");
-        assert_eq!((target.ownership, target.promise), (OWNERSHIP, Promise::Host));
+        assert_eq!((target.ownership, target.promise), (Duration::from_secs(10), Promise::Host));
+        assert_eq!((target.replicas, target.keys("t")), (0, "artel:{t}:".to_owned()));
         assert!(!format!("{target:?}").contains("secret"));
         let target = Target::parse(
             "rediss://me:secret@host:7000?board=orders&prefix=shop&ownership=1500ms\

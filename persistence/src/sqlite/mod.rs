@@ -13,6 +13,7 @@
 //! caller may drop any future at any time. What is read is checked against its recorded hash.
 
 mod append;
+mod boards;
 mod bulk;
 mod error;
 mod examine;
@@ -31,6 +32,7 @@ mod rows;
 mod snapshot;
 mod write_ahead;
 
+pub(crate) use boards::boards;
 pub(crate) use examine::examine;
 pub(crate) use file::{File, Synchronous};
 pub(crate) use mark::{mark, marked};

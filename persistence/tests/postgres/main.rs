@@ -20,12 +20,14 @@ mod plans;
 #[cfg(test)]
 mod secrets;
 #[cfg(test)]
+mod remove;
+#[cfg(test)]
 mod share;
 
 use artel_core::log::{Description, Durability};
 use artel_testkit::conformance::{LogFactory, NewBoard};
 
-use place::{POOL, Place};
+use place::{POOL, Place, as_writer};
 
 struct PostgresFactory;
 
@@ -37,7 +39,7 @@ impl LogFactory for PostgresFactory {
     }
 
     async fn make(&self, board: NewBoard) -> Place {
-        Place::new(board).await
+        Place::through(as_writer().await, board).await
     }
 }
 

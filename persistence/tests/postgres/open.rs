@@ -1,16 +1,24 @@
 //! Opening boards on a server: schemas, versions, settings, and what lies between.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
 use sqlx::Row;
+use tokio::time::timeout;
 
 use artel_core::finding::{Code, Severity};
+use artel_core::ids::{Epoch, Seq};
 use artel_core::log::{Durability, Error};
+use artel_core::names::ProgramName;
 use artel_core::record::genesis;
-use artel_persistence::{OpenOptions, move_aside, remove};
+use artel_persistence::{Mark, OpenOptions, boards, examine, mark, marked, move_aside, remove};
 use artel_testkit::VirtualClock;
+use artel_testkit::conformance::factory::claim;
 use artel_testkit::conformance::{LogPlace, NewBoard, Sample, Scribe};
-use artel_testkit::servers::{PgBouncer, PostgresServer};
+use artel_testkit::servers::{PgBouncer, PostgresServer, Proxy};
 
-use crate::place::{Place, SERVER, create, new_name, sql};
+use crate::place::{Place, SERVER, as_reader, as_writer, create, new_name, sql};
 
 /// POSTGRES-2: the schema is made where a board is to be made, by one of several who ask at once; nothing is
 /// made where it was only to be opened.
@@ -131,7 +139,7 @@ async fn an_older_server_is_refused() {
         assert_eq!(error.code(), "log-unfit");
         assert!(error.to_string().contains("PostgreSQL 11.22"), "{error}");
     }
-    let findings = artel_persistence::examine(&url, &VirtualClock::default()).await.unwrap();
+    let findings = examine(&url, &VirtualClock::default()).await.unwrap();
     let codes: Vec<Code> = findings.iter().map(|finding| finding.code).collect();
     assert_eq!(codes, [Code::ServerVersion]);
     assert_eq!(findings[0].severity, Severity::Problem);
@@ -148,8 +156,8 @@ async fn a_pool_has_to_keep_sessions() {
     let mut scribe = Scribe::own(&log).await;
     scribe.publish(&[Sample::new(1)]).await;
     log.close().await;
-    for mode in ["transaction", "statement"] {
-        let pool = PgBouncer::start(&SERVER, mode);
+    for (mode, connections) in [("transaction", 100), ("transaction", 1), ("statement", 100)] {
+        let pool = PgBouncer::with(&SERVER, mode, connections);
         let url = format!("{}?board={key}", pool.url());
         let error = artel_persistence::open(&url, OpenOptions::existing()).await.unwrap_err();
         assert_eq!(error.code(), "log-unfit", "{mode}: {error:?}");
@@ -162,7 +170,7 @@ async fn a_pool_has_to_keep_sessions() {
 async fn a_reader_writes_nothing() {
     let (place, scribe) = Place::with_batches(2).await;
     let reader = artel_persistence::open(&place.url, OpenOptions::read_only()).await.unwrap();
-    let error = reader.own(artel_testkit::conformance::factory::claim(1, "x")).await.unwrap_err();
+    let error = reader.own(claim(1, "x")).await.unwrap_err();
     assert_eq!(error.code(), "log-read-only");
     assert_eq!(reader.head().await.unwrap().seq, scribe.seq);
     let log = place.open().await.unwrap();
@@ -199,6 +207,30 @@ async fn a_board_is_removed_or_moved_aside() {
     assert!(matches!(place.open().await.unwrap_err(), Error::Missing { .. }));
 }
 
+/// All boards of a schema are listed; where there is no schema there is none.
+#[tokio::test]
+async fn boards_are_listed() {
+    let schema = new_name();
+    let url = |board: &str| format!("{}?schema={schema}&board={board}", SERVER.url());
+    assert_eq!(boards(&url("any")).await.unwrap(), []);
+    let mut logs = Vec::new();
+    for board in ["d", "b", "a", "c"] {
+        let log = artel_persistence::open(&url(board), create(NewBoard::sample())).await;
+        logs.push(log.unwrap());
+    }
+    let mut scribe = Scribe::own(&logs[1]).await;
+    scribe.publish(&[Sample::new(1)]).await;
+    let to = Mark::Moved { to: "redis://elsewhere".to_owned() };
+    mark(&url("c"), Epoch(0), Some(to.clone())).await.unwrap();
+    let found = boards(&url("any")).await.unwrap();
+    let names: Vec<_> = found.iter().map(|board| &*board.board).collect();
+    assert_eq!(names, ["a", "b", "c", "d"]);
+    assert_eq!((found[1].seq, found[0].seq), (scribe.seq, Seq(0)));
+    let owners = found.iter().map(|board| board.owner.as_ref().map(|owner| &*owner.program));
+    assert!(owners.eq([None, Some("suite"), None, None]), "{found:?}");
+    assert_eq!(found[2].mark, Some(to));
+}
+
 /// POSTGRES-3: an append is one transaction: the head, the batch and all rows were written by the same one.
 #[tokio::test]
 async fn an_append_is_one_transaction() {
@@ -222,6 +254,29 @@ async fn an_append_is_one_transaction() {
     assert_eq!(rows[0].get::<i64, _>(1), 7);
 }
 
+/// POSTGRES-3: an append is one way to the server and back.
+#[tokio::test]
+async fn an_append_is_one_request() {
+    let place = Place::new(NewBoard::sample()).await;
+    let proxy = Proxy::before(SERVER.port());
+    // Nothing is renewed meanwhile.
+    let url = PostgresServer::url_at(proxy.port());
+    let url = format!("{url}?board={}&ownership=600s", place.key);
+    let log = artel_persistence::open(&url, OpenOptions::existing()).await.unwrap();
+    let mut scribe = Scribe::own(&log).await;
+    // From then on the connection knows the statement.
+    scribe.publish(&[Sample::new(1)]).await;
+    let requests = Arc::new(AtomicU32::new(0));
+    let count = requests.clone();
+    proxy.hold(move |_| {
+        count.fetch_add(1, Ordering::SeqCst);
+        false
+    });
+    scribe.publish(&[Sample::new(2), Sample::new(3)]).await;
+    assert_eq!(requests.load(Ordering::SeqCst), 1);
+    proxy.heal();
+}
+
 /// POSTGRES-2: a schema that a user may not look into is not taken for one that is not there.
 #[tokio::test]
 async fn who_has_no_right_to_a_schema_is_told_so() {
@@ -234,6 +289,40 @@ async fn who_has_no_right_to_a_schema_is_told_so() {
     let source = std::error::Error::source(&error).unwrap().to_string();
     assert!(source.contains("GRANT USAGE ON SCHEMA artel TO"), "{error:?}");
     sql(&format!("DROP ROLE {user}")).await;
+}
+
+/// POSTGRES-26: with the rights of the documentation, which those of the conformance suite have, there is nothing that the
+/// programs of a board may not do; who may read follows it, and changes nothing.
+#[tokio::test]
+async fn users_need_the_rights_of_the_documentation() {
+    let place = Place::through(as_writer().await, NewBoard::sample()).await;
+    let log = place.open().await.unwrap();
+    let mut scribe = Scribe::own(&log).await;
+    scribe.publish(&[Sample::new(1)]).await;
+    let url = format!("{}?board={}", as_reader().await, place.key);
+    let reader = artel_persistence::open(&url, OpenOptions::read_only()).await.unwrap();
+    assert_eq!(reader.head().await.unwrap().seq, scribe.seq);
+    assert_eq!(reader.read(Seq(1), usize::MAX).await.unwrap(), scribe.batches);
+    reader.close().await;
+    let error = artel_persistence::open(&url, OpenOptions::existing()).await.unwrap();
+    let error = error.own(claim(1, "reader")).await.unwrap_err();
+    let source = std::error::Error::source(&error).unwrap().to_string();
+    assert!(source.contains("permission denied"), "{error:?}");
+    log.disown(scribe.epoch).await.unwrap();
+    let share = log.share(&ProgramName::new("test").unwrap()).unwrap();
+    timeout(Duration::from_secs(30), share.turn()).await.unwrap();
+    log.close().await;
+    for url in [&place.url, &url] {
+        for finding in examine(url, &VirtualClock::default()).await.unwrap() {
+            assert!(finding.severity < Severity::Problem, "{finding:?}");
+        }
+    }
+    let to = Mark::Moved { to: "postgres://elsewhere".to_owned() };
+    for of in [Some(to), None] {
+        mark(&place.url, scribe.epoch, of.clone()).await.unwrap();
+        assert_eq!(marked(&place.url).await.unwrap(), of);
+    }
+    remove(&place.url).await.unwrap();
 }
 
 /// The server gives up what takes too long, on every connection of a log: those that own and append, that renew, and

@@ -202,3 +202,29 @@ async fn all_boards_are_renewed_at_once() {
         logs.remove(0).close().await;
     }
 }
+
+/// POSTGRES-22, OWN-6: who is not told that it owns the board now has it when it asks again, and does not wait for itself.
+#[tokio::test]
+async fn an_ownership_whose_answer_was_lost_is_had_at_once() {
+    let server = PostgresServer::start();
+    let proxy = Proxy::before(server.port());
+    let url = format!("{}?board=b&ownership=60s", PostgresServer::url_at(proxy.port()));
+    let log = artel_persistence::open(&url, create(NewBoard::sample())).await.unwrap();
+    proxy.cut_after(|bytes| bytes.windows(7).any(|window| window == b"unheard"));
+    let error = log.own(claim(1, "unheard")).await.unwrap_err();
+    assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
+    assert_eq!(proxy.cuts(), 1);
+    let owner = log.owner().await.unwrap().expect("it was owned");
+    assert_eq!(owner.program, "unheard");
+    let owned = log.own(claim(1, "unheard")).await.unwrap();
+    log.confirm(owned.epoch).unwrap();
+    log.close().await;
+
+    // Who closes the log before it was told has given the board up.
+    let log = artel_persistence::open(&url, create(NewBoard::sample())).await.unwrap();
+    proxy.cut_after(|bytes| bytes.windows(7).any(|window| window == b"unheard"));
+    log.own(claim(1, "unheard")).await.unwrap_err();
+    log.close().await;
+    let log = artel_persistence::open(&url, create(NewBoard::sample())).await.unwrap();
+    log.own(claim(2, "next")).await.unwrap();
+}

@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor};
+use tokio::sync::OnceCell;
 
 use artel_core::log::{Error, Log};
 use artel_persistence::{CreateBoard, OpenOptions};
@@ -15,6 +16,8 @@ pub(crate) static SERVER: LazyLock<PostgresServer> = LazyLock::new(PostgresServe
 /// A pool before it that gives each session a connection of its own.
 pub(crate) static POOL: LazyLock<PgBouncer> =
     LazyLock::new(|| PgBouncer::start(&SERVER, "session"));
+/// Where a user with no more rights than the documentation names finds the server.
+static WRITER: OnceCell<String> = OnceCell::const_new();
 static NAMES: AtomicU32 = AtomicU32::new(0);
 
 /// A name that nobody else has.
@@ -31,6 +34,28 @@ pub(crate) async fn connect() -> PgConnection {
 /// Runs statements as somebody from outside.
 pub(crate) async fn sql(text: &str) -> Vec<PgRow> {
     connect().await.fetch_all(AssertSqlSafe(text.to_owned())).await.unwrap()
+}
+
+/// The server as a user sees it who has some rights to the tables of the schema, and no others.
+async fn as_user(user: &str, rights: &str) -> String {
+    // There is a schema.
+    Place::new(NewBoard::sample()).await;
+    sql(&format!(
+        "CREATE ROLE {user} LOGIN; GRANT USAGE ON SCHEMA artel TO {user}; \
+         GRANT {rights} ON ALL TABLES IN SCHEMA artel TO {user};"
+    ))
+    .await;
+    SERVER.url().replace("postgres@", &format!("{user}@"))
+}
+
+/// The server as a user sees it who has no more rights than the documentation names for a board's programs.
+pub(crate) async fn as_writer() -> &'static str {
+    WRITER.get_or_init(|| as_user("writer", "SELECT, INSERT, UPDATE, DELETE")).await
+}
+
+/// The server as a user sees it who may read.
+pub(crate) async fn as_reader() -> String {
+    as_user(&new_name(), "SELECT").await
 }
 
 /// How to make a board.

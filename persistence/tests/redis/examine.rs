@@ -199,7 +199,7 @@ async fn a_replica_is_told() {
     let of_primary = examine(&url).await;
     let fail_over = &found(&of_primary, Code::FailOver).found;
     assert!(fail_over.starts_with("1 replicas, and 1 have what is acknowledged"), "{fail_over}");
-    let findings = examine(&format!("{url}&replicas=2")).await;
+    let findings = examine(&url.replace("replicas=1", "replicas=2")).await;
     let fail_over = found(&findings, Code::FailOver);
     assert_eq!(fail_over.severity, Severity::Problem, "{fail_over:?}");
     assert!(fail_over.found.starts_with("1 replicas are in step, and 2 have to"), "{fail_over:?}");

@@ -16,6 +16,8 @@ mod own;
 #[cfg(test)]
 mod place;
 #[cfg(test)]
+mod remove;
+#[cfg(test)]
 mod share;
 
 use artel_core::log::{Description, Durability};

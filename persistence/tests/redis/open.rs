@@ -9,9 +9,10 @@ use tokio::net::TcpListener;
 use tokio::time::timeout;
 
 use artel_core::finding::{Code, Severity};
+use artel_core::ids::{Epoch, Seq};
 use artel_core::log::{Durability, Error};
 use artel_core::names::ProgramName;
-use artel_persistence::{Mark, OpenOptions, examine, mark, marked, move_aside, remove};
+use artel_persistence::{Mark, OpenOptions, boards, examine, mark, marked, move_aside, remove};
 use artel_testkit::VirtualClock;
 use artel_testkit::conformance::factory::claim;
 use artel_testkit::conformance::{LogPlace, NewBoard, Sample, Scribe};
@@ -214,6 +215,44 @@ async fn use_all(url: &str) {
         assert_eq!(marked(url).await.unwrap(), of);
     }
     remove(url).await.unwrap();
+}
+
+/// All boards under a prefix are listed, on a cluster those of every node, however many other keys there are.
+#[tokio::test]
+async fn boards_are_listed() {
+    let cluster = RedisCluster::start();
+    for place in [SERVER.url(), cluster.url()] {
+        let prefix = new_name();
+        let others = if place == SERVER.url() { "other" } else { "{other}" };
+        let mut set = cmd("MSET");
+        for number in 0..3_000 {
+            set.arg(format!("{others}:{number}")).arg("nothing");
+        }
+        let url = |board: &str| format!("{place}?prefix={prefix}&board={board}");
+        assert_eq!(boards(&url("any")).await.unwrap(), []);
+        let mut logs = Vec::new();
+        for board in ["d", "b", "a", "c"] {
+            let log = artel_persistence::open(&url(board), create(NewBoard::sample())).await;
+            logs.push(log.unwrap());
+        }
+        let mut scribe = Scribe::own(&logs[1]).await;
+        scribe.publish(&[Sample::new(1)]).await;
+        let to = Mark::Moved { to: "redis://elsewhere".to_owned() };
+        mark(&url("c"), Epoch(0), Some(to.clone())).await.unwrap();
+        let client = redis::cluster::ClusterClient::new([cluster.url()]).unwrap();
+        if place == SERVER.url() {
+            set.exec_async(&mut connect(&place).await).await.unwrap();
+        } else {
+            set.exec_async(&mut client.get_async_connection().await.unwrap()).await.unwrap();
+        }
+        let found = boards(&url("any")).await.unwrap();
+        let names: Vec<_> = found.iter().map(|board| &*board.board).collect();
+        assert_eq!(names, ["a", "b", "c", "d"]);
+        assert_eq!((found[1].seq, found[0].seq), (scribe.seq, Seq(0)));
+        let owners = found.iter().map(|board| board.owner.as_ref().map(|owner| &*owner.program));
+        assert!(owners.eq([None, Some("suite"), None, None]), "{found:?}");
+        assert_eq!(found[2].mark, Some(to));
+    }
 }
 
 /// REDIS-11: with the rights of the documentation, which those of the conformance suite have, there is nothing that

@@ -1,10 +1,11 @@
 //! Owning boards on a server: for a time, renewed together, and what comes twice or after a server went back.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use redis::aio::MultiplexedConnection;
 use redis::cmd;
+use tokio::net::TcpListener;
 use tokio::time::timeout;
 
 use artel_core::log::Error;
@@ -229,4 +230,68 @@ async fn an_ownership_is_counted_from_before_it_was_asked_for() {
     }
     assert!(matches!(log.confirm(again.epoch).unwrap_err(), Error::NotOwned { .. }));
     proxy.heal();
+}
+
+/// REDIS-12: a connection is tried five times, with pauses that grow from 50 ms; a lost one comes back by itself, at
+/// the next call.
+#[tokio::test]
+async fn a_connection_is_tried_again_with_growing_pauses() {
+    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("redis://{}?board=b", nobody.local_addr().unwrap());
+    let mut tries = Vec::new();
+    let open = artel_persistence::open(&url, OpenOptions::existing());
+    let mut open = std::pin::pin!(open);
+    let error = loop {
+        tokio::select! {
+            opened = &mut open => break opened.err().unwrap(),
+            // It ends at once.
+            _ = nobody.accept() => tries.push(Instant::now()),
+        }
+    };
+    assert_eq!(error.code(), "log-unavailable", "{error:?}");
+    let pauses: Vec<_> = tries.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert_eq!(pauses.len(), 4, "{pauses:?}");
+    for (pause, least) in pauses.iter().zip([50, 100, 200, 400]) {
+        assert!(*pause >= Duration::from_millis(least), "{pauses:?}");
+    }
+
+    let server = RedisServer::start();
+    let proxy = Proxy::before(server.port());
+    let url = format!("{}?board=b", RedisServer::url_at(proxy.port()));
+    let log = artel_persistence::open(&url, create(NewBoard::sample())).await.unwrap();
+    let head = log.head().await.unwrap();
+    proxy.refuse(true);
+    proxy.drop_all();
+    assert_eq!(log.head().await.unwrap_err().code(), "log-unavailable");
+    proxy.refuse(false);
+    assert_eq!(log.head().await.unwrap(), head);
+}
+
+/// REDIS-4, OWN-6: who is not told that it owns the board now has it when it asks again, and does not wait for itself.
+#[tokio::test]
+async fn an_ownership_whose_answer_was_lost_is_had_at_once() {
+    let server = RedisServer::start();
+    let proxy = Proxy::before(server.port());
+    let url = format!("{}?board=b&ownership=60s", RedisServer::url_at(proxy.port()));
+    let log = artel_persistence::open(&url, create(NewBoard::sample())).await.unwrap();
+    // From then on the server knows the script.
+    let first = log.own(claim(1, "first")).await.unwrap();
+    log.disown(first.epoch).await.unwrap();
+    proxy.cut_after(|bytes| bytes.windows(7).any(|window| window == b"unheard"));
+    let error = log.own(claim(1, "unheard")).await.unwrap_err();
+    assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
+    assert_eq!(proxy.cuts(), 1);
+    let owner = log.owner().await.unwrap().expect("it was owned");
+    assert_eq!(owner.program, "unheard");
+    let owned = log.own(claim(1, "unheard")).await.unwrap();
+    log.confirm(owned.epoch).unwrap();
+    log.close().await;
+
+    // Who closes the log before it was told has given the board up.
+    let log = artel_persistence::open(&url, create(NewBoard::sample())).await.unwrap();
+    proxy.cut_after(|bytes| bytes.windows(7).any(|window| window == b"unheard"));
+    log.own(claim(1, "unheard")).await.unwrap_err();
+    log.close().await;
+    let log = artel_persistence::open(&url, create(NewBoard::sample())).await.unwrap();
+    log.own(claim(2, "next")).await.unwrap();
 }

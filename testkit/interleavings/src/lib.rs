@@ -25,6 +25,8 @@ pub mod sync {
     pub use shuttle::sync::*;
 }
 
+#[path = "../../../persistence/src/boards.rs"]
+mod boards;
 #[path = "../../../persistence/src/check.rs"]
 mod check;
 #[path = "../../../persistence/src/mark.rs"]

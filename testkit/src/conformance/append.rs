@@ -5,7 +5,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use artel_core::ids::{Epoch, Incarnation, Seq, Shard};
-use artel_core::log::{Append, Error, LookUp};
+use artel_core::log::{ActivationQuery, Append, Error, LookUp};
 use artel_core::record::{Batch, Place, genesis};
 use artel_core::time::Timestamp;
 
@@ -280,6 +280,34 @@ pub async fn the_largest_command_is_stored<F: LogFactory>(factory: &F) {
         let found = log.artifact(artifact_id(number)).await.unwrap().expect("it was published");
         assert!(found.payload.as_ref() == Some(&sample.payload), "payload {number} differs");
     }
+}
+
+/// LOG-15: one append of more commands than any batch has, all of which finish work on one artifact, is stored like
+/// any other.
+pub async fn a_batch_of_many_commands_is_stored<F: LogFactory>(factory: &F) {
+    const COMMANDS: u32 = 5_000;
+    let (_place, log) = fresh(factory).await;
+    let mut scribe = Scribe::own(&log).await;
+    let first = scribe.publish(&[Sample::new(0)]).await;
+    let tree = correlation(0);
+    let mut sketch = scribe.sketch();
+    let mut activations = Vec::new();
+    for number in 1..=COMMANDS {
+        sketch.artifact(&Sample::new(number));
+        let activation = sketch.activation(&first, tree);
+        sketch.close(&closed(activation, &first, tree));
+        activations.push(activation);
+    }
+    scribe.append(sketch).await;
+    assert_eq!(log.head().await.unwrap().hash, scribe.hash);
+    let ids: Vec<_> = (0..=COMMANDS).map(artifact_id).collect();
+    let look_up = LookUp { ids, ..LookUp::default() };
+    assert_eq!(log.look_up(&look_up).await.unwrap().ids.len(), look_up.ids.len());
+    let input = Some(first[0]);
+    let query = ActivationQuery { input, limit: COMMANDS, ..ActivationQuery::default() };
+    let page = log.closed_activations(&query).await.unwrap();
+    let found: Vec<_> = page.items.iter().map(|closed| closed.activation).collect();
+    assert!(found == activations, "{} were found", found.len());
 }
 
 /// LOG-16: of two appends at the same place of the log, exactly one succeeds.

@@ -23,6 +23,7 @@ macro_rules! log_conformance {
                     an_acknowledged_append_is_there_when_the_log_is_opened_again,
                     a_batch_is_stored_as_it_is,
                     the_largest_command_is_stored,
+                    a_batch_of_many_commands_is_stored,
                     of_two_appends_at_the_same_place_one_succeeds;
                 fencing:
                     an_append_under_an_earlier_epoch_is_fenced_off,

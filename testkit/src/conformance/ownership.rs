@@ -26,7 +26,8 @@ pub async fn a_second_owner_is_refused_by_name<F: LogFactory>(factory: &F) {
     let first = log.own(claim(1, "first")).await.unwrap();
     let error = other.own(claim(2, "second")).await.unwrap_err();
     assert!(matches!(&error, Error::Owned { owner: named, .. } if *named == owner("first")));
-    assert!(error.to_string().contains(&format!("owned by `first` (process {})", process::id())));
+    let told = format!("owned by `first` (process {} at /run/first.sock)", process::id());
+    assert!(error.to_string().contains(&told), "{error}");
     assert_eq!((error.code(), error.retryable()), ("log-owned", true));
     // Another handle is another process, whatever it says; and a handle is one process.
     let error = other.own(claim(1, "first")).await.unwrap_err();

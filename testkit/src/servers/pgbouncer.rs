@@ -14,8 +14,18 @@ impl PgBouncer {
     /// When there is no PgBouncer on this machine, or it does not start.
     #[must_use]
     pub fn start(server: &PostgresServer, mode: &str) -> Self {
+        Self::with(server, mode, 100)
+    }
+
+    /// Starts one that has so many connections to the server at most.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    #[must_use]
+    pub fn with(server: &PostgresServer, mode: &str, connections: u32) -> Self {
         let (script, server) = (include_str!("pgbouncer.sh"), server.port().to_string());
-        Self(Supervised::start("PgBouncer", script, (1, &[&server, mode])))
+        let arguments = [&*server, mode, &connections.to_string()];
+        Self(Supervised::start("PgBouncer", script, (1, &arguments)))
     }
 
     /// The URL of the server's database, through the pool.

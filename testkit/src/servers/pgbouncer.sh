@@ -1,7 +1,7 @@
 # Starts PgBouncer on a port, before the PostgreSQL server on another, says `ready`, and stops it when
 # standard input ends.
 set -eu
-port=$1 server=$2 mode=$3
+port=$1 server=$2 mode=$3 connections=$4
 PATH=$PATH:/usr/sbin
 command -v pgbouncer >/dev/null || {
     echo "there is no PgBouncer: apt-get install pgbouncer (Debian)" >&2
@@ -28,7 +28,7 @@ unix_socket_dir =
 auth_type = any
 pool_mode = $mode
 max_client_conn = 500
-default_pool_size = 100
+default_pool_size = $connections
 logfile = $folder/log
 END
 sed -i 's/^\* = .*/& user=postgres/' "$folder/pgbouncer.ini"

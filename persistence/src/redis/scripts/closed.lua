@@ -31,8 +31,10 @@ if by == 'input' then
         end
     end
     table.sort(numbers, function(a, b) if up then return a < b else return a > b end end)
-    for _, number in ipairs(numbers) do
-        if look(string.format('%.0f', number)) then break end
+    for at, number in ipairs(numbers) do
+        local activation = string.format('%.0f', number)
+        if look(activation) then break end
+        if at == looks then return {head, found, activation} end
     end
     return {head, found, ''}
 end
