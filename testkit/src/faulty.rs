@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::sync::Notify;
 
 use artel_core::ids::{ActivationId, ArtifactId, CorrelationId, Epoch, Seq};
 use artel_core::log::{
@@ -27,6 +28,7 @@ pub struct FaultyLog {
     description: Description,
     witness: Option<Arc<dyn Witness>>,
     plan: Mutex<Plan>,
+    ends: Notify,
 }
 
 /// What a log was told, and what it saw.
@@ -86,7 +88,8 @@ impl FaultyLog {
     #[must_use]
     pub fn new(inner: Arc<dyn Log>) -> Self {
         let description = inner.describe();
-        Self { inner: Mutex::new(Some(inner)), description, witness: None, plan: Mutex::default() }
+        let (inner, plan, ends) = (Mutex::new(Some(inner)), Mutex::default(), Notify::new());
+        Self { inner, description, witness: None, plan, ends }
     }
 
     /// Somebody sees what reaches the log from here on.
@@ -155,9 +158,10 @@ impl FaultyLog {
         self.plan().read_from
     }
 
-    /// The time of its ownership is over, until it is owned again.
+    /// The time of its ownership is over, until it is owned again: an append that has begun by then goes on.
     pub fn end_ownership(&self) {
         self.plan().over = true;
+        self.ends.notify_waiters();
     }
 
     /// Whether the time of its ownership is over.
@@ -326,9 +330,14 @@ impl Log for FaultyLog {
     }
 
     async fn keep(&self) {
-        // Not the inner one's: it would be held for as long, and would outlive the death of its process. An
-        // ownership that has to be renewed ends when its time is over.
-        std::future::pending().await
+        // Not the inner one's: it would be held for as long, and would outlive the death of its process.
+        loop {
+            let ends = self.ends.notified();
+            if self.is_over() {
+                return;
+            }
+            ends.await;
+        }
     }
 
     async fn owner(&self) -> Result<Option<Owner>, Error> {
@@ -349,7 +358,14 @@ impl Log for FaultyLog {
     }
 
     async fn append(&self, append: Append) -> Result<(), Error> {
-        let delay = self.plan().delay;
+        let (delay, over) = {
+            let plan = self.plan();
+            (plan.delay, plan.over)
+        };
+        if over {
+            let (place, epoch) = ("a faulty log".to_owned(), append.batch.header.epoch);
+            return Err(Error::NotOwned { place, epoch });
+        }
         if delay > Duration::ZERO {
             tokio::time::sleep(delay).await;
         }

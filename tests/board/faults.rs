@@ -1,10 +1,11 @@
 //! A log that fails: nothing is lost, nothing is there twice, and every caller gets an answer.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use futures_util::future::join_all;
 
-use artel::{Context, Error, Publication, Query, Reader, Status};
+use artel::{Context, Error, Health, Publication, Query, Reader, Status};
 use artel_testkit::{Fault, check};
 
 use super::set_up::{Order, Part, SECOND, end, memory, order};
@@ -117,6 +118,34 @@ async fn nobody_looks_past_the_end_of_an_ownership() {
     let (first, (second, seen), ()) = tokio::join!(running.publish(order(1)), look, end_ownership);
     assert!(first.unwrap().seq < second);
     assert!(seen > second, "it was owned again");
+    end(running).await;
+}
+
+/// OWN-5, I3: an owner whose time was over before it heard of its append begins nothing that it leased there: another
+/// process may have that by then. When this one owns the board again, the work begins.
+#[tokio::test(start_paused = true)]
+async fn no_work_begins_past_the_end_of_an_ownership() {
+    let (board, log) = memory().await;
+    let begun = Arc::new(AtomicU32::new(0));
+    let counts = begun.clone();
+    board.agent("work").on::<Order>().run(move |_: Context, _: Arc<Order>| {
+        counts.fetch_add(1, Ordering::SeqCst);
+        async { Ok::<(), Error>(()) }
+    });
+    let running = board.start().await.unwrap();
+    log.delay(SECOND);
+    let end_ownership = async {
+        tokio::time::sleep(SECOND / 2).await;
+        log.end_ownership();
+        log.away(20);
+    };
+    let (receipt, ()) = tokio::join!(running.publish(order(1)), end_ownership);
+    let correlation = receipt.unwrap().correlation;
+    running.health_when(|health| *health != Health::Available).await;
+    assert!(log.is_over() && begun.load(Ordering::SeqCst) == 0);
+    running.health_when(|health| *health == Health::Available).await;
+    assert_eq!(running.settled(correlation).await.unwrap(), Status::Done);
+    assert_eq!(begun.load(Ordering::SeqCst), 1);
     end(running).await;
 }
 

@@ -43,14 +43,14 @@ async fn a_board_passes_from_one_to_the_next() {
     let (second, third) = (board(&store, 2).await.0, board(&store, 3).await.0);
     let mut waiting = vec![Box::pin(second.stand_by()), Box::pin(third.stand_by())];
     let both = futures_util::future::select_all(waiting.iter_mut());
-    let early = tokio::time::timeout(Duration::from_hours(1), both).await;
+    let early = timeout(Duration::from_hours(1), both).await;
     assert!(early.is_err(), "the owner lives");
     dies.crash();
     drop(first);
     let (next, _, mut waiting) = futures_util::future::select_all(waiting).await;
     let next = next.unwrap();
     next.publish(order(2)).await.unwrap();
-    assert!(tokio::time::timeout(SECOND * 60, &mut waiting[0]).await.is_err());
+    assert!(timeout(SECOND * 60, &mut waiting[0]).await.is_err());
     assert!(next.shutdown().await.complete);
     let last = waiting.pop().unwrap().await.unwrap();
     last.publish(order(3)).await.unwrap();

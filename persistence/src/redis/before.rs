@@ -9,9 +9,8 @@ use artel_core::log::{Append, Error};
 
 use super::format::{Answers, text};
 use super::handle::RedisLog;
-use super::rows::worked_on;
+use super::rows::Finished;
 use crate::check::{Checked, Flaw};
-use crate::rows::{closed_last, reopened};
 
 /// What an append asks before it changes anything.
 pub(super) struct Question {
@@ -37,11 +36,12 @@ pub(super) enum Found {
 }
 
 impl Question {
-    pub(super) fn of(Append { rows, .. }: &Append) -> Self {
+    pub(super) fn of(Append { rows, .. }: &Append, finished: &Finished<'_>) -> Self {
+        let activations = finished.closed.keys().chain(&finished.reopened);
         Self {
             ids: rows.artifacts.iter().map(|row| *row.envelope().id.as_bytes()).collect(),
-            activations: closed_last(rows).into_keys().chain(reopened(rows)).collect(),
-            inputs: worked_on(rows).into_keys().collect(),
+            activations: activations.copied().collect(),
+            inputs: finished.worked_on.keys().copied().collect(),
         }
     }
 

@@ -19,7 +19,7 @@ use super::before::{Before, Found, Question};
 use super::connect::{ANSWER_TIMEOUT, CONNECT_TIMEOUT, client, not_connected, wait};
 use super::error::{Said, appending, reading};
 use super::handle::RedisLog;
-use super::rows::{brought, finished};
+use super::rows::{Finished, brought, finished};
 use super::scripts::{APPEND, Arguments};
 use super::target::Target;
 use crate::check::Checked;
@@ -114,7 +114,8 @@ impl Ended {
 
 async fn transact(log: &RedisLog, checked: &Checked, watched: Watched) -> Result<bool, Ended> {
     let (keys, append) = (&*log.keys, &checked.append);
-    let question = Question::of(append);
+    let work = Finished::of(&append.rows);
+    let question = Question::of(append, &work);
     let mut begin = pipe();
     begin.cmd("WATCH").arg(log.key("head"));
     question.ask(log, &mut begin);
@@ -127,7 +128,7 @@ async fn transact(log: &RedisLog, checked: &Checked, watched: Watched) -> Result
         let mut asked = pin!(begin.query_async::<Vec<Value>>(&mut connection));
         // It is on its way while the rest is worked out, as if nothing were there: hardly ever is anything.
         let answered = (&mut asked).now_or_never();
-        let guess = finished(keys, &append.rows, &Before::default());
+        let guess = finished(keys, &work, &Before::default());
         let answers = match answered {
             Some(answers) => answers,
             None => asked.await,
@@ -138,7 +139,7 @@ async fn transact(log: &RedisLog, checked: &Checked, watched: Watched) -> Result
     let looked = answers.into_iter().skip(1).take(question.len());
     let rest = match question.found(log, checked, looked).map_err(Ended::Refused)? {
         Found::Open(before) if before.is_empty() => guess,
-        Found::Open(before) => finished(keys, &append.rows, &before),
+        Found::Open(before) => finished(keys, &work, &before),
         Found::Done => {
             replicated(log, "append to").await.map_err(Ended::Refused)?;
             return Ok(true);
@@ -173,7 +174,8 @@ fn ending(place: &str, error: RedisError) -> Error {
 pub(super) async fn by_script(log: &RedisLog, checked: &Checked) -> Result<bool, Error> {
     let append = &checked.append;
     let header = &append.batch.header;
-    let question = Question::of(append);
+    let work = Finished::of(&append.rows);
+    let question = Question::of(append, &work);
     let mut look = pipe();
     question.ask(log, &mut look);
     let looked = log.writer.send_all(&look).await;
@@ -190,7 +192,7 @@ pub(super) async fn by_script(log: &RedisLog, checked: &Checked) -> Result<bool,
     arguments.number(header.first.get().saturating_sub(1));
     arguments.push(header.previous.0);
     let changes = brought(&log.keys, append).into_iter();
-    for change in changes.chain(finished(&log.keys, &append.rows, &before)) {
+    for change in changes.chain(finished(&log.keys, &work, &before)) {
         arguments.number(change.args_iter().len());
         arguments.extend(words(&change));
     }

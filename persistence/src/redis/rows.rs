@@ -28,10 +28,33 @@ pub(super) fn brought(keys: &str, append: &Append) -> Vec<Cmd> {
 }
 
 /// The work that it finishes, of which it is known what was there before.
-pub(super) fn finished(keys: &str, rows: &Rows, before: &Before) -> Vec<Cmd> {
+pub(super) fn finished(keys: &str, finished: &Finished<'_>, before: &Before) -> Vec<Cmd> {
     let mut changes = Changes::new(keys);
-    changes.closed(rows, before);
+    changes.closed(finished, before);
     changes.all
+}
+
+/// The work that an append finishes: it is asked for, and then changed.
+pub(super) struct Finished<'a> {
+    /// How each activation is closed last.
+    pub(super) closed: BTreeMap<ActivationId, &'a ClosedActivation>,
+    /// What is open again.
+    pub(super) reopened: Vec<ActivationId>,
+    /// The activations that worked on each artifact.
+    pub(super) worked_on: BTreeMap<Seq, SmallVec<[Seq; 1]>>,
+}
+
+impl<'a> Finished<'a> {
+    pub(super) fn of(rows: &'a Rows) -> Self {
+        let closed = closed_last(rows);
+        let mut worked_on: BTreeMap<Seq, SmallVec<[Seq; 1]>> = BTreeMap::new();
+        for row in closed.values() {
+            for input in &row.inputs {
+                worked_on.entry(*input).or_default().push(row.activation.0);
+            }
+        }
+        Self { closed, reopened: rows::reopened(rows), worked_on }
+    }
 }
 
 /// What an append does, in order.
@@ -163,10 +186,10 @@ impl<'a> Changes<'a> {
         self.grouped("correlation", all().map(|row| (row.envelope().correlation, row.seq)));
     }
 
-    fn closed(&mut self, rows: &Rows, before: &Before) {
-        let closed = closed_last(rows);
+    fn closed(&mut self, finished: &Finished<'_>, before: &Before) {
+        let Finished { closed, reopened, worked_on } = finished;
         // What is closed anew, or reopened, is taken out as it was closed before. Hardly ever is anything.
-        for activation in closed.keys().copied().chain(rows::reopened(rows)) {
+        for activation in closed.keys().chain(reopened).copied() {
             if let Some(row) = before.closed(activation) {
                 self.forget(activation, closed_of(row));
             }
@@ -184,10 +207,10 @@ impl<'a> Changes<'a> {
         let dead = all().filter(|row| matches!(row.outcome, Outcome::Dead(_)));
         self.grouped("dead", dead.map(place));
         // The activations that worked on an artifact, eight bytes each, behind those of earlier batches.
-        self.add(("HSET", "worked_on"), closed.len() * 16, worked_on(rows), |to, (input, by)| {
-            to.seq(input);
+        self.add(("HSET", "worked_on"), closed.len() * 16, worked_on, |to, (input, by)| {
+            to.seq(*input);
             to.put(|bytes| {
-                bytes.extend_from_slice(before.worked_on(input));
+                bytes.extend_from_slice(before.worked_on(*input));
                 bytes.extend(by.iter().flat_map(|seq| packed(seq.get())));
             });
         });
@@ -222,17 +245,6 @@ impl<'a> Changes<'a> {
 fn twice(to: &mut Arguments<'_>, seq: Seq) {
     to.seq(seq);
     to.seq(seq);
-}
-
-/// The artifacts that a batch's finished work was on, and which work that was.
-pub(super) fn worked_on(rows: &Rows) -> BTreeMap<Seq, SmallVec<[Seq; 1]>> {
-    let mut worked_on: BTreeMap<Seq, SmallVec<[Seq; 1]>> = BTreeMap::new();
-    for row in closed_last(rows).values() {
-        for input in &row.inputs {
-            worked_on.entry(*input).or_default().push(row.activation.0);
-        }
-    }
-    worked_on
 }
 
 /// What the members of the stretches of a type or an agent begin with.
