@@ -22,12 +22,19 @@ mod postgres {
 
 #[cfg(test)]
 mod redis {
-    use artel_testkit::servers::RedisServer;
+    use artel_testkit::servers::{RedisCluster, RedisServer};
 
     /// JSON-3, JSON-7: what is accepted comes back byte for byte, what is refused leaves nothing.
     #[tokio::test]
     async fn holds_what_all_hold() {
         let server = RedisServer::start();
         super::vectors::hold(&server.url()).await;
+    }
+
+    /// JSON-3, JSON-7: the same in a cluster, where a script writes it.
+    #[tokio::test]
+    async fn a_cluster_holds_what_all_hold() {
+        let cluster = RedisCluster::start();
+        super::vectors::hold(&cluster.url()).await;
     }
 }

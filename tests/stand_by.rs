@@ -275,11 +275,17 @@ async fn is_stopped_for_too_long(server: &Server) {
     stale.signal("CONT").await;
     let said = stale.says("stopped").await;
     for line in said.iter().filter(|line| line.starts_with("wrote")) {
-        assert!(seq(line) <= from, "it said `{line}`, the board is another's from {from}: {said:#?}");
+        assert!(
+            seq(line) <= from,
+            "it said `{line}`, the board is another's from {from}: {said:#?}"
+        );
     }
     // What it knows is as old as before, so that only the time tells whether it should have been read.
     for line in said.iter().filter(|line| line.starts_with("read")) {
-        assert!(at(line) < since, "it said `{line}`, the board is another's since {since}: {said:#?}");
+        assert!(
+            at(line) < since,
+            "it said `{line}`, the board is another's since {since}: {said:#?}"
+        );
     }
     let refused = |what: &str| said.iter().any(|line| line.starts_with(what));
     assert!(refused("refused to write") && refused("refused to read"), "{said:#?}");

@@ -397,7 +397,9 @@ fn log_hint(error: &log::Error) -> Option<String> {
             "`artel board move FROM TO` with both places goes on where it stopped, and `artel board rm` \
              removes what has arrived"
         }
-        log::Error::Unfit { .. } => "`artel doctor` holds all settings against what the URL asks for",
+        log::Error::Unfit { .. } => {
+            "`artel doctor` holds all settings against what the URL asks for"
+        }
         log::Error::Newer { .. } => {
             "read it with the release of artel that wrote it, or a later one"
         }

@@ -3,8 +3,8 @@
 use artel::TypeDescriptor;
 
 use super::{
-    activation, adopt, alerts, artifact, bench, board, boards, correlation, dlq, doctor, event, moving,
-    operate, remove, settle, turn, types, verify,
+    activation, adopt, alerts, artifact, bench, board, boards, correlation, dlq, doctor, event,
+    moving, operate, remove, settle, turn, types, verify,
 };
 use crate::args::{
     ActivationVerb, AgentVerb, ArtifactVerb, BoardVerb, BreakerVerb, CorrelationVerb, DlqVerb,

@@ -46,7 +46,10 @@ async fn what_is_lost(config: &Config) -> Result<String, Error> {
         Err(error) => return Err(error.into()),
     };
     if let Some(owner) = reader.owner().await? {
-        return Err(Error::Remove(log::Error::Owned { place: artel::without_secrets(&config.board), owner }));
+        return Err(Error::Remove(log::Error::Owned {
+            place: artel::without_secrets(&config.board),
+            owner,
+        }));
     }
     let name = reader.head().await?.board;
     let (artifacts, seq) = (reader.state().artifacts(), reader.state().seq().get());

@@ -24,8 +24,8 @@ pub(crate) use artifact::{
 };
 pub(crate) use bench::{Bench, Latency};
 pub(crate) use board::{
-    Adopted, Agent, Board, BoardHash, BoardThere, Boards, Dependency, Failing, Moved, OpenCorrelation,
-    Owner, Removed, Type, Verified,
+    Adopted, Agent, Board, BoardHash, BoardThere, Boards, Dependency, Failing, Moved,
+    OpenCorrelation, Owner, Removed, Type, Verified,
 };
 pub(crate) use correlation::{Correlation, CorrelationLimit};
 pub(crate) use doctor::{Examined, Finding};

@@ -1,4 +1,4 @@
-//! The boards of a schema.
+//! The boards of a schema, listed for whoever asks what there is; nobody is disturbed.
 
 use sqlx::{Connection, Executor};
 

@@ -184,7 +184,9 @@ mod tests {
         assert_eq!((target.ownership, target.promise), (Duration::from_secs(10), Promise::Host));
         assert_eq!((target.connections, &*target.schema), (10, "artel"));
         assert!(!format!("{target:?}").contains("secret"));
-        assert!(Target::parse("postgres://me@host:port/db").unwrap_err().contains("write for example"));
+        assert!(
+            Target::parse("postgres://me@host:port/db").unwrap_err().contains("write for example")
+        );
         let target = Target::parse(
             "postgres://me@host/db?board=orders&schema=shop&ownership=1500ms&durability=process\
              &connections=3&sslmode=require",

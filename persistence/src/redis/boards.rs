@@ -1,4 +1,4 @@
-//! The boards under a prefix.
+//! The boards under a prefix, listed for whoever asks what there is; nobody is disturbed.
 
 use redis::{Value, cmd};
 

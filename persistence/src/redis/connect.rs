@@ -96,7 +96,8 @@ impl Link {
     }
 
     async fn ask_at(self, node: &str, command: &Cmd) -> Result<Value, RedisError> {
-        let address = node.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
+        let address =
+            node.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
         let (Self::Cluster(mut cluster), Some((host, port))) = (self.clone(), address) else {
             return self.send(command).await;
         };

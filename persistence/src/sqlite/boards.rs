@@ -1,4 +1,4 @@
-//! The board of a file, as one of a list.
+//! The board of a file, as a list of one.
 
 use artel_core::log::{Error, Log};
 

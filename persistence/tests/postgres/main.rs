@@ -18,9 +18,9 @@ mod place;
 #[cfg(test)]
 mod plans;
 #[cfg(test)]
-mod secrets;
-#[cfg(test)]
 mod remove;
+#[cfg(test)]
+mod secrets;
 #[cfg(test)]
 mod share;
 
