@@ -365,6 +365,22 @@ fn is_server(place: &str) -> bool {
 }
 
 /// What to do about an error of the log.
+/// Whether a server knows whoever asks not, or does not allow them what they ask: by what it says itself.
+fn is_refusal(said: &(dyn StdError + 'static)) -> bool {
+    const CODES: [&str; 8] = [
+        "(42501)",
+        "(28P01)",
+        "(28000)",
+        "NOPERM",
+        "NOAUTH",
+        "WRONGPASS",
+        "NoPerm",
+        "can't run this command",
+    ];
+    let said = said.to_string();
+    CODES.iter().any(|code| said.contains(code))
+}
+
 fn log_hint(error: &log::Error) -> Option<String> {
     let hint = match error {
         log::Error::Owned { owner, .. } => {
@@ -375,7 +391,8 @@ fn log_hint(error: &log::Error) -> Option<String> {
             ));
         }
         log::Error::Missing { place } if is_server(place) => {
-            "name a board that is there, with `board=NAME` in the URL, or start its program, which makes it"
+            "name a board that is there, with `board=NAME` in the URL (`artel board ls` lists them), or start its \
+             program, which makes it"
         }
         log::Error::Missing { .. } | log::Error::Foreign { .. } => {
             "name the board with --board sqlite:PATH, or in ARTEL_BOARD"
@@ -405,6 +422,12 @@ fn log_hint(error: &log::Error) -> Option<String> {
         }
         log::Error::Damaged { .. } | log::Error::Batch { .. } => {
             "`artel board verify` says what else is wrong"
+        }
+        log::Error::Unavailable { place, source, .. }
+            if is_server(place) && is_refusal(&**source) =>
+        {
+            "the server answers, and refuses this user: docs/specs/ lists the rights that are needed, and where \
+             a password comes from"
         }
         log::Error::Unavailable { place, .. } if is_server(place) => {
             "see whether the server runs and is to be reached under this name and port, and whether user and \

@@ -119,6 +119,12 @@ impl OpenOptions {
         Self { mode: Mode::Existing, moving: Moving::Away }
     }
 
+    /// Opens a log to which a board is on its way, to remove what has arrived.
+    #[cfg(feature = "redis")]
+    pub(crate) const fn resuming(from: String) -> Self {
+        Self { mode: Mode::Existing, moving: Moving::Here { from } }
+    }
+
     /// Opens a log to let its board go on without what it has lost, also when it was marked as
     /// [`Mark::Regressed`].
     #[must_use]

@@ -64,6 +64,17 @@ pub(crate) fn promise_of(value: &str) -> Result<Promise, String> {
     }
 }
 
+/// A parameter of a URL that there is not: its name, or what is wrong where that can be no name. A `?` in a
+/// password begins the parameters, and nothing of that is to be shown.
+pub(crate) fn no_parameter(name: &str, there_are: &str) -> String {
+    if !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-') {
+        return format!("it has the parameter `{name}`; there are {there_are}");
+    }
+    format!(
+        "it has a parameter whose name is none (a `?` in a password is written `%3F`); there are {there_are}"
+    )
+}
+
 /// A token or a name that nobody else has.
 #[expect(
     clippy::disallowed_methods,

@@ -113,7 +113,11 @@ fn file(rest: &str) -> Result<File, String> {
 /// The URL of a log as it may be shown: with user name and password struck out, wherever they stand.
 #[must_use]
 pub fn without_secrets(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let Some((scheme, rest)) = url.split_once("://") else {
+        // What lacks its slashes may have a password all the same.
+        let secret = url.rfind('@').filter(|_| !url.starts_with("sqlite:"));
+        return secret.map_or_else(|| url.to_owned(), |at| format!("…{}", &url[at..]));
+    };
     if scheme == "sqlite" {
         return url.to_owned();
     }
@@ -162,6 +166,10 @@ mod tests {
         ] {
             let shown = without_secrets(url);
             assert!(!shown.contains("secret") && shown.contains("host/"), "{shown}");
+        }
+        for url in ["postgres:/me:secret@host/db", "me:secret@host/db", "redis:me:secret@host/"] {
+            let shown = parse(url).unwrap_err().to_string();
+            assert!(!shown.contains("secret") && shown.contains("…@host/"), "{shown}");
         }
         assert_eq!(
             without_secrets("sqlite:///a@b?synchronous=full"),

@@ -43,11 +43,11 @@ struct Places<'a> {
 
 impl Places<'_> {
     fn source(&self, source: Error) -> MoveError {
-        MoveError::Source { place: without_secrets(self.from), source }
+        MoveError::Source { place: shown(self.from), source }
     }
 
     fn target(&self, source: Error) -> MoveError {
-        MoveError::Target { place: without_secrets(self.to), source }
+        MoveError::Target { place: shown(self.to), source }
     }
 }
 
@@ -76,15 +76,17 @@ pub async fn move_board(
         source.close().await;
         return Ok(done);
     }
-    let board = CreateBoard { board: head.board, incarnation: head.incarnation, dev: head.dev };
-    let options = OpenOptions::arriving(board, without_secrets(from));
-    let target = artel_persistence::open(to, options).await;
-    let target = target.map_err(|error| places.target(error))?;
-    if identity(&places, &target).await? != head.incarnation {
-        return Err(MoveError::Another { place: without_secrets(to) });
-    }
+    // Where somebody owns it, nothing is begun.
     let mut source = Owned::take(source, MOVER).await.map_err(|error| places.source(error))?;
-    let mut target = Owned::take(target, MOVER).await.map_err(|error| places.target(error))?;
+    let board = CreateBoard { board: head.board, incarnation: head.incarnation, dev: head.dev };
+    let options = OpenOptions::arriving(board, shown(from));
+    let mut target = match begin(&places, options, head.incarnation).await {
+        Ok(target) => target,
+        Err(error) => {
+            source.close().await;
+            return Err(error);
+        }
+    };
     let logs = (source.log.clone(), target.log.clone());
     let moved = tokio::select! {
         moved = carry(&places, &mut source, &mut target, &mut progress) => moved,
@@ -94,6 +96,28 @@ pub async fn move_board(
     source.close().await;
     target.close().await;
     moved
+}
+
+/// The place where the board arrives, owned.
+async fn begin(
+    places: &Places<'_>,
+    options: OpenOptions,
+    incarnation: Incarnation,
+) -> Result<Owned, MoveError> {
+    let target = artel_persistence::open(places.to, options).await;
+    let target = target.map_err(|error| places.target(error))?;
+    if identity(places, &target).await? != incarnation {
+        return Err(MoveError::Another { place: shown(places.to) });
+    }
+    Owned::take(target, MOVER).await.map_err(|error| places.target(error))
+}
+
+/// A place as it is told and marked: the path of a file as a whole, so that it means the same elsewhere.
+fn shown(url: &str) -> String {
+    let Some(path) = url.strip_prefix("sqlite:") else { return without_secrets(url) };
+    let (path, parameters) = path.split_at(path.find('?').unwrap_or(path.len()));
+    let whole = std::path::absolute(path.strip_prefix("//").unwrap_or(path));
+    whole.map_or_else(|_| url.to_owned(), |path| format!("sqlite:{}{parameters}", path.display()))
 }
 
 async fn identity(places: &Places<'_>, target: &Arc<dyn Log>) -> Result<Incarnation, MoveError> {
@@ -107,7 +131,7 @@ async fn look(
     source: &Arc<dyn Log>,
     head: &Head,
 ) -> Result<Option<Moved>, MoveError> {
-    let (place, to) = (without_secrets(places.from), without_secrets(places.to));
+    let (place, to) = (shown(places.from), shown(places.to));
     let left = artel_persistence::marked(places.from).await;
     let left = left.map_err(|error| places.source(error))?;
     match (&left, artel_persistence::marked(places.to).await) {
@@ -152,8 +176,7 @@ async fn carry(
 ) -> Result<Moved, MoveError> {
     let (end, begin) = (source.head.seq, target.head.seq);
     let loaded = load(&*source.log, begin).await;
-    let loaded =
-        loaded.map_err(|source| MoveError::Fold { place: without_secrets(places.from), source })?;
+    let loaded = loaded.map_err(|source| MoveError::Fold { place: shown(places.from), source })?;
     if (loaded.state.seq(), loaded.hash) != (begin, target.head.hash) {
         let (sent, arrived) = (loaded.hash, target.head.hash);
         return Err(MoveError::Differs { what: "hash of a batch", sent, arrived });
@@ -198,7 +221,7 @@ async fn ahead(
     let mut part = Part::default();
     for batch in batches.map_err(|error| places.source(error))? {
         let taken = part.take(batch, state);
-        taken.map_err(|source| MoveError::Fold { place: without_secrets(places.from), source })?;
+        taken.map_err(|source| MoveError::Fold { place: shown(places.from), source })?;
         if part.is_full() {
             break;
         }
@@ -235,7 +258,7 @@ async fn compare(
 async fn finish(places: &Places<'_>, source: &Owned, target: &mut Owned) -> Result<(), MoveError> {
     // Epochs go on where they were, so that none is there twice.
     target.reach(source.head.epoch).await.map_err(|error| places.target(error))?;
-    let left = Mark::Moved { to: without_secrets(places.to) };
+    let left = Mark::Moved { to: shown(places.to) };
     let left = artel_persistence::mark(places.from, source.head.epoch, Some(left)).await;
     left.map_err(|error| places.source(error))?;
     let arrived = artel_persistence::mark(places.to, target.head.epoch, None).await;

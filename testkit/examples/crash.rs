@@ -111,7 +111,8 @@ async fn run(options: &Options) -> Result<Found, Error> {
     let kind = kind.unwrap_or(Kind::Postgres);
     let command = vec![here, LIVE.to_owned()];
     let pair = Pair { command, kind, dir: dir.clone(), kills, seed };
-    let report = pair.run(|killed| eprintln!("{killed} of {kills} kills")).await?;
+    let ran = pair.run(|killed| eprintln!("{killed} of {kills} kills"));
+    let report = Box::pin(ran).await?;
     if report.holds() && !keep {
         // What is left of it otherwise is for whoever looks.
         let _ = std::fs::remove_dir_all(dir);

@@ -45,6 +45,7 @@ async fn a_board_that_is_owned_is_not_moved() {
     let refused = move_board(&from, &to, |_, _| {}).await.unwrap_err();
     assert_eq!((refused.code(), refused.retryable()), ("log-owned", true), "{refused:?}");
     assert!(matches!(refused, MoveError::Source { .. }));
+    assert_eq!(artel::boards(&to).await.unwrap_err().code(), "log-missing");
     running.shutdown().await;
     move_board(&from, &to, |_, _| {}).await.unwrap();
 }

@@ -181,8 +181,13 @@ async fn open_work_is_shown_as_of_a_seq() {
     assert_eq!(texts(&url, agenda).await, ["slow|Order|0|0|2", "slow|Order|0|0|3"]);
     assert_eq!(texts(&url, attempts).await, ["slow|1|true|true"]);
 
-    // The one that ran is given back, and the next owner begins with one of both; what is cancelled is gone.
+    // The one that ran is given back, which an owner shows before it leaves.
     assert!(running.shutdown().await.complete);
+    assert_eq!(rows(&url, "SELECT 1 FROM attempts WHERE board = BOARD").await.len(), 0);
+    let waits = "SELECT behind::text FROM agenda WHERE board = BOARD";
+    assert_eq!(texts(&url, waits).await, ["0", "0", "0"]);
+
+    // The next owner begins with one of both; what is cancelled is gone.
     let running = start().await;
     running.operator("ann", "enough").unwrap().cancel(receipts[1].correlation).await.unwrap();
     caught_up(&url, &running).await;

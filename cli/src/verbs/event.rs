@@ -92,7 +92,7 @@ impl Telling<'_> {
         let mut tail = self.reader.tail(next);
         let mut away = false;
         loop {
-            let told = self.to_end(&mut tail, &mut next, out).await;
+            let told = self.tell_to_end(&mut tail, &mut next, out).await;
             if !self.args.follow || self.left == Some(0) {
                 return told;
             }
@@ -123,7 +123,7 @@ impl Telling<'_> {
     }
 
     /// Tells events to the present end of the log, and counts on to the one that is not told yet.
-    async fn to_end(
+    async fn tell_to_end(
         &mut self,
         tail: &mut Events,
         next: &mut Seq,

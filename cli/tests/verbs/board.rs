@@ -345,3 +345,19 @@ async fn adopt_lets_a_board_go_on_that_lost_its_end() {
     let running = start(&fixture.url, false).await;
     assert!(running.shutdown().await.complete);
 }
+
+/// A file has one board; where that goes on is told so that it means the same from any folder.
+#[tokio::test]
+async fn a_board_is_listed_and_says_where_it_goes_on() {
+    let fixture = Fixture::new().await;
+    let listed = fixture.json(&["board", "ls"]);
+    let board = &listed["boards"][0];
+    assert_eq!((&board["seq"], board["owner"].is_null()), (&28.into(), true), "{listed}");
+    let moved = fixture.run(&["board", "move", &fixture.url, "there.db"]);
+    assert_eq!(moved.code, Some(0), "{}", moved.err);
+    let there = std::path::absolute(fixture.folder().join("there.db")).unwrap();
+    let there = format!("sqlite:{}", there.display());
+    let listed = fixture.json(&["board", "ls"]);
+    assert_eq!(listed["boards"][0]["moved_to"], there, "{listed}");
+    assert!(fixture.text(&["board", "ls"]).contains("moved to sqlite:"));
+}

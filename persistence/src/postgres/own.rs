@@ -15,7 +15,7 @@ use artel_core::log::{Claim, Error, Owner, Ownership};
 use super::connect::{fetch_soon, fetch_writing, soon, write};
 use super::format::{get, seq};
 use super::handle::PostgresLog;
-use super::{mark, read};
+use super::{mark, read, shown};
 use crate::keeper::{Held, wait_for};
 use crate::server::random;
 
@@ -142,6 +142,10 @@ pub(super) async fn owned_for(log: &PostgresLog) -> Result<Option<Duration>, Err
 
 pub(super) async fn disown(log: &PostgresLog, epoch: Epoch) -> Result<(), Error> {
     log.usable()?;
+    if log.owning.owns(epoch) {
+        // Nobody else brings it up to date before somebody owns the board again.
+        shown::last(log).await;
+    }
     let Some(token) = log.owning.give_up(epoch) else { return Ok(()) };
     log.keeper.forget(&log.owning);
     free(log, token).await

@@ -63,8 +63,12 @@ pub(crate) async fn remove(target: &Target) -> Result<String, Error> {
     {
         let cannot = |error| reading("remove", &place, error);
         let left = async { connection.fetch_all(LEFT).await.map_err(cannot) };
-        for row in in_time(("remove", &place), left).await? {
-            clear(&mut connection, &place, get(&place, &row, 0)?).await?;
+        let left = in_time(("remove", &place), left).await?;
+        for row in &left {
+            clear(&mut connection, &place, get(&place, row, 0)?).await?;
+        }
+        if !left.is_empty() {
+            return Ok(place);
         }
     }
     removed.map(|_| place)

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use sqlx::Arguments;
 use sqlx::postgres::PgArguments;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use artel_core::event::{Event, Next};
 use artel_core::ids::{ActivationId, CorrelationId, Seq, SubscriptionNo};
@@ -95,6 +95,11 @@ pub(super) async fn go_on(log: &PostgresLog) {
             pending.shown = None;
         }
     }
+}
+
+/// Brings it up to date once more, as an owner leaves; not for long, since others wait for the board.
+pub(super) async fn last(log: &PostgresLog) {
+    let _ = timeout(PAUSE, catch_up(log)).await;
 }
 
 async fn catch_up(log: &PostgresLog) -> Result<(), Error> {

@@ -6,9 +6,12 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::str::FromStr;
 use std::time::Duration;
 
+use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
-use crate::server::{BOARD, OWNERSHIP, Promise, board_name, ownership_time, promise_of};
+use crate::server::{
+    BOARD, OWNERSHIP, Promise, board_name, no_parameter, ownership_time, promise_of,
+};
 
 /// The schema of a URL that names none.
 const SCHEMA: &str = "artel";
@@ -55,6 +58,11 @@ impl Target {
     /// Takes a URL apart; the error says what is wrong with it.
     pub(crate) fn parse(url: &str) -> Result<Self, String> {
         let (base, parameters) = url.split_once('?').unwrap_or((url, ""));
+        if !base.contains("://") {
+            return Err(
+                "it has no `//`; write for example `postgres://user@host:5432/database`".to_owned()
+            );
+        }
         let mut theirs = Vec::new();
         let (mut schema, mut board) = (SCHEMA.to_owned(), BOARD.to_owned());
         let (mut ownership, mut promise, mut connections) = (OWNERSHIP, Promise::Host, CONNECTIONS);
@@ -81,11 +89,10 @@ impl Target {
                     theirs.push(parameter);
                 }
                 name => {
-                    return Err(format!(
-                        "it has the parameter `{name}`; there are board, schema, ownership, durability, \
-                         connections, and {} of PostgreSQL's own",
-                        OF_LIBPQ.join(", ")
-                    ));
+                    let own = "board, schema, ownership, durability, connections";
+                    let theirs = OF_LIBPQ.join(", ");
+                    let all = format!("{own}, and {theirs} of PostgreSQL's own");
+                    return Err(no_parameter(name, &all));
                 }
             }
         }
@@ -98,7 +105,9 @@ impl Target {
             })?
             // Poolers refuse what they do not know.
             .extra_float_digits(None)
-            .application_name("artel");
+            .application_name("artel")
+            // What takes long is told by whoever asked.
+            .disable_statement_logging();
         Ok(Self { options, schema, board, ownership, promise, connections })
     }
 
@@ -184,9 +193,10 @@ mod tests {
         assert_eq!((target.ownership, target.promise), (Duration::from_secs(10), Promise::Host));
         assert_eq!((target.connections, &*target.schema), (10, "artel"));
         assert!(!format!("{target:?}").contains("secret"));
-        assert!(
-            Target::parse("postgres://me@host:port/db").unwrap_err().contains("write for example")
-        );
+        for wrong in ["postgres://me@host:port/db", "postgres:me:secret@host/db"] {
+            let said = Target::parse(wrong).unwrap_err();
+            assert!(said.contains("write for example") && !said.contains("secret"), "{said}");
+        }
         let target = Target::parse(
             "postgres://me@host/db?board=orders&schema=shop&ownership=1500ms&durability=process\
              &connections=3&sslmode=require",
@@ -209,7 +219,8 @@ mod tests {
             ("durability=none", "`host` or `process`"),
             ("connections=1", "from 2 to 100"),
             ("password=secret", "PGPASSWORD"),
-            ("pool=3", "there are board, schema"),
+            ("pool=3", "the parameter `pool`; there are board, schema"),
+            ("ter2@host:1/db", "a parameter whose name is none"),
             ("board=a&board=b", "twice"),
             ("sslmode=perhaps", "`sslmode` is `perhaps`; it may be disable, allow"),
             ("port=65536", "from 0 to 65535"),

@@ -10,10 +10,12 @@ use super::connect::Line;
 use super::error::reading;
 use super::format::Answers;
 use super::handle::RedisLog;
+use super::mark;
 use super::open::{open, tag};
 use super::read;
 use super::scripts::{Arguments, CLEAR};
 use super::target::Target;
+use crate::mark::Mark;
 use crate::open::OpenOptions;
 use crate::server::random;
 
@@ -30,8 +32,15 @@ pub(crate) async fn remove(target: &Target) -> Result<String, Error> {
     let tag = tag.ok_or_else(|| Error::Missing { place: place.clone() })?;
     let keys = target.keys(&tag);
     let head = format!("{keys}head");
+    // Who may not do the rest is not to begin.
+    line.send(cmd("SCAN").arg(0).arg("COUNT").arg(1)).await.map_err(cannot)?;
     if line.send(cmd("EXISTS").arg(&head)).await.map_err(cannot)? == Value::Int(1) {
-        let log = owned(target, "remove").await?;
+        let options = match mark::read(target, &line, &keys).await? {
+            Some(Mark::Arriving { from }) => OpenOptions::resuming(from),
+            Some(Mark::Regressed { .. }) => OpenOptions::adopting(),
+            Some(Mark::Moved { .. }) | None => OpenOptions::leaving(),
+        };
+        let log = owned(target, options, "remove").await?;
         line.send(cmd("UNLINK").arg(&head)).await.map_err(cannot)?;
         drop(log);
     }
@@ -46,7 +55,7 @@ pub(crate) async fn remove(target: &Target) -> Result<String, Error> {
 pub(crate) async fn move_aside(target: &Target) -> Result<String, Error> {
     let place = target.place();
     let cannot = |error| reading("move aside", &place, error);
-    let log = owned(target, "move aside").await?;
+    let log = owned(target, OpenOptions::leaving(), "move aside").await?;
     if !read::head(&log).await?.dev {
         log.close().await;
         return Err(Error::NotDev { place });
@@ -75,8 +84,12 @@ pub(crate) async fn move_aside(target: &Target) -> Result<String, Error> {
 }
 
 /// The board, which nobody else owns meanwhile.
-async fn owned(target: &Target, action: &'static str) -> Result<RedisLog, Error> {
-    let log = open(target.clone(), OpenOptions::leaving()).await?;
+async fn owned(
+    target: &Target,
+    options: OpenOptions,
+    action: &'static str,
+) -> Result<RedisLog, Error> {
+    let log = open(target.clone(), options).await?;
     let program = ProgramName::new("artel").map_err(|error| Error::Unavailable {
         action,
         place: target.place(),

@@ -78,7 +78,11 @@ fn broken(
             "`appendonly` is `no` on the server, so that it may lose what it has acknowledged \
                        whenever it ends"
                 .to_owned();
-        return Some(Broken { problem, instead: "switch `appendonly` on" });
+        return Some(Broken {
+            problem,
+            instead: "switch `appendonly` on while the server runs (`CONFIG SET appendonly yes`), and then in its \
+                      configuration: started with it anew, it would begin with an empty file",
+        });
     }
     let policy = said.get("maxmemory_policy").copied().unwrap_or("noeviction");
     if said.get("maxmemory") != Some(&"0") && policy != "noeviction" {

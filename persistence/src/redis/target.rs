@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo};
 
-use crate::server::{BOARD, OWNERSHIP, Promise, board_name, ownership_time, promise_of};
+use crate::server::{
+    BOARD, OWNERSHIP, Promise, board_name, no_parameter, ownership_time, promise_of,
+};
 
 /// What the keys of a URL that says nothing of it begin with.
 const PREFIX: &str = "artel";
@@ -89,10 +91,8 @@ impl Target {
                     );
                 }
                 name => {
-                    return Err(format!(
-                        "it has the parameter `{name}`; there are board, prefix, ownership, durability, \
-                         replicas, passfile and cacert"
-                    ));
+                    let all = "board, prefix, ownership, durability, replicas, passfile and cacert";
+                    return Err(no_parameter(name, all));
                 }
             }
         }
@@ -190,7 +190,8 @@ mod tests {
             ("password=secret", "passfile"),
             ("passfile=", "names no file"),
             ("cacert=/ca.pem", "write `rediss://`"),
-            ("db=3", "there are board, prefix"),
+            ("db=3", "the parameter `db`; there are board, prefix"),
+            ("cret@host:1/0", "a parameter whose name is none"),
             ("board=a&board=b", "twice"),
         ] {
             let said = Target::parse(&format!("redis://host?{parameters}")).unwrap_err();

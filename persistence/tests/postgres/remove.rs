@@ -65,6 +65,7 @@ async fn a_large_board_is_removed_piece_by_piece() {
     // The same where the board itself is not there any more.
     kept.0.close().await;
     sql(&format!("DELETE FROM {schema}.board WHERE key = 'kept'")).await;
+    remove(&url("kept")).await.unwrap();
     assert!(matches!(remove(&url("kept")).await, Err(Error::Missing { .. })));
     assert_eq!(rows(&schema).await, 0);
 }

@@ -178,6 +178,22 @@ async fn a_user_who_may_not_ask_for_the_settings_is_told() {
     assert!(durability.found.contains("and of nothing else"), "{durability:?}");
 }
 
+/// DOCTOR-4: a user who may not read the server's clock is told so, and of everything else.
+#[tokio::test]
+async fn a_user_who_may_not_read_the_clock_is_told() {
+    let (place, _) = Place::with_batches(1).await;
+    let user = new_name();
+    let mut acl = cmd("ACL");
+    acl.arg("SETUSER").arg(&user).arg("on").arg(">secret").arg("~artel:*").arg("+@all");
+    let () = run(acl.arg("-time")).await;
+    let url = place.url.replace("artel:secret@", &format!("{user}:secret@"));
+    let findings = examine(&url).await;
+    let clock = found(&findings, Code::ClockDifference);
+    assert_eq!(clock.severity, Severity::Warning);
+    assert_eq!(clock.advice.as_deref(), Some("allow this user `TIME`"));
+    assert!(found(&findings, Code::BoardSize).found.starts_with("1 events; "), "{findings:?}");
+}
+
 /// DOCTOR-1: a replica takes no writes; what its own settings are is not the question.
 #[tokio::test]
 async fn a_replica_is_told() {

@@ -1,11 +1,14 @@
 //! Removing boards while somebody waits for them, and what an interrupted removal leaves.
 
-use redis::cmd;
+use futures_util::StreamExt;
+use redis::{Client, cmd};
 
+use artel_core::ids::Seq;
 use artel_core::log::Error;
-use artel_persistence::{OpenOptions, remove};
+use artel_persistence::{CreateBoard, OpenOptions, marked, remove};
 use artel_testkit::conformance::factory::claim;
 use artel_testkit::conformance::{NewBoard, Sample, Scribe};
+use artel_testkit::servers::RedisServer;
 
 use crate::place::{SERVER, connect, create, new_name, run};
 
@@ -41,17 +44,19 @@ async fn a_board_that_is_being_removed_is_owned_by_nobody() {
 /// REDIS-8: the head of a board goes before anything else of it.
 #[tokio::test]
 async fn the_head_of_a_board_goes_first() {
-    let url = format!("{}?board={}", SERVER.url(), new_name());
+    let server = RedisServer::start();
+    let url = format!("{}?board=b", server.url());
     let log = artel_persistence::open(&url, create(NewBoard::sample())).await.unwrap();
     Scribe::own(&log).await.publish(&[Sample::new(1)]).await;
     log.close().await;
-    let mut admin = connect(&SERVER.url()).await;
-    let monitor = redis::Client::open(SERVER.url()).unwrap().get_async_monitor().await.unwrap();
+    let mut admin = connect(&server.url()).await;
+    let monitor = Client::open(server.url()).unwrap().get_async_monitor().await.unwrap();
     remove(&url).await.unwrap();
     cmd("ECHO").arg("the end").exec_async(&mut admin).await.unwrap();
     let mut stream = monitor.into_on_message::<String>();
     let mut gone = Vec::new();
-    while let Some(line) = futures_util::StreamExt::next(&mut stream).await {
+    loop {
+        let line = stream.next().await.expect("it tells until the end");
         if line.contains("the end") {
             break;
         }
@@ -63,4 +68,36 @@ async fn the_head_of_a_board_goes_first() {
     let ours = |line: &&String| line.contains(":head\"") || line.contains(":log\"");
     let first = gone.iter().find(ours).unwrap();
     assert!(first.contains(":head\""), "{gone:#?}");
+}
+
+/// REDIS-8: what a move that was killed has left is removed as well, and so is a board that has lost its end; whoever may
+/// not do all of it does not begin.
+#[tokio::test]
+async fn what_is_marked_is_removed_too() {
+    let board = || {
+        let NewBoard { board, incarnation, dev } = NewBoard::sample();
+        CreateBoard { board, incarnation, dev }
+    };
+    let url = || format!("{}?board={}", SERVER.url(), new_name());
+    let arriving = url();
+    let options = OpenOptions::arriving(board(), "sqlite:elsewhere.db".to_owned());
+    artel_persistence::open(&arriving, options).await.unwrap().close().await;
+    let regressed = url();
+    let log = artel_persistence::open(&regressed, OpenOptions::create(board())).await.unwrap();
+    let scribe = Scribe::own(&log).await;
+    log.mark_regressed(Seq(100), scribe.epoch).await.unwrap();
+    log.close().await;
+    let user = new_name();
+    let mut may = cmd("ACL");
+    may.arg("SETUSER").arg(&user).arg("on").arg("nopass").arg("~*").arg("+@all").arg("-scan");
+    run::<String>(&may).await;
+    for url in [arriving, regressed] {
+        let as_user = url.replace("redis://", &format!("redis://{user}:x@"));
+        let error = remove(&as_user).await.unwrap_err();
+        let source = std::error::Error::source(&error).unwrap().to_string();
+        assert!(source.contains("scan"), "{error:?}");
+        assert!(marked(&url).await.unwrap().is_some(), "it is as it was");
+        remove(&url).await.unwrap();
+        assert!(matches!(remove(&url).await, Err(Error::Missing { .. })));
+    }
 }
