@@ -29,6 +29,7 @@ struct Length {
 
 /// A few seconds of a short ownership; or as many as the environment says, of the ownership that boards have by
 /// default.
+#[expect(clippy::disallowed_methods, reason = "nobody configures a test otherwise")]
 fn length() -> Length {
     let seconds = |seconds| Duration::from_secs(seconds);
     let Ok(watched) = std::env::var("ARTEL_IDLE_SECONDS") else {

@@ -159,6 +159,7 @@ impl Life {
 }
 
 /// The time of the machine, which all processes here share, in microseconds.
+#[expect(clippy::disallowed_methods, reason = "processes have no other clock in common")]
 fn now() -> u128 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros()
 }

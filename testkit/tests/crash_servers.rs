@@ -28,7 +28,7 @@ async fn nothing_is_lost_or_done_twice(kind: Kind) {
     let here = std::env::current_exe().unwrap().display().to_string();
     let command = [&here, "--exact", "one_life", "--nocapture"].map(str::to_owned).to_vec();
     let pair = Pair { command, kind, dir: dir.path().join("pair"), kills: 50, seed: SEED };
-    let ran = pair.run(|kills| println!("{kills} kills")).await;
+    let ran = Box::pin(pair.run(|kills| println!("{kills} kills"))).await;
     if !ran.as_ref().is_ok_and(PairReport::holds) {
         println!("what is left of it is in {}", dir.keep().display());
         println!("to draw the same moments again: dev/crash --log L --kills 50 --seed {SEED}");

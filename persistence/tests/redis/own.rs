@@ -1,12 +1,12 @@
 //! Owning boards on a server: for a time, renewed together, and what comes twice or after a server went back.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use redis::aio::MultiplexedConnection;
 use redis::cmd;
 use tokio::net::TcpListener;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use artel_core::log::Error;
 use artel_persistence::OpenOptions;
