@@ -17,6 +17,7 @@ use super::format::{get, seq};
 use super::handle::PostgresLog;
 use super::{mark, read, shown};
 use crate::keeper::{Held, wait_for};
+use crate::open::Moving;
 use crate::server::random;
 
 /// Takes the row, unless somebody else's time is not over, and raises the epoch. What is still under way
@@ -142,8 +143,9 @@ pub(super) async fn owned_for(log: &PostgresLog) -> Result<Option<Duration>, Err
 
 pub(super) async fn disown(log: &PostgresLog, epoch: Epoch) -> Result<(), Error> {
     log.usable()?;
-    if log.owning.owns(epoch) {
-        // Nobody else brings it up to date before somebody owns the board again.
+    if log.owning.owns(epoch) && log.moving == Moving::No {
+        // Nobody else brings it up to date before somebody owns the board again. What is moved is shown by who
+        // goes on with it.
         shown::last(log).await;
     }
     let Some(token) = log.owning.give_up(epoch) else { return Ok(()) };

@@ -47,7 +47,9 @@ async fn the_head_of_a_board_goes_first() {
     let server = RedisServer::start();
     let url = format!("{}?board=b", server.url());
     let log = artel_persistence::open(&url, create(NewBoard::sample())).await.unwrap();
-    Scribe::own(&log).await.publish(&[Sample::new(1)]).await;
+    // A scan meets the keys in an order of its own: among many it hardly begins with the one.
+    let samples: Vec<_> = (0..100).map(Sample::new).collect();
+    Scribe::own(&log).await.publish(&samples).await;
     log.close().await;
     let mut admin = connect(&server.url()).await;
     let monitor = Client::open(server.url()).unwrap().get_async_monitor().await.unwrap();
@@ -61,13 +63,11 @@ async fn the_head_of_a_board_goes_first() {
             break;
         }
         let line = line.to_lowercase();
-        if line.contains("\"unlink\"") || line.contains("\"del\"") {
+        if line.contains("\"unlink\"") {
             gone.push(line);
         }
     }
-    let ours = |line: &&String| line.contains(":head\"") || line.contains(":log\"");
-    let first = gone.iter().find(ours).unwrap();
-    assert!(first.contains(":head\""), "{gone:#?}");
+    assert!(gone.len() > 100 && gone[0].contains(":head\""), "{gone:#?}");
 }
 
 /// REDIS-8: what a move that was killed has left is removed as well, and so is a board that has lost its end; whoever may
