@@ -80,7 +80,13 @@ pub async fn move_board(
     let mut source = Owned::take(source, MOVER).await.map_err(|error| places.source(error))?;
     let board = CreateBoard { board: head.board, incarnation: head.incarnation, dev: head.dev };
     let options = OpenOptions::arriving(board, shown(from));
-    let mut target = match begin(&places, options, head.incarnation).await {
+    // It may have to wait for the end of an ownership there.
+    let log = source.log.clone();
+    let begun = tokio::select! {
+        begun = begin(&places, options, head.incarnation) => begun,
+        () = log.keep() => Err(MoveError::Lost),
+    };
+    let mut target = match begun {
         Ok(target) => target,
         Err(error) => {
             source.close().await;
