@@ -2,13 +2,12 @@
 
 use sqlx::{Connection, Executor};
 
-use artel_core::ids::Seq;
-use artel_core::log::{Error, Owner};
+use artel_core::log::Error;
 use artel_core::time::Timestamp;
 
 use super::connect::{in_time, ready};
 use super::error::reading;
-use super::format::get;
+use super::format::{get, owner, seq};
 use super::migrate;
 use super::target::Target;
 use crate::boards::BoardThere;
@@ -32,20 +31,12 @@ async fn all(target: &Target) -> Result<Vec<BoardThere>, Error> {
     };
     connection.close().await.map_err(cannot)?;
     let board = |row| {
-        let (seq, mark): (i64, Option<String>) = (get(&place, row, 1)?, get(&place, row, 3)?);
-        let owner = match get::<Option<String>>(&place, row, 5)? {
-            None => None,
-            Some(program) => {
-                let pid: i64 = get(&place, row, 4)?;
-                let endpoint = get(&place, row, 6)?;
-                Some(Owner { pid: u32::try_from(pid).ok(), program, endpoint })
-            }
-        };
+        let mark: Option<String> = get(&place, row, 3)?;
         Ok(BoardThere {
             board: get(&place, row, 0)?,
-            seq: Seq(u64::try_from(seq).unwrap_or_default()),
+            seq: seq(&place, row, 1)?,
             at: Timestamp(get(&place, row, 2)?),
-            owner,
+            owner: owner(&place, row, 4)?,
             mark: mark.map(|mark| Mark::parse(&place, &mark)).transpose()?,
         })
     };

@@ -5,7 +5,7 @@ use sqlx::postgres::PgRow;
 
 use artel_core::hash::Hash;
 use artel_core::ids::Seq;
-use artel_core::log::{ClosedActivation, Error, StoredArtifact};
+use artel_core::log::{ClosedActivation, Error, Owner, StoredArtifact};
 use artel_core::time::Timestamp;
 
 use super::error::reading;
@@ -27,6 +27,14 @@ pub(super) fn artifact(place: &str, row: &PgRow, column: usize) -> Result<Stored
 /// A closed activation out of its id and its row.
 pub(super) fn closed(place: &str, row: &PgRow, column: usize) -> Result<ClosedActivation, Error> {
     format::closed(place, seq(place, row, column)?, get(place, row, column + 1)?)
+}
+
+/// An owner out of its process, program and endpoint, which begin at `column`; none where the board has none.
+pub(super) fn owner(place: &str, row: &PgRow, column: usize) -> Result<Option<Owner>, Error> {
+    let Some(program) = get(place, row, column + 1)? else { return Ok(None) };
+    let pid: Option<i64> = get(place, row, column)?;
+    let pid = pid.and_then(|pid| u32::try_from(pid).ok());
+    Ok(Some(Owner { pid, program, endpoint: get(place, row, column + 2)? }))
 }
 
 /// A column of a row.

@@ -15,7 +15,7 @@ use artel_core::log::{Claim, Error, Owner, Ownership};
 use super::connect::{fetch_soon, fetch_writing, soon, write};
 use super::format::{get, seq};
 use super::handle::PostgresLog;
-use super::{mark, read, shown};
+use super::{format, mark, read, shown};
 use crate::keeper::{Held, wait_for};
 use crate::open::Moving;
 use crate::server::random;
@@ -123,13 +123,10 @@ async fn take(
 pub(super) async fn owner(log: &PostgresLog) -> Result<Option<Owner>, Error> {
     log.usable()?;
     let rows = fetch_soon(log, sqlx::query(OWNER).bind(log.board_no)).await?;
-    let Some(row) = rows.first() else { return Ok(None) };
-    let pid: i64 = get(&log.place, row, 0)?;
-    Ok(Some(Owner {
-        pid: u32::try_from(pid).ok(),
-        program: get(&log.place, row, 1)?,
-        endpoint: get(&log.place, row, 2)?,
-    }))
+    match rows.first() {
+        Some(row) => format::owner(&log.place, row, 0),
+        None => Ok(None),
+    }
 }
 
 pub(super) async fn owned_for(log: &PostgresLog) -> Result<Option<Duration>, Error> {

@@ -1,13 +1,13 @@
 //! Removing a board from a server, and moving it out of the way.
 
 use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, Executor, Row};
+use sqlx::{AssertSqlSafe, Executor};
 
-use artel_core::log::{Error, Owner};
+use artel_core::log::Error;
 
 use super::connect::{in_time, ready, run};
 use super::error::reading;
-use super::format::get;
+use super::format::{get, owner};
 use super::migrate;
 use super::target::Target;
 
@@ -152,12 +152,8 @@ async fn free(
         Err(error) => return Err(cannot(error)),
     };
     let Some(row) = rows.first() else { return Err(Error::Missing { place }) };
-    let program: Option<String> = row.try_get(3).map_err(cannot)?;
-    if let Some(program) = program {
-        let pid: Option<i64> = row.try_get(2).map_err(cannot)?;
-        let endpoint = row.try_get(4).map_err(cannot)?;
-        let pid = pid.and_then(|pid| u32::try_from(pid).ok());
-        return Err(Error::Owned { place, owner: Owner { pid, program, endpoint } });
+    if let Some(owner) = owner(&place, row, 2)? {
+        return Err(Error::Owned { place, owner });
     }
-    Ok((row.try_get(0).map_err(cannot)?, row.try_get(1).map_err(cannot)?))
+    Ok((get(&place, row, 0)?, get(&place, row, 1)?))
 }
